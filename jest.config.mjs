@@ -1,0 +1,11 @@
+export default {
+  testEnvironment: 'node',
+  testEnvironmentOptions: { customExportConditions: ['@hero/source', 'node', 'node-addons'] },
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest'] },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/conformance', '<rootDir>/tools'],
+  testMatch: ['**/test/**/*.test.ts'],
+  testTimeout: 30_000,
+  maxWorkers: 2,
+};
