@@ -59,7 +59,9 @@ type ContractOptions<P extends z.ZodType, R extends z.ZodType> = Pick<
   Contract<P, R>,
   'name' | 'service' | 'params' | 'result' | 'summary'
 > &
-  Partial<Pick<Contract<P, R>, 'description' | 'errors' | 'visibility' | 'role' | 'waits' | 'readsSpans' | 'idempotent'>> & {
+  Partial<
+    Pick<Contract<P, R>, 'description' | 'errors' | 'visibility' | 'role' | 'waits' | 'readsSpans' | 'idempotent'>
+  > & {
     /** The method carries sources or payloads: its requests may be 16 MiB. */
     large?: boolean;
     replyWithinMs?: number;

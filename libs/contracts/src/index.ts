@@ -2,3 +2,116 @@ export { contract, MIB, PAYLOAD_LIMIT, SERVICES, subjectOf } from './contract.js
 export type { Contract, Params, ParamsInput, Result, Role, ServiceName, Waits } from './contract.js';
 export { ERROR_CODES, ErrorData, HeroError, Issue, issuesOf } from './errors.js';
 export type { ErrorCode } from './errors.js';
+export { Cursor, Json, JsonObject, JsonText, Limit, Name, Ok, paged, Sid, Time } from './values.js';
+export {
+  DeclaredFlow,
+  FIELD_TYPES,
+  FlowField,
+  Inspection,
+  SourceIssue,
+  Workflow,
+  WorkflowVersion,
+} from './workflows.js';
+export {
+  FINAL_STATUSES,
+  isFinal,
+  Play,
+  PLAY_STATUSES,
+  PLAY_TRANSITIONS,
+  PlayError,
+  PlayStatus,
+  ResumeRequest,
+  SandboxReport,
+} from './plays.js';
+export {
+  EmittedEvent,
+  EventBatch,
+  Log,
+  NumberedBatch,
+  PlayEvent,
+  RuntimeEvent,
+  Span,
+  SpanError,
+  SpanId,
+  SpanKind,
+  SpanStatus,
+} from './spans.js';
+export type { AnyEvent } from './spans.js';
+export { ServiceInfo, SystemStatus } from './system.js';
+export {
+  ALL_PLAY_SPANS,
+  ALL_TELEMETRY,
+  allChanges,
+  change,
+  executorNudge,
+  INFO_SUBJECT,
+  playSpans,
+  telemetry,
+  TELEMETRY_CONSUMER,
+  TELEMETRY_STREAM,
+  WORK_CONSUMER,
+  WORK_STREAM,
+  WORK_SUBJECT,
+} from './subjects.js';
+export type { ChangeKind } from './subjects.js';
+export {
+  ChangedWorkflow,
+  flowLibrarySearch,
+  inspectSource,
+  LibraryHit,
+  workflowCreate,
+  workflowCreateVersion,
+  workflowDelete,
+  workflowGet,
+  workflowInspect,
+  workflowList,
+  workflowRevisions,
+  workflowSetCurrentVersion,
+  workflowUpdate,
+  workflowVersionFetch,
+  workflowVersionList,
+} from './workflow-methods.js';
+export {
+  playCancel,
+  playDelete,
+  playList,
+  playPendingResumes,
+  playResume,
+  playRetry,
+  playRunAsync,
+  playStart,
+  playStatus,
+  playWait,
+} from './play-methods.js';
+export {
+  EventsMark,
+  playEvents,
+  playLogs,
+  playSpansMethod,
+  spanPush,
+  spansDelete,
+  spansReached,
+} from './span-methods.js';
+export { registryStatus, rpcDiscover, systemStatus } from './system-methods.js';
+export {
+  executorLease,
+  ExitCause,
+  GroupResult,
+  MemoryItem,
+  MemoryPage,
+  playClaim,
+  playEnd,
+  playEventsMark,
+  playExit,
+  playMemory,
+  playPause,
+  playRelease,
+  Question,
+  Run,
+  stepCommit,
+  StepGroup,
+  StepOutcome,
+  WorkMessage,
+} from './runs.js';
+export { EVENT_LIMIT, ExecutorFrame, FRAME_LIMIT, Hello, PlayFrame } from './frames.js';
+export { CATALOGUE, publicContracts } from './catalogue.js';

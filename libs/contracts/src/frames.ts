@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { SandboxReport } from './plays.js';
+import { MemoryItem, Question, StepOutcome } from './runs.js';
+import { JsonObject, JsonText } from './values.js';
+
+/**
+ * Play ↔ executor: JSON lines on two unix connections per play (docs/protocol.md). The control lane is request/reply and
+ * never drops; the telemetry lane carries EmittedEvents, one a line, one way. Frames are checked once, here.
+ */
+export const FRAME_LIMIT = 18 * 1024 * 1024;
+/** A telemetry line may not be longer; the SDK cuts before. */
+export const EVENT_LIMIT = 512 * 1024;
+
+const Id = z.int().min(1);
+
+/** First line on either connection: which play this is. The token is single use and known to the fork server only. */
+export const Hello = z.strictObject({
+  t: z.literal('hello'),
+  token: z.string(),
+  lane: z.enum(['control', 'telemetry']),
+});
+
+/** What a play may say on its control lane. */
+export const PlayFrame = z.discriminatedUnion('t', [
+  z.strictObject({
+    t: z.literal('commit'),
+    id: Id,
+    steps: z.array(StepOutcome).min(1),
+    cost_usd: z.number().min(0).default(0),
+  }),
+  z.strictObject({
+    t: z.literal('pause'),
+    id: Id,
+    questions: z.array(Question),
+    replay: z.boolean().default(false),
+    cost_usd: z.number().min(0).default(0),
+    emitted: z.int().min(0).describe('Lines this play has written to its telemetry lane so far.'),
+  }),
+  z.strictObject({
+    t: z.literal('end'),
+    id: Id,
+    status: z.enum(['success', 'failed']),
+    output: JsonText.nullable().default(null),
+    error: z
+      .strictObject({ type: z.string(), message: z.string(), traceback: z.string(), span_id: z.string().nullable() })
+      .nullable()
+      .default(null),
+    cost_usd: z.number().min(0).default(0),
+    emitted: z.int().min(0),
+  }),
+]);
+export type PlayFrame = z.infer<typeof PlayFrame>;
+
+/** What the executor says to a play. */
+export const ExecutorFrame = z.discriminatedUnion('t', [
+  z.object({
+    t: z.literal('start'),
+    play_sid: z.string(),
+    attempt: z.int(),
+    version_sid: z.string(),
+    workflow_name: z.string(),
+    source: z.string(),
+    entry: z.string(),
+    options: JsonObject,
+    input: JsonText,
+    sandbox: SandboxReport,
+    always_replay: z.boolean(),
+  }),
+  z.object({ t: z.literal('memory'), items: z.array(MemoryItem) }),
+  z.object({ t: z.literal('go') }),
+  z.object({ t: z.literal('done'), id: Id }),
+  z.object({ t: z.literal('answers'), id: Id, answers: z.array(z.object({ place: z.string(), payload: JsonText })) }),
+  z.object({ t: z.literal('suspended'), id: Id }),
+  z.object({ t: z.literal('refused'), id: Id, code: z.string(), message: z.string() }),
+]);
+export type ExecutorFrame = z.infer<typeof ExecutorFrame>;

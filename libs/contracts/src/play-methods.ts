@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import { contract } from './contract.js';
+import { isFinal, Play, PlayStatus, ResumeRequest } from './plays.js';
+import { Cursor, Json, JsonObject, Limit, Name, Ok, paged, Sid, Time } from './values.js';
+
+const TimeoutMs = z
+  .int()
+  .min(1)
+  .max(365 * 24 * 3600 * 1000);
+
+const startFields = {
+  workflow_sid: Sid.optional(),
+  workflow_name: z.string().optional(),
+  input_data: JsonObject.default({}),
+  name: Name.optional().describe('Default: the workflow’s name.'),
+  version_sid: Sid.optional().describe('Default: the current version.'),
+  prefill_resumes: z
+    .record(z.string().min(1), z.json())
+    .optional()
+    .describe('Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob.'),
+  idempotency_key: z.string().min(1).max(200).optional().describe('The same key returns the same play.'),
+  timeout_ms: TimeoutMs.optional().describe('Limit of the play’s own running time, waits excluded.'),
+};
+const oneWorkflow = (p: { workflow_sid?: string; workflow_name?: string }) =>
+  (p.workflow_sid === undefined) !== (p.workflow_name === undefined);
+const oneWorkflowFault = { message: 'give either workflow_sid or workflow_name', path: ['workflow_sid'] };
+
+export const playStart = contract({
+  name: 'play_start',
+  service: 'registry',
+  role: 'runner',
+  large: true,
+  summary: 'Starts a play of a workflow and returns it as `pending`.',
+  description: 'Inputs are checked against the version’s declaration: every fault at once in `data.issues`.',
+  params: z.strictObject(startFields).refine(oneWorkflow, oneWorkflowFault),
+  result: Play,
+  errors: ['NOT_FOUND', 'INVALID_PARAMS', 'CONFLICT', 'PAYLOAD_TOO_LARGE'],
+});
+
+export const playRunAsync = contract({
+  name: 'play_run_async',
+  service: 'registry',
+  role: 'runner',
+  large: true,
+  summary: 'Starts a play like play_start and returns only its sid.',
+  params: z
+    .strictObject({ ...startFields, parent_span_id: z.string().optional(), parent_play_sid: Sid.optional() })
+    .refine(oneWorkflow, oneWorkflowFault),
+  result: Sid,
+  errors: ['NOT_FOUND', 'INVALID_PARAMS', 'CONFLICT', 'PAYLOAD_TOO_LARGE'],
+});
+
+export const playStatus = contract({
+  name: 'play_status',
+  service: 'registry',
+  summary: 'A play as it is now.',
+  params: z.strictObject({
+    play_sid: Sid,
+    include: z
+      .array(z.enum(['spans', 'step_outputs', 'logs']))
+      .default([])
+      .describe('`spans` and `logs` are joined from span-ingest by the gateway.'),
+  }),
+  result: Play,
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
+const waitsFor = (play: Play, until: 'final' | 'settled'): boolean =>
+  isFinal(play.status) ||
+  (until === 'settled' && play.status === 'awaiting_resume' && play.pending_resumes.some((r) => r.ui !== null));
+
+export const playWait = contract({
+  name: 'play_wait',
+  service: 'registry',
+  summary: 'Waits until a play is final (or settled); at the limit, the play as it then is.',
+  description:
+    '`settled` also returns when the play waits for a person’s answer, not when it waits for children or timers. ' +
+    '`timeout_ms` 0 means no limit. Woken by an event, never by polling.',
+  params: z.strictObject({
+    play_sid: Sid,
+    timeout_ms: z.int().min(0).default(0),
+    until: z.enum(['final', 'settled']).default('final'),
+  }),
+  result: Play,
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+  waits: {
+    limitMs: (p) => p.timeout_ms,
+    slice: (p, sliceMs) => ({ ...p, timeout_ms: sliceMs }),
+    done: (p, play) => waitsFor(play, p.until),
+  },
+});
+
+export const playList = contract({
+  name: 'play_list',
+  service: 'registry',
+  summary: 'Plays, newest first.',
+  params: z.strictObject({
+    workflow_sid: Sid.optional(),
+    version_sid: Sid.optional(),
+    status: z.union([PlayStatus, z.array(PlayStatus).min(1)]).optional(),
+    parent_play_sid: Sid.optional(),
+    text: z.string().max(500).optional().describe('Found in name, workflow name or error, without regard to case.'),
+    input: JsonObject.optional().describe('An object that the input must contain.'),
+    since: Time.optional(),
+    until: Time.optional(),
+    limit: Limit,
+    cursor: Cursor.optional(),
+  }),
+  result: paged(Play),
+  idempotent: true,
+});
+
+export const playCancel = contract({
+  name: 'play_cancel',
+  service: 'registry',
+  role: 'runner',
+  summary: 'Cancels a play in any state that is not final, with its spawned children.',
+  params: z.strictObject({ play_sid: Sid, reason: z.string().max(1000).default('') }),
+  result: Play,
+  errors: ['NOT_FOUND', 'INVALID_STATE'],
+});
+
+export const playResume = contract({
+  name: 'play_resume',
+  service: 'registry',
+  role: 'runner',
+  large: true,
+  summary: 'Answers a question of a play, by its id or its name.',
+  description:
+    'The answer is checked against the question’s schema before anything wakes: faults are INVALID_PARAMS with ' +
+    'issues under `payload`. By name the oldest open question is answered; if none is open and one was answered, ' +
+    'ALREADY_RESUMED with `details.resumed_at`; else the answer is kept for the question to come.',
+  params: z
+    .strictObject({
+      play_sid: Sid,
+      resume_id: z.string().optional(),
+      name: z.string().optional(),
+      payload: Json,
+    })
+    .refine((p) => (p.resume_id === undefined) !== (p.name === undefined), {
+      message: 'give either resume_id or name',
+      path: ['resume_id'],
+    }),
+  result: z.object({
+    ok: z.literal(true),
+    resumed_at: Time,
+    kept: z.boolean().describe('No such question yet; the answer waits for it.'),
+  }),
+  errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'ALREADY_RESUMED', 'PAYLOAD_TOO_LARGE'],
+});
+
+export const playPendingResumes = contract({
+  name: 'play_pending_resumes',
+  service: 'registry',
+  summary: 'Open questions of one play, or of all plays; oldest first.',
+  params: z.strictObject({ play_sid: Sid.optional() }),
+  result: z.array(ResumeRequest),
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
+export const playRetry = contract({
+  name: 'play_retry',
+  service: 'registry',
+  role: 'runner',
+  summary: 'Runs a failed or timed out play again: remembered values stay, the errors it ended with are dropped.',
+  params: z.strictObject({ play_sid: Sid }),
+  result: Play,
+  errors: ['NOT_FOUND', 'INVALID_STATE'],
+});
+
+export const playDelete = contract({
+  name: 'play_delete',
+  service: 'registry',
+  role: 'runner',
+  summary: 'Deletes a final play with its spans.',
+  params: z.strictObject({ play_sid: Sid }),
+  result: Ok,
+  errors: ['NOT_FOUND', 'INVALID_STATE'],
+});

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { Log, Span } from './spans.js';
+import { Json, JsonObject, Sid, Time } from './values.js';
+
+export const PLAY_STATUSES = [
+  'pending',
+  'running',
+  'awaiting_resume',
+  'success',
+  'failed',
+  'cancelled',
+  'timed_out',
+] as const;
+export const PlayStatus = z.enum(PLAY_STATUSES);
+export type PlayStatus = z.infer<typeof PlayStatus>;
+
+/** The life cycle of a play (I7). `play_retry` alone reopens `failed` and `timed_out`. */
+export const PLAY_TRANSITIONS: Record<PlayStatus, readonly PlayStatus[]> = {
+  pending: ['running', 'cancelled', 'failed', 'timed_out'],
+  running: ['pending', 'awaiting_resume', 'success', 'failed', 'cancelled', 'timed_out'],
+  awaiting_resume: ['pending', 'cancelled', 'failed', 'timed_out'],
+  success: [],
+  failed: ['pending'],
+  cancelled: [],
+  timed_out: ['pending'],
+};
+
+export const FINAL_STATUSES = ['success', 'failed', 'cancelled', 'timed_out'] as const satisfies readonly PlayStatus[];
+export const isFinal = (status: PlayStatus): boolean => (FINAL_STATUSES as readonly PlayStatus[]).includes(status);
+
+export const PlayError = z.object({
+  type: z.string().describe('Class of the Python exception, or the runtime’s word for how the process ended.'),
+  message: z.string(),
+  traceback: z.string(),
+  span_id: z.string().nullable(),
+});
+export type PlayError = z.infer<typeof PlayError>;
+
+/** The isolation that was really enforced, and what of the asked level is missing on this machine. */
+export const SandboxReport = z.object({
+  level: z.enum(['off', 'default', 'strict']),
+  enforced: z.array(z.string()),
+  missing: z.array(z.string()),
+});
+export type SandboxReport = z.infer<typeof SandboxReport>;
+
+export const ResumeRequest = z.object({
+  id: z.string(),
+  play_sid: Sid,
+  name: z.string(),
+  schema: JsonObject.nullable().describe('JSON Schema of the answer; null accepts any JSON.'),
+  ui: JsonObject.nullable().describe('How to ask a person: {kind, label, …}; null where no person is asked.'),
+  asked_at_span_id: z.string(),
+  asked_at: Time,
+  expires_at: Time.nullable(),
+  payload: Json.nullable(),
+  resumed_at: Time.nullable(),
+  resumed_by: z.string().nullable().describe('`interactive`, `prefill`, `early` or `timeout`.'),
+});
+export type ResumeRequest = z.infer<typeof ResumeRequest>;
+
+export const Play = z.object({
+  sid: Sid,
+  name: z.string(),
+  workflow_sid: Sid,
+  workflow_name: z.string(),
+  version_sid: Sid,
+  version_number: z.int(),
+  status: PlayStatus,
+  input_data: JsonObject,
+  output_data: Json.nullable(),
+  error: PlayError.nullable(),
+  pending_resumes: z.array(ResumeRequest),
+  received_resumes: z.record(z.string(), Json),
+  prefill_only: z.boolean(),
+  total_cost_usd: z.number(),
+  attempt: z.int(),
+  diverged: JsonObject.nullable(),
+  parent_play_sid: Sid.nullable(),
+  parent_span_id: z.string().nullable(),
+  sandbox: SandboxReport.nullable(),
+  created_at: Time,
+  started_at: Time.nullable(),
+  completed_at: Time.nullable(),
+  duration_ms: z.number().nullable().describe('From the start to the end (or now), waits included, in milliseconds.'),
+  spans: z.array(Span).optional(),
+  step_outputs: z
+    .array(z.object({ step_key: z.string(), name: z.string(), kind: z.enum(['value', 'error']), output: Json }))
+    .optional(),
+  logs: z.array(Log).optional(),
+});
+export type Play = z.infer<typeof Play>;

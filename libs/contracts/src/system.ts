@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { Time } from './values.js';
+
+/** What one instance of a service says of itself on `hero.info`. */
+export const ServiceInfo = z.object({
+  name: z.string(),
+  instance: z.string(),
+  host: z.string(),
+  pid: z.int(),
+  version: z.string(),
+  build_nr: z.string(),
+  started_at: Time,
+  healthy: z.boolean(),
+  slots: z.int().optional(),
+  busy: z.int().optional(),
+});
+export type ServiceInfo = z.infer<typeof ServiceInfo>;
+
+export const SystemStatus = z.object({
+  services: z.array(ServiceInfo),
+  nats: z.object({ url: z.string(), version: z.string(), embedded: z.boolean(), pid: z.int().optional() }),
+  postgres: z.object({ version: z.string(), embedded: z.boolean(), pid: z.int().optional() }),
+  sandbox: z.string(),
+  queue: z.object({ pending: z.int(), running: z.int(), awaiting_resume: z.int() }),
+});
+export type SystemStatus = z.infer<typeof SystemStatus>;

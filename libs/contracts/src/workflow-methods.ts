@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import { contract } from './contract.js';
+import { Cursor, Limit, Name, Ok, paged, Sid } from './values.js';
+import { FlowField, Inspection, Workflow, WorkflowVersion } from './workflows.js';
+
+const Tags = z.array(z.string().min(1).max(100)).max(50);
+const Source = z
+  .string()
+  .max(16 * 1024 * 1024)
+  .describe('Python source with an `@flow` function.');
+const Notes = z.string().max(10_000);
+const Description = z.string().max(10_000);
+
+export const workflowCreate = contract({
+  name: 'workflow_create',
+  service: 'registry',
+  role: 'author',
+  large: true,
+  summary: 'Saves a source as a new workflow; its first version is current.',
+  description: 'The source is parsed, never run. Faults come back with line and column in `data.issues`.',
+  params: z.strictObject({
+    name: Name,
+    python_source: Source,
+    description: Description.optional().describe('Default: what the entry flow declares.'),
+    tags: Tags.optional().describe('Default: what the entry flow declares.'),
+  }),
+  result: Workflow,
+  errors: ['CONFLICT', 'SOURCE_INVALID', 'UNAVAILABLE'],
+});
+
+export const workflowGet = contract({
+  name: 'workflow_get',
+  service: 'registry',
+  summary: 'One workflow, by sid or by name.',
+  params: z
+    .strictObject({ workflow_sid: Sid.optional(), name: z.string().optional() })
+    .refine((p) => (p.workflow_sid === undefined) !== (p.name === undefined), {
+      message: 'give either workflow_sid or name',
+      path: ['workflow_sid'],
+    }),
+  result: Workflow,
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
+export const workflowList = contract({
+  name: 'workflow_list',
+  service: 'registry',
+  summary: 'Workflows, newest change first.',
+  params: z.strictObject({ tag: z.string().optional(), limit: Limit, cursor: Cursor.optional() }),
+  result: paged(Workflow),
+  idempotent: true,
+});
+
+export const workflowUpdate = contract({
+  name: 'workflow_update',
+  service: 'registry',
+  role: 'author',
+  summary: 'Changes name, description or tags of a workflow.',
+  params: z.strictObject({
+    workflow_sid: Sid,
+    name: Name.optional(),
+    description: Description.optional(),
+    tags: Tags.optional(),
+  }),
+  result: Workflow,
+  errors: ['NOT_FOUND', 'CONFLICT'],
+  idempotent: true,
+});
+
+export const workflowDelete = contract({
+  name: 'workflow_delete',
+  service: 'registry',
+  role: 'author',
+  summary: 'Deletes a workflow with its versions and plays.',
+  description: 'Refused with INVALID_STATE while a play of it is not final; `force` cancels those plays first.',
+  params: z.strictObject({ workflow_sid: Sid, force: z.boolean().default(false) }),
+  result: Ok,
+  errors: ['NOT_FOUND', 'INVALID_STATE'],
+});
+
+export const workflowCreateVersion = contract({
+  name: 'workflow_create_version',
+  service: 'registry',
+  role: 'author',
+  large: true,
+  summary: 'Saves a source as the next version of a workflow.',
+  params: z.strictObject({
+    workflow_sid: Sid,
+    python_source: Source,
+    notes: Notes.default(''),
+    set_current: z.boolean().default(true),
+  }),
+  result: WorkflowVersion,
+  errors: ['NOT_FOUND', 'SOURCE_INVALID', 'UNAVAILABLE'],
+});
+
+export const workflowSetCurrentVersion = contract({
+  name: 'workflow_set_current_version',
+  service: 'registry',
+  role: 'author',
+  summary: 'Makes a version the one that new plays run. Plays that exist keep theirs.',
+  params: z.strictObject({ workflow_sid: Sid, version_sid: Sid }),
+  result: Workflow,
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
+export const workflowVersionFetch = contract({
+  name: 'workflow_version_fetch',
+  service: 'registry',
+  summary: 'One version with its source.',
+  params: z.strictObject({ version_sid: Sid }),
+  result: WorkflowVersion,
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
+export const workflowVersionList = contract({
+  name: 'workflow_version_list',
+  service: 'registry',
+  summary: 'Versions of a workflow, newest first.',
+  params: z.strictObject({ workflow_sid: Sid, limit: Limit, cursor: Cursor.optional() }),
+  result: paged(WorkflowVersion),
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
+export const workflowInspect = contract({
+  name: 'workflow_inspect',
+  service: 'registry',
+  large: true,
+  summary: 'Reads the `@flow` declarations of a source by parsing, without saving or running it.',
+  params: z.strictObject({ python_source: Source }),
+  result: Inspection,
+  errors: ['UNAVAILABLE'],
+  idempotent: true,
+});
+
+/** Inner: what library-search reads to build its index and to fill a hole in what it followed. */
+export const workflowRevisions = contract({
+  name: 'workflow_revisions',
+  service: 'registry',
+  visibility: 'inner',
+  summary: 'Workflows that changed after a revision, in order of revision; deleted ones are named.',
+  params: z.strictObject({ after: z.int().min(0), limit: z.int().min(1).max(500).default(200) }),
+  result: z.object({
+    items: z.array(
+      z.object({ revision: z.int(), workflow_sid: Sid, workflow: Workflow.nullable().describe('Null: deleted.') }),
+    ),
+    revision: z.int().describe('The newest revision there is.'),
+  }),
+  idempotent: true,
+});
+
+export const LibraryHit = z.object({
+  workflow_sid: Sid,
+  version_sid: Sid,
+  name: z.string(),
+  description: z.string(),
+  inputs: z.array(FlowField),
+  outputs: z.array(FlowField),
+  tags: z.array(z.string()),
+  score: z.number(),
+  matched: z.array(z.string()).describe('The fields in which words of the query were found.'),
+});
+export type LibraryHit = z.infer<typeof LibraryHit>;
+
+export const flowLibrarySearch = contract({
+  name: 'flow_library_search',
+  service: 'library-search',
+  summary: 'Searches the library; best match first, nothing for an empty query.',
+  params: z.strictObject({
+    query: z.string().max(1000),
+    limit: z.int().min(1).max(100).default(10),
+    tags: z.array(z.string()).optional().describe('Only workflows that carry all of these.'),
+  }),
+  result: z.array(LibraryHit),
+  idempotent: true,
+});
+
+/** Inner: registry → executor, the one call in that direction. The source is parsed in a sandboxed child. */
+export const inspectSource = contract({
+  name: 'inspect_source',
+  service: 'executor',
+  visibility: 'inner',
+  large: true,
+  summary: 'Parses a source and returns its declarations and issues.',
+  params: z.strictObject({ python_source: z.string() }),
+  result: Inspection,
+  idempotent: true,
+});
+
+export const ChangedWorkflow = z.object({ workflow_sid: Sid, revision: z.int(), deleted: z.boolean() });
+/** What `hero.events.workflow.<sid>` carries. */
+export type ChangedWorkflow = z.infer<typeof ChangedWorkflow>;
