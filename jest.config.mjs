@@ -6,6 +6,7 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/conformance', '<rootDir>/tools'],
   testMatch: ['**/test/**/*.test.ts'],
+  globalSetup: '<rootDir>/libs/testing/global-setup.mjs',
   testTimeout: 30_000,
   maxWorkers: 2,
 };

@@ -1,0 +1,16 @@
+export { EmbeddedServerError } from './error.js';
+export { cacheFolder, stateFolder } from './folders.js';
+export { type KeepRunning, type KeptServer, keepRunning } from './keep-running.js';
+export { findNats, type NatsOptions, startNats } from './nats.js';
+export {
+  debianPackage,
+  goInstall,
+  inCache,
+  type NatsSource,
+  natsSources,
+  officialRelease,
+  onPath,
+} from './nats-sources.js';
+export { type PostgresOptions, startPostgres } from './postgres.js';
+export { emptyOfProcesses, endProcess, isAlive, processesIn, processStart } from './processes.js';
+export type { EmbeddedServer, ServerDeath, ServerOptions } from './server.js';

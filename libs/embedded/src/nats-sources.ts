@@ -1,0 +1,199 @@
+/**
+ * Where a nats-server comes from: the first source that gives a program that runs wins. The quick ones come first, and one that
+ * needs a network it does not have gives up within seconds.
+ */
+import { createHash } from 'node:crypto';
+import { access, chmod, constants, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Ran, pathFolders, run } from './run.js';
+
+export interface NatsSource {
+  readonly name: string;
+  /** the path of a program, or an Error (returned or thrown) that says why there is none */
+  find(cache: string, log: (line: string) => void): Promise<string>;
+}
+
+/** What the official release of this version has; from its SHA256SUMS. */
+const release = {
+  version: '2.12.15',
+  sha256: {
+    'linux-amd64': '58ab8131f819263897e2fc38e503e1b755b63bcafeecc7d12582487df48ca15e',
+    'linux-arm64': 'b724db99fefbf8f5c808baa82819ee50350aee9734017e4a478f7e545cef3ab6',
+  } as Record<string, string>,
+};
+
+/** The newest nats-server each Go can build without fetching another Go. */
+const buildable: readonly (readonly [minor: number, version: string])[] = [
+  [24, 'v2.12.15'],
+  [23, 'v2.11.0'],
+  [21, 'v2.10.20'],
+  [20, 'v2.10.7'],
+  [19, 'v2.9.25'],
+];
+
+const programs = (cache: string) => join(cache, 'nats-server');
+
+function must(ran: Ran, doing: string): Ran {
+  if (!ran.ok) throw new Error(`${doing}: ${ran.why}`);
+  return ran;
+}
+
+export async function natsVersion(program: string): Promise<string | undefined> {
+  return /v(\d+\.\d+\.\d+\S*)/.exec((await run(program, ['--version'])).stdout)?.[1];
+}
+
+/** Works in a folder of its own, then puts the program into the cache in one step, named by its version. */
+async function intoCache(cache: string, work: (folder: string) => Promise<string>): Promise<string> {
+  await mkdir(programs(cache), { recursive: true });
+  const draft = await mkdtemp(join(programs(cache), '.making-'));
+  try {
+    const made = await work(draft);
+    await chmod(made, 0o755);
+    const version = await natsVersion(made);
+    if (version === undefined) throw new Error('what came does not run on this machine');
+    const target = join(programs(cache), `nats-server-${version}`);
+    await copyFile(made, join(draft, 'finished'));
+    await rename(join(draft, 'finished'), target);
+    return target;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+export const onPath: NatsSource = {
+  name: 'PATH',
+  async find() {
+    for (const folder of [...pathFolders(), '/usr/local/bin', '/usr/sbin']) {
+      const program = join(folder, 'nats-server');
+      if (
+        (await access(program, constants.X_OK)
+          .then(() => true)
+          .catch(() => false)) &&
+        (await natsVersion(program))
+      )
+        return program;
+    }
+    throw new Error('no nats-server there');
+  },
+};
+
+export const inCache: NatsSource = {
+  name: 'cache',
+  async find(cache) {
+    const names = (await readdir(programs(cache)).catch(() => [])).filter((name) => name.startsWith('nats-server-'));
+    names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+    for (const name of names) {
+      const program = join(programs(cache), name);
+      if (await natsVersion(program)) return program;
+    }
+    throw new Error(`nothing in ${programs(cache)}`);
+  },
+};
+
+export const officialRelease: NatsSource = {
+  name: 'official release',
+  async find(cache, log) {
+    const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+    const expected = release.sha256[platform];
+    if (!expected) throw new Error(`no checksum is pinned for ${platform}`);
+    const name = `nats-server-v${release.version}-${platform}`;
+    const url = `https://github.com/nats-io/nats-server/releases/download/v${release.version}/${name}.tar.gz`;
+    log(`downloading nats-server ${release.version}`);
+    const cancel = new AbortController();
+    const connect = setTimeout(() => cancel.abort(new Error('no answer within 5 s')), 5000);
+    const whole = setTimeout(() => cancel.abort(new Error('not finished within 120 s')), 120_000);
+    try {
+      const response = await fetch(url, { signal: cancel.signal });
+      clearTimeout(connect);
+      if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+      const archive = Buffer.from(await response.arrayBuffer());
+      const got = createHash('sha256').update(archive).digest('hex');
+      if (got !== expected)
+        throw new Error(`the SHA-256 of ${url} is ${got}, expected ${expected}; it was thrown away`);
+      return await intoCache(cache, async (folder) => {
+        await writeFile(join(folder, 'archive.tar.gz'), archive);
+        must(await run('tar', ['-xzf', join(folder, 'archive.tar.gz'), '-C', folder]), 'tar');
+        return join(folder, name, 'nats-server');
+      });
+    } catch (error) {
+      const { cause, message } = error as Error;
+      throw new Error(cause instanceof Error ? `${message} (${cause.message})` : message, { cause: error });
+    } finally {
+      clearTimeout(connect);
+      clearTimeout(whole);
+    }
+  },
+};
+
+export const debianPackage: NatsSource = {
+  name: "the distribution's package",
+  async find(cache, log) {
+    return await intoCache(cache, async (folder) => {
+      log("fetching the distribution's package nats-server");
+      const quick = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=10', '-o', 'Acquire::https::Timeout=10'];
+      const download = async (extra: string[]) =>
+        await run('apt-get', ['-q', ...quick, ...extra, 'download', 'nats-server'], { cwd: folder, within: 120_000 });
+      let ran = await download(['-o', 'APT::Sandbox::User=root']);
+      if (!ran.ok && !/ENOENT/.test(ran.why)) {
+        // The system's package lists are missing or stale: private ones need no root and leave the system as it is.
+        log('fetching package lists');
+        const lists = join(folder, 'lists');
+        await mkdir(join(lists, 'partial'), { recursive: true });
+        await mkdir(join(folder, 'archives', 'partial'), { recursive: true });
+        const own = ['-o', `Dir::State::lists=${lists}`, '-o', `Dir::Cache=${folder}`, '-o', 'APT::Sandbox::User='];
+        must(
+          await run('apt-get', ['-q', ...quick, ...own, 'update'], { cwd: folder, within: 120_000 }),
+          'apt-get update',
+        );
+        ran = await download(own);
+      }
+      must(ran, 'apt-get download nats-server');
+      const file = (await readdir(folder)).find((name) => name.endsWith('.deb'));
+      if (!file) throw new Error('apt-get download left no package');
+      must(await run('dpkg-deb', ['-x', join(folder, file), join(folder, 'unpacked')]), 'dpkg-deb -x');
+      for (const bin of ['usr/sbin', 'usr/bin']) {
+        const program = join(folder, 'unpacked', bin, 'nats-server');
+        if (
+          await access(program)
+            .then(() => true)
+            .catch(() => false)
+        )
+          return program;
+      }
+      throw new Error('the package holds no nats-server');
+    });
+  },
+};
+
+export const goInstall: NatsSource = {
+  name: 'go install',
+  async find(cache, log) {
+    const minor = Number(/go1\.(\d+)/.exec(must(await run('go', ['version']), 'go').stdout)?.[1]);
+    const version = buildable.find(([least]) => minor >= least)?.[1];
+    if (!version) throw new Error(`Go 1.${minor} is too old`);
+    return await intoCache(cache, async (folder) => {
+      log(`building nats-server ${version} with Go 1.${minor} (a minute or two)`);
+      const home = process.env.HOME ?? '';
+      const homely =
+        home !== '' &&
+        (await access(home, constants.W_OK)
+          .then(() => true)
+          .catch(() => false));
+      // Without a home Go needs its own place for modules and builds, writable so that it can be removed again.
+      const places = homely ? {} : { HOME: folder, GOPATH: join(folder, 'go'), GOCACHE: join(folder, 'build') };
+      const env = {
+        ...process.env,
+        ...places,
+        GOBIN: folder,
+        GOFLAGS: '-modcacherw',
+        GOTOOLCHAIN: 'local',
+        CGO_ENABLED: '0',
+      };
+      const args = ['install', '-trimpath', '-ldflags=-s -w', `github.com/nats-io/nats-server/v2@${version}`];
+      must(await run('go', args, { cwd: folder, env, within: 600_000 }), 'go install');
+      return join(folder, 'nats-server');
+    });
+  },
+};
+
+export const natsSources: readonly NatsSource[] = [onPath, inCache, officialRelease, debianPackage, goInstall];

@@ -1,0 +1,146 @@
+import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type Account, privateFolder } from './account.js';
+import { EmbeddedServerError } from './error.js';
+import { homeHash } from './folders.js';
+import { findPostgres } from './postgres-program.js';
+import { run } from './run.js';
+import { type EmbeddedServer, type Place, type ServerKind, type ServerOptions, startServer } from './server.js';
+
+const user = 'hero';
+const database = 'hero';
+
+/** The path of a unix socket has at most 107 bytes, and the url should not need quoting: else a short folder in /tmp. */
+function socketFolder(place: Place): string {
+  const near = join(place.state.folder, 'run');
+  if (near.length <= 80 && /^[\w/.-]+$/.test(near)) return near;
+  return `/tmp/hero-${process.getuid?.() ?? 0}-${homeHash(place.state.folder)}`;
+}
+
+function urlOf(place: Place, port: number, name: string): string {
+  // Who reads the query takes the unix socket, who ignores it (TypeORM) takes TCP: both lead to the same server.
+  const query = new URLSearchParams({ host: socketFolder(place) });
+  return `postgres://${user}:${place.state.postgresPassword}@127.0.0.1:${port}/${name}?${query}`;
+}
+
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+function configuration(place: Place, port: number, durable: boolean): string {
+  const lines = [
+    '# Written at every start by Hero Logic.',
+    "listen_addresses = '127.0.0.1'",
+    `port = ${port}`,
+    `unix_socket_directories = ${quoted(socketFolder(place))}`,
+    'unix_socket_permissions = 0700',
+    'password_encryption = scram-sha-256',
+    'max_connections = 200',
+    'shared_buffers = 128MB',
+    `fsync = ${durable ? 'on' : 'off'}`,
+    'synchronous_commit = on', // without fsync too: then a commit survives the death of the server, if not of the machine
+    `full_page_writes = ${durable ? 'on' : 'off'}`,
+    'max_wal_size = 2GB',
+    'random_page_cost = 1.1',
+    'jit = off',
+    "timezone = 'UTC'",
+    "log_timezone = 'UTC'",
+    "lc_messages = 'C'",
+    "log_line_prefix = '%m [%p] '",
+    'log_checkpoints = off',
+    'logging_collector = off',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+async function ownedFile(path: string, content: string, account: Account): Promise<void> {
+  await writeFile(path, content, { mode: 0o600 });
+  if (account.uid !== undefined && account.gid !== undefined) await chown(path, account.uid, account.gid);
+}
+
+async function initialise(bin: string, place: Place, data: string, durable: boolean): Promise<void> {
+  place.log('creating the database');
+  const draft = `${data}.new`;
+  const passwordFile = `${data}.password`;
+  await rm(draft, { recursive: true, force: true });
+  await ownedFile(passwordFile, place.state.postgresPassword, place.account);
+  const args = ['-D', draft, '-U', user, '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+  if (!durable) args.push('--no-sync');
+  const env = { PATH: process.env.PATH, LC_ALL: 'C' };
+  const ran = await run(join(bin, 'initdb'), args, { as: place.account, env, within: 120_000 });
+  await rm(passwordFile, { force: true });
+  if (!ran.ok) {
+    throw new EmbeddedServerError(
+      `initdb failed: ${ran.why}`,
+      /look up effective user/.test(ran.why)
+        ? 'This user id has no entry in /etc/passwd, which PostgreSQL needs: add one, or set DATABASE_URL to a server of your own.'
+        : `It ran ${join(bin, 'initdb')} as ${place.account.name} for ${data}: correct what it names, or set DATABASE_URL to a server of your own.`,
+    );
+  }
+  // Only a finished cluster ever gets the name `data`: an interrupted initdb is simply done again.
+  await rename(draft, data);
+}
+
+async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  client.on('error', () => undefined); // the end of the connection shows in the query
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function postgresKind(durable: boolean): ServerKind {
+  let bin = '';
+  const dataOf = (place: Place) => join(place.state.folder, 'postgres', 'data');
+  return {
+    name: 'postgres',
+    dataFolder: dataOf,
+    // Backends of a killed postmaster leave as soon as they notice; a new one refuses to start before (shared memory in use).
+    patience: 3000,
+    stopSignals: [
+      ['SIGINT', 15_000],
+      ['SIGQUIT', 3000],
+    ],
+    async prepare(place) {
+      const data = dataOf(place);
+      await privateFolder(join(place.state.folder, 'postgres'), place.account);
+      await privateFolder(socketFolder(place), place.account);
+      const written = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => undefined);
+      const existing = written === undefined ? undefined : Number(written.trim());
+      const program = await findPostgres(place.account, place.state.folder, existing, place.log);
+      bin = program.bin;
+      if (existing === undefined) await initialise(bin, place, data, durable);
+    },
+    async command(place, port) {
+      const data = dataOf(place);
+      await ownedFile(join(data, 'postgresql.conf'), configuration(place, port, durable), place.account);
+      return { command: join(bin, 'postgres'), args: ['-D', data], env: { LC_ALL: 'C' } };
+    },
+    async answers(place, port) {
+      const ask = async (client: pg.Client) => {
+        const { rows } = await client.query<{ server_version: string }>('show server_version');
+        return rows[0]?.server_version.split(' ')[0];
+      };
+      return await connected(urlOf(place, port, 'postgres'), ask).catch(() => undefined);
+    },
+    async finish(place, port) {
+      await connected(urlOf(place, port, 'postgres'), async (client) => {
+        const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
+        if (rowCount === 0) await client.query(`create database ${database}`);
+      });
+    },
+    url: (place, port) => urlOf(place, port, database),
+  };
+}
+
+export interface PostgresOptions extends ServerOptions {
+  /** false: no fsync, for tests (default true) */
+  durable?: boolean;
+}
+
+/** A real PostgreSQL of our own; its url names the database `hero`. */
+export async function startPostgres(options: PostgresOptions): Promise<EmbeddedServer> {
+  return await startServer(postgresKind(options.durable ?? true), options);
+}

@@ -1,0 +1,93 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedServer, processStart, startNats, startPostgres } from '@hero/embedded';
+import { runFolder } from './run-folder.js';
+import { until } from './until.js';
+
+/** Downloads are shared by all test runs of this account. */
+const cache = () => process.env.HERO_CACHE ?? join(homedir(), '.cache', 'hero-logic');
+
+export interface SharedServers {
+  readonly natsUrl: string;
+  /** of a database in the shared cluster (default `hero`) */
+  databaseUrl(name?: string): string;
+}
+
+let shared: Promise<SharedServers> | undefined;
+
+/** One PostgreSQL and one nats-server for the whole test run; the first who asks starts them. */
+export async function testServers(): Promise<SharedServers> {
+  shared ??= (async () => {
+    const home = join(await runFolder(), 'shared');
+    const place = { home, state: join(home, 'state') };
+    const [postgres, nats] = await Promise.all([
+      startPostgres({ ...place, durable: false }),
+      startNats({ ...place, cache: cache() }),
+    ]);
+    const databaseUrl = (name = 'hero') => {
+      const url = new URL(postgres.url);
+      url.pathname = `/${name}`;
+      return url.href;
+    };
+    return { natsUrl: nats.url, databaseUrl };
+  })();
+  return await shared;
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  readonly version: string;
+  /** its home; the state folder is `state` in it */
+  readonly folder: string;
+  /** ends it with SIGKILL and returns when it is gone; `restart` brings it back */
+  kill(): Promise<void>;
+  /** a graceful end */
+  stop(): Promise<void>;
+  /** (stops and) starts it with the same data on the same url */
+  restart(): Promise<void>;
+}
+
+async function ownServer(
+  start: (place: { home: string; state: string }) => Promise<EmbeddedServer>,
+): Promise<TestServer> {
+  const home = await mkdtemp(join(await runFolder(), 's'));
+  await chmod(home, 0o711); // root's servers run as another user
+  const place = { home, state: join(home, 'state') };
+  let server = await start(place);
+  return {
+    get url() {
+      return server.url;
+    },
+    get pid() {
+      return server.pid;
+    },
+    version: server.version,
+    folder: home,
+    async kill() {
+      process.kill(server.pid, 'SIGKILL');
+      const gone = async () => (await processStart(server.pid)) === undefined;
+      await until(gone, { within: 5000, what: `the end of process ${server.pid}` });
+    },
+    stop: async () => await server.stop(),
+    async restart() {
+      await server.stop();
+      server = await start(place);
+    },
+    async [Symbol.asyncDispose]() {
+      await server.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A nats-server with JetStream of your own, to fill, kill and restart. */
+export async function testNats(options: { port?: number } = {}): Promise<TestServer> {
+  return await ownServer(async (place) => await startNats({ ...place, ...options, cache: cache() }));
+}
+
+/** A PostgreSQL cluster of your own, to kill and restart. `durable: true` for tests about durability. */
+export async function testPostgres(options: { port?: number; durable?: boolean } = {}): Promise<TestServer> {
+  return await ownServer(async (place) => await startPostgres({ durable: false, ...place, ...options }));
+}
