@@ -1,0 +1,176 @@
+/**
+ * One question and its answer.
+ *
+ * 1. Nobody listening (no responders) means that nobody got it: asked again for up to 5 s, whatever the contract.
+ * 2. After a reconnect an idempotent question is asked again at once; another one waits for its reply until its limit,
+ *    because it may have been acted upon.
+ * 3. Nothing is sent while the connection is down: it would go out after its asker has given up.
+ */
+import { type Contract, ErrorData, HeroError, subjectOf } from '@hero/contracts';
+import {
+  ClosedConnectionError,
+  DrainingConnectionError,
+  headers,
+  type Msg,
+  type MsgHdrs,
+  NoRespondersError,
+  RequestError,
+  TimeoutError,
+} from '@nats-io/transport-node';
+import type { Bus } from './bus.js';
+import { fetchParcel, type Parcel } from './parcels.js';
+import { pause } from './pause.js';
+import {
+  BYTES,
+  CALLER,
+  claimedBytes,
+  decode,
+  ERROR,
+  encode,
+  FROM,
+  PAGES,
+  REPLY_LIMIT,
+  stubOf,
+  tooLarge,
+} from './wire.js';
+
+export interface AskOptions {
+  /** Default: the contract's `replyWithinMs`. */
+  timeoutMs?: number;
+  /** Default: the contract's subject; `<subject>.<instance>` asks one instance. */
+  subject?: string;
+  signal?: AbortSignal;
+  /** Ask again for up to 5 s while nobody answers for the service, e.g. because it restarts. Default true. */
+  retryUnavailable?: boolean;
+}
+
+const RETRY_FOR_MS = 5_000;
+const FIRST_RETRY_MS = 20;
+const LONGEST_RETRY_MS = 500;
+const RECONNECTED = Symbol('reconnected');
+
+export async function exchange(bus: Bus, contract: Contract, params: unknown, options: AskOptions): Promise<unknown> {
+  const body = encode(params);
+  if (body.length > contract.maxBytes) throw tooLarge(`A request of ${contract.name}`, body.length, contract.maxBytes);
+  const started = performance.now();
+  const timeoutMs = options.timeoutMs ?? contract.replyWithinMs;
+  const resendable = contract.idempotent || contract.waits !== undefined;
+  const retryForMs = options.retryUnavailable === false ? 0 : Math.min(RETRY_FOR_MS, timeoutMs);
+  const subject = options.subject ?? subjectOf(contract);
+  const parcel = body.length > bus.pageBytes ? bus.parcels.hold(body, bus.pageBytes, 0) : undefined;
+  const stamped = stamp(bus.name, parcel);
+  try {
+    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+      options.signal?.throwIfAborted();
+      const elapsed = performance.now() - started;
+      try {
+        if (!bus.connected) throw unavailable(contract, 'NATS is not reachable');
+        const reply = await send(bus, {
+          subject,
+          body: parcel ? EMPTY : body,
+          headers: stamped,
+          timeoutMs: Math.max(1, timeoutMs - elapsed),
+          resendable,
+          signal: options.signal,
+        });
+        if (reply !== RECONNECTED) return await read(bus, contract, reply);
+        waitMs = FIRST_RETRY_MS;
+      } catch (error) {
+        const mapped = mapFault(error, contract, timeoutMs);
+        const spent = performance.now() - started + waitMs;
+        if (!(mapped instanceof NobodyThere) || spent > retryForMs || bus.nc.isClosed()) throw mapped;
+        await pause(waitMs, options.signal);
+      }
+    }
+  } finally {
+    parcel?.release();
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+export function stamp(caller: string, parcel: Parcel | undefined): MsgHdrs {
+  const stamped = headers();
+  if (caller) stamped.set(CALLER, caller);
+  if (parcel) {
+    stamped.set(PAGES, String(parcel.pages));
+    stamped.set(BYTES, String(parcel.bytes));
+    stamped.set(FROM, parcel.from);
+  }
+  return stamped;
+}
+
+interface Sending {
+  subject: string;
+  body: Uint8Array;
+  headers: MsgHdrs;
+  timeoutMs: number;
+  resendable: boolean;
+  signal?: AbortSignal;
+}
+
+function send(bus: Bus, sending: Sending): Promise<Msg | typeof RECONNECTED> {
+  const answer = bus.nc.request(sending.subject, sending.body, {
+    timeout: sending.timeoutMs,
+    headers: sending.headers,
+  });
+  const { signal, resendable } = sending;
+  if (!resendable && !signal) return answer;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => finish(() => reject(signal?.reason));
+    const forget = resendable ? bus.onReconnect(() => finish(() => resolve(RECONNECTED))) : undefined;
+    const finish = (settle: () => void): void => {
+      forget?.();
+      signal?.removeEventListener('abort', onAbort);
+      settle();
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    answer.then(
+      (reply) => finish(() => resolve(reply)),
+      (error) => finish(() => reject(error)),
+    );
+  });
+}
+
+async function read(bus: Bus, contract: Contract, reply: Msg): Promise<unknown> {
+  const stub = stubOf(reply.headers);
+  const bytes = claimedBytes(reply, stub);
+  if (bytes > REPLY_LIMIT) throw tooLarge(`The reply to ${contract.name}`, bytes, REPLY_LIMIT);
+  const value = decode(stub ? await fetchParcel(bus.nc, stub) : reply.data);
+  if (!reply.headers?.has(ERROR)) return value;
+  const data = ErrorData.safeParse(value);
+  throw data.success
+    ? HeroError.from(data.data)
+    : new HeroError('INTERNAL', `${contract.service} sent a damaged error.`);
+}
+
+/** Nobody got the question: it is safe to ask again. */
+class NobodyThere extends HeroError {}
+
+function unavailable(contract: Contract, why: string, cause?: unknown): HeroError {
+  return new NobodyThere('UNAVAILABLE', `${contract.service} does not answer (${why}); try again in a moment.`, {
+    cause,
+  });
+}
+
+function mapFault(error: unknown, contract: Contract, timeoutMs: number): unknown {
+  if (error instanceof HeroError) return error;
+  if (error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders())) {
+    return unavailable(contract, 'nobody listens on the bus', error);
+  }
+  if (error instanceof TimeoutError) {
+    return new HeroError('TIMEOUT', `${contract.service} did not answer ${contract.name} within ${timeoutMs} ms.`, {
+      cause: error,
+    });
+  }
+  if (
+    error instanceof ClosedConnectionError ||
+    error instanceof DrainingConnectionError ||
+    error instanceof RequestError
+  ) {
+    return new HeroError('UNAVAILABLE', `The connection to the bus is closed; ask again from a running service.`, {
+      cause: error,
+    });
+  }
+  return error;
+}

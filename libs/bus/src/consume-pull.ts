@@ -1,0 +1,174 @@
+/**
+ * Pulls from a durable consumer exactly as many messages as there is room for.
+ *
+ * 1. Open requests never ask for more than `max()` says: what is asked for plus what has arrived is at most the room.
+ * 2. No room, no open request: a message then waits in the stream for another instance.
+ * 3. A request that the server lost (a restart, a deleted consumer) is noticed: by the reconnect, by its status, or by
+ *    missing heartbeats. Stream and consumer are then made again before the next request.
+ */
+import type { Msg } from '@nats-io/transport-node';
+import type { Bus } from './bus.js';
+import { pause } from './pause.js';
+import { PullRequest } from './pull-request.js';
+import { PulledMessage } from './pulled.js';
+import { type ConsumerSettings, ensureConsumer, ensureStream, type StreamSettings } from './streams.js';
+
+export type PullEvent =
+  | { type: 'pulling'; messages: number }
+  | { type: 'ended'; why: string; unfilled: number }
+  | { type: 'ensured' }
+  | { type: 'failed'; error: unknown };
+
+export interface PullOptions {
+  stream: StreamSettings;
+  consumer: ConsumerSettings;
+  /** How many more messages there is room for now. Counted anew after each delivery and each `wake()`. */
+  max(): number;
+  /** Takes its room before it returns, so that `max()` counts it; may go on afterwards. */
+  onMessages(messages: PulledMessage[]): void | Promise<void>;
+  signal?: AbortSignal;
+  /** How long one request stays open. Default 30 s. */
+  expiresMs?: number;
+  /** How often the server says that it still knows the request. Default 5 s. */
+  heartbeatMs?: number;
+  onEvent?(event: PullEvent): void;
+}
+
+export interface Pull {
+  /** Room has become free: asks for more. */
+  wake(): void;
+  /** Ends the open requests and waits for what `onMessages` is still doing. */
+  stop(): Promise<void>;
+}
+
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 2_000;
+
+/** Starts pulling; the first request goes out when stream and consumer are there. */
+export function consumePull(bus: Bus, options: PullOptions): Pull {
+  const loop = new PullLoop(bus, options);
+  loop.start();
+  return loop;
+}
+
+class PullLoop implements Pull {
+  private readonly open = new Set<PullRequest>();
+  private readonly handling = new Set<Promise<void>>();
+  private readonly ending = new AbortController();
+  private arrived: PulledMessage[] = [];
+  private ready = false;
+  private ensuring?: Promise<void>;
+  private forgetReconnect?: () => void;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly options: PullOptions,
+  ) {}
+
+  start(): void {
+    const { signal } = this.options;
+    if (signal?.aborted) return this.ending.abort();
+    signal?.addEventListener('abort', () => void this.stop(), { once: true });
+    this.forgetReconnect = this.bus.onReconnect(() => this.restart('reconnected'));
+    this.restart('started');
+  }
+
+  wake(): void {
+    if (!this.ready || this.ending.signal.aborted || !this.bus.connected) return;
+    const room = Math.floor(this.options.max()) - this.arrived.length - this.asked();
+    if (room > 0) this.pull(room);
+  }
+
+  async stop(): Promise<void> {
+    this.ending.abort();
+    this.forgetReconnect?.();
+    for (const request of [...this.open]) request.close();
+    this.open.clear();
+    await Promise.allSettled([...this.handling, this.ensuring]);
+  }
+
+  private asked(): number {
+    let sum = 0;
+    for (const request of this.open) sum += request.unfilled;
+    return sum;
+  }
+
+  private pull(messages: number): void {
+    const { stream, consumer, expiresMs = 30_000, heartbeatMs = 5_000 } = this.options;
+    this.event({ type: 'pulling', messages });
+    const request = new PullRequest(this.bus.nc, {
+      stream: stream.name,
+      consumer: consumer.durable_name,
+      messages,
+      expiresMs,
+      heartbeatMs,
+      onMessage: (message) => this.take(message),
+      onEnd: (why, healthy) => {
+        this.open.delete(request);
+        this.event({ type: 'ended', why, unfilled: request.unfilled });
+        if (healthy) this.wake();
+        else this.restart(why);
+      },
+    });
+    this.open.add(request);
+    request.start();
+  }
+
+  /** Messages of one read from the socket are handed over together. */
+  private take(message: Msg): void {
+    this.arrived.push(new PulledMessage(message));
+    if (this.arrived.length === 1) setImmediate(() => this.hand());
+  }
+
+  private hand(): void {
+    const messages = this.arrived;
+    this.arrived = [];
+    const handled = (async () => this.options.onMessages(messages))()
+      .catch((error: unknown) => this.fail(error, 'messages not handled'))
+      .finally(() => {
+        this.handling.delete(handled);
+        this.wake();
+      });
+    this.handling.add(handled);
+    this.wake();
+  }
+
+  private restart(why: string): void {
+    if (this.ending.signal.aborted) return;
+    this.ready = false;
+    for (const request of [...this.open]) request.close();
+    this.open.clear();
+    this.bus.log.debug({ stream: this.options.stream.name, why }, 'pull starts anew');
+    this.ensuring ??= this.ensure().finally(() => {
+      this.ensuring = undefined;
+      this.wake();
+    });
+  }
+
+  private async ensure(): Promise<void> {
+    const { stream, consumer } = this.options;
+    for (let waitMs = FIRST_RETRY_MS; !this.ending.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+      try {
+        await ensureStream(this.bus.jsm, stream);
+        await ensureConsumer(this.bus.jsm, stream.name, consumer);
+        this.ready = true;
+        this.event({ type: 'ensured' });
+        return;
+      } catch (error) {
+        this.fail(error, 'stream or consumer not there yet');
+        await pause(waitMs, this.ending.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  private fail(error: unknown, sentence: string): void {
+    this.event({ type: 'failed', error });
+    if (!this.ending.signal.aborted) {
+      this.bus.log.warn({ err: error, stream: this.options.stream.name }, sentence);
+    }
+  }
+
+  private event(event: PullEvent): void {
+    this.options.onEvent?.(event);
+  }
+}

@@ -1,0 +1,17 @@
+export type { AskOptions } from './ask.js';
+export { Bus } from './bus.js';
+export type { BusServerOptions } from './bus-server.js';
+export { BusServer } from './bus-server.js';
+export type { ConnectOptions } from './connect.js';
+export { connectBus } from './connect.js';
+export type { Pull, PullEvent, PullOptions } from './consume-pull.js';
+export { consumePull } from './consume-pull.js';
+export type { GatherOptions } from './gather.js';
+export type { CallContext } from './handle.js';
+export { Handle } from './handle.js';
+export type { Log } from './log.js';
+export { silent } from './log.js';
+export { pause } from './pause.js';
+export { PulledMessage } from './pulled.js';
+export type { ConsumerSettings, PublishOptions, StreamSettings } from './streams.js';
+export { ensureConsumer, ensureStream, publishJson } from './streams.js';

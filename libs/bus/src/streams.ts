@@ -1,0 +1,91 @@
+/**
+ * Streams and consumers are made by whoever needs them, at any time: the JetStream folder may be gone after a restart.
+ *
+ * 1. Only what the caller names is compared and changed; what it leaves out is the server's business.
+ * 2. Older servers ignore newer settings silently, so what the server says it does is read back and compared.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { HeroError } from '@hero/contracts';
+import {
+  type ConsumerConfig,
+  type ConsumerInfo,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  type PubAck,
+  type StreamConfig,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import { encode } from './wire.js';
+
+export type StreamSettings = Partial<StreamConfig> & { name: string };
+export type ConsumerSettings = Partial<ConsumerConfig> & { durable_name: string };
+
+/** Makes the stream, or changes it to these settings; returns it as the server has it. */
+export async function ensureStream(jsm: JetStreamManager, settings: StreamSettings): Promise<StreamInfo> {
+  const { name, ...changeable } = settings;
+  let info = await found(jsm.streams.info(name), JetStreamApiCodes.StreamNotFound);
+  if (!info) info = await jsm.streams.add(settings);
+  else if (differing(settings, info.config).length > 0) info = await jsm.streams.update(name, changeable);
+  refuseIgnored(`stream ${name}`, settings, info.config);
+  return info;
+}
+
+/** Makes the durable consumer, or changes it to these settings; returns it as the server has it. */
+export async function ensureConsumer(
+  jsm: JetStreamManager,
+  stream: string,
+  settings: ConsumerSettings,
+): Promise<ConsumerInfo> {
+  const name = settings.durable_name;
+  let info = await found(jsm.consumers.info(stream, name), JetStreamApiCodes.ConsumerNotFound);
+  if (!info) info = await jsm.consumers.add(stream, settings);
+  else if (differing(settings, info.config).length > 0) info = await jsm.consumers.update(stream, name, settings);
+  refuseIgnored(`consumer ${name} of ${stream}`, settings, info.config);
+  return info;
+}
+
+export interface PublishOptions {
+  /** The server forgets the second of two messages with the same id, within the stream's window. */
+  msgID?: string;
+  timeout?: number;
+}
+
+/** Publishes into a stream and waits until it is stored. UNAVAILABLE: it may not be; publish it again with its id. */
+export async function publishJson(
+  js: JetStreamClient,
+  subject: string,
+  data: unknown,
+  { msgID, timeout = 5_000 }: PublishOptions = {},
+): Promise<PubAck> {
+  try {
+    return await js.publish(subject, encode(data), { timeout, retries: 0, ...(msgID && { msgID }) });
+  } catch (cause) {
+    throw new HeroError('UNAVAILABLE', `Nothing stores ${subject}: is its stream there? Publish it again.`, { cause });
+  }
+}
+
+async function found<T>(info: Promise<T>, missing: number): Promise<T | undefined> {
+  try {
+    return await info;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === missing) return undefined;
+    throw error;
+  }
+}
+
+function differing(wanted: object, actual: object): string[] {
+  const has = new Map<string, unknown>(Object.entries(actual));
+  return Object.entries(wanted)
+    .filter(([key, value]) => value !== undefined && !isDeepStrictEqual(value, has.get(key)))
+    .map(([key]) => key);
+}
+
+function refuseIgnored(what: string, wanted: object, actual: object): void {
+  const ignored = differing(wanted, actual);
+  if (ignored.length === 0) return;
+  throw new Error(
+    `The NATS server does not do what ${what} asks for: ${ignored.join(', ')}. Use settings that it knows.`,
+  );
+}

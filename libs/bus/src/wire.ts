@@ -1,0 +1,59 @@
+import { type Contract, HeroError, issuesOf, PAYLOAD_LIMIT } from '@hero/contracts';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import type { z } from 'zod';
+
+/** Who asks: the name its connection was opened with. */
+export const CALLER = 'hero-caller';
+/** Set on a reply whose body is ErrorData; its value is the error's code. */
+export const ERROR = 'hero-error';
+/** Set on a stub: the body waits with its sender in so many pages and bytes, to be asked for on that subject. */
+export const PAGES = 'hero-pages';
+export const BYTES = 'hero-bytes';
+export const FROM = 'hero-from';
+
+/** The largest reply: a Play carries its input, its output and its answers, each up to 16 MiB. */
+export const REPLY_LIMIT = 4 * PAYLOAD_LIMIT;
+
+/** JSON has no `undefined`: a handler without a result answers null. */
+export function encode(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value) ?? 'null');
+}
+
+export function decode(body: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+}
+
+export interface Stub {
+  pages: number;
+  bytes: number;
+  from: string;
+}
+
+export function stubOf(headers: MsgHdrs | undefined): Stub | undefined {
+  if (!headers?.has(PAGES)) return undefined;
+  const stub = { pages: Number(headers.get(PAGES)), bytes: Number(headers.get(BYTES)), from: headers.get(FROM) };
+  const sound = Number.isSafeInteger(stub.pages) && Number.isSafeInteger(stub.bytes) && stub.from !== '';
+  if (!sound || stub.pages < 1 || stub.pages > stub.bytes) {
+    throw new HeroError('INVALID_PARAMS', 'The headers of a large message are damaged; send it again.');
+  }
+  return stub;
+}
+
+/** The size that a message claims, whether its body came along or waits with its sender. */
+export function claimedBytes(message: Msg, stub: Stub | undefined): number {
+  return stub ? stub.bytes : message.data.length;
+}
+
+export function tooLarge(what: string, bytes: number, limit: number): HeroError {
+  return new HeroError(
+    'PAYLOAD_TOO_LARGE',
+    `${what} has ${bytes} bytes and may have ${limit}; keep large data in a file and pass its path.`,
+    { details: { bytes, limit } },
+  );
+}
+
+export function paramsFault(contract: Contract, error: z.ZodError): HeroError {
+  return new HeroError('INVALID_PARAMS', `The parameters of ${contract.name} do not fit; see issues.`, {
+    issues: issuesOf(error),
+  });
+}

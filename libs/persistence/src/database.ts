@@ -1,0 +1,123 @@
+/**
+ * The hot paths' way to PostgreSQL: named prepared statements over a pool that survives restarts of the server.
+ *
+ * 1. A lost connection is never used again, and the next query opens a new one.
+ * 2. Nothing is repeated here but a whole transaction that PostgreSQL rolled back for another one (40001, 40P01): a
+ *    statement whose reply was lost may have happened, and only its author knows what that means.
+ */
+import pg from 'pg';
+import { asFault, isConflict, isUnavailable } from './faults.js';
+import type { Log } from './log.js';
+import { connectionOptions, type DatabaseSettings } from './settings.js';
+
+export type Row = Record<string, unknown>;
+
+/** What runs SQL: the database itself, or one transaction. Stores take either. */
+export interface Sql {
+  /** `name` makes it a prepared statement of the connection: the same name must always carry the same text. */
+  query<R extends object = Row>(name: string, text: string, values?: readonly unknown[]): Promise<R[]>;
+  /** SQL whose text changes from call to call: not prepared. */
+  run<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<R[]>;
+}
+
+const CONFLICT_TRIES = 4;
+
+export class Database implements Sql {
+  readonly schema: string;
+  readonly pool: pg.Pool;
+
+  constructor(settings: DatabaseSettings, log?: Log) {
+    this.schema = settings.schema;
+    this.pool = new pg.Pool({
+      ...connectionOptions(settings),
+      max: settings.poolSize ?? 8,
+      idleTimeoutMillis: 60_000,
+    });
+    // An idle connection that breaks is not the fault of any query: the pool has already dropped it.
+    this.pool.on('error', (err) => log?.warn({ err, schema: this.schema }, 'idle connection to PostgreSQL lost'));
+  }
+
+  async query<R extends object = Row>(name: string, text: string, values?: readonly unknown[]): Promise<R[]> {
+    return this.with((client) => statement<R>(client, { name, text, values }));
+  }
+
+  async run<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<R[]> {
+    return this.with((client) => statement<R>(client, { text, values }));
+  }
+
+  /** Runs `work` in one transaction; committed when it returns, rolled back when it throws. May run it again: rule 2. */
+  async tx<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.with((client) => transaction(client, work));
+      } catch (error) {
+        if (!isConflict(error) || attempt >= CONFLICT_TRIES) throw error;
+      }
+    }
+  }
+
+  /** One connection for several statements. It is given back afterwards, or dropped if it broke. */
+  async with<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.pool.connect();
+    } catch (error) {
+      throw asFault(error);
+    }
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      return await work(client);
+    } catch (error) {
+      if (isUnavailable(error) && error instanceof Error) broken = error;
+      throw asFault(error);
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.pool.ending) await this.pool.end();
+  }
+
+  /** For Nest. */
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+interface Statement {
+  name?: string;
+  text: string;
+  values?: readonly unknown[];
+}
+
+async function statement<R extends object>(client: pg.PoolClient, { name, text, values }: Statement): Promise<R[]> {
+  const result = await client.query<R & pg.QueryResultRow>({ name, text, values: values ? [...values] : undefined });
+  return result.rows;
+}
+
+async function transaction<T>(client: pg.PoolClient, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const sql: Sql = {
+    query: (name, text, values) => statement(client, { name, text, values }),
+    run: (text, values) => statement(client, { text, values }),
+  };
+  await client.query('BEGIN');
+  try {
+    const result = await work(sql);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    // On a lost connection the server has rolled back by itself.
+    if (!isUnavailable(error)) await client.query('ROLLBACK');
+    throw error;
+  }
+}

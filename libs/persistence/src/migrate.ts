@@ -1,0 +1,95 @@
+/**
+ * Migrations at start, by whichever instance comes first.
+ *
+ * 1. One at a time: a PostgreSQL advisory lock of the schema, held by a connection of its own, so that a starter that
+ *    dies lets go of it at once.
+ * 2. Each migration is one transaction: done with its line in the table, or not at all.
+ * 3. A database that is not up yet is waited for, bounded, and said in the log.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import type { DataSource } from 'typeorm';
+import { isUnavailable } from './faults.js';
+import type { Log } from './log.js';
+
+export interface MigrateOptions {
+  url: string;
+  schema: string;
+  log?: Log;
+  /** For the database to come up and for the lock together. Default 60 s. */
+  withinMs?: number;
+}
+
+const TRY_EVERY_MS = 200;
+const SAY_EVERY_MS = 2_000;
+
+/** Makes the schema and brings it up to date. Returns the names of the migrations that ran. */
+export async function migrate(dataSource: DataSource, options: MigrateOptions): Promise<string[]> {
+  const { url, schema, log, withinMs = 60_000 } = options;
+  const limit = performance.now() + withinMs;
+  const client = await connectUntil(url, limit, log);
+  try {
+    await lockUntil(client, schema, limit, log);
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${client.escapeIdentifier(schema)}`);
+    if (!dataSource.isInitialized) await dataSource.initialize();
+    const done = await dataSource.runMigrations({ transaction: 'each' });
+    const names = done.map(({ name }) => name);
+    if (names.length > 0) log?.info({ schema, migrations: names }, 'database migrated');
+    return names;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function connectUntil(url: string, limit: number, log: Log | undefined): Promise<pg.Client> {
+  let say = 0;
+  for (;;) {
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'hero migrate',
+    });
+    // A connection that breaks later shows itself in the query that uses it.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return client;
+    } catch (cause) {
+      await client.end().catch(() => undefined);
+      const now = performance.now();
+      if (!isUnavailable(cause) || now >= limit) throw unreachable(cause);
+      if (now >= say) log?.info({ why: reason(cause) }, 'waiting for PostgreSQL');
+      if (now >= say) say = now + SAY_EVERY_MS;
+      await pause(TRY_EVERY_MS);
+    }
+  }
+}
+
+async function lockUntil(client: pg.Client, schema: string, limit: number, log: Log | undefined): Promise<void> {
+  let say = performance.now() + SAY_EVERY_MS;
+  for (;;) {
+    const { rows } = await client.query<{ locked: boolean }>(
+      `SELECT pg_try_advisory_lock(hashtextextended('hero migrate ' || $1, 0)) AS locked`,
+      [schema],
+    );
+    if (rows[0]?.locked) return;
+    const now = performance.now();
+    if (now >= limit) {
+      throw new Error(
+        `Another process has been migrating schema ${schema} for too long; look for it in pg_stat_activity.`,
+      );
+    }
+    if (now >= say) {
+      log?.info({ schema }, 'waiting for another process that migrates');
+      say = now + SAY_EVERY_MS;
+    }
+    await pause(TRY_EVERY_MS);
+  }
+}
+
+const reason = (cause: unknown): string =>
+  cause instanceof AggregateError ? cause.errors.map(String).join('; ') : String(cause);
+
+function unreachable(cause: unknown): Error {
+  return new Error(`PostgreSQL cannot be reached (${reason(cause)}); start it or correct DATABASE_URL.`, { cause });
+}

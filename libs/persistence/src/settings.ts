@@ -1,0 +1,27 @@
+export interface DatabaseSettings {
+  /** `postgresql://user:password@host:5432/database`. */
+  url: string;
+  /** The one schema of this service; no service reads another's. */
+  schema: string;
+  /** Connections of the hot paths' pool. Default 8. */
+  poolSize?: number;
+  /** A statement that takes longer is ended by PostgreSQL. Default 30 s. */
+  statementTimeoutMs?: number;
+  /** How long a query waits for a free connection, a new one included. Default 5 s. */
+  connectWithinMs?: number;
+}
+
+const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
+
+/** Start-up options: search_path and limits hold on every connection of the pool without a query of their own. */
+export function connectionOptions(settings: DatabaseSettings) {
+  const { url, schema, statementTimeoutMs = 30_000, connectWithinMs = 5_000 } = settings;
+  if (!SCHEMA.test(schema)) throw new Error(`"${schema}" is no schema name: lower-case letters, digits and _.`);
+  return {
+    connectionString: url,
+    application_name: `hero ${schema}`,
+    connectionTimeoutMillis: connectWithinMs,
+    keepAlive: true,
+    options: `-c search_path=${schema} -c statement_timeout=${statementTimeoutMs} -c timezone=UTC`,
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * Boots one service.
+ *
+ * 1. What is wrong is said before anything is served: environment, service.toml against reality, then the bus.
+ * 2. Stopping goes in order and is bounded: the service's own work, the door (no new questions, running ones answered),
+ *    Nest's modules, the connection.
+ */
+import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type Bus, BusServer, connectBus } from '@hero/bus';
+import { subjectOf } from '@hero/contracts';
+import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { Parts, ServiceContext, ServiceDefinition } from './define.js';
+import { readEnv, StartFault } from './env.js';
+import { parseFailpoints } from './failpoint.js';
+import { answerInfo } from './info.js';
+import { createLog, type Log } from './log.js';
+import { differences, readManifest, type ServiceFiles } from './manifest.js';
+import { nestLog } from './nest-log.js';
+import { paths } from './paths.js';
+import { claimSocket } from './sockets.js';
+
+/** All of stopping; a supervisor waits a little longer before it kills. */
+export const STOP_WITHIN_MS = 25_000;
+
+export interface RunningService {
+  readonly name: string;
+  readonly instance: string;
+  readonly log: Log;
+  readonly bus: Bus;
+  readonly app: INestApplicationContext;
+  /** May be called any number of times; all wait for the one stop. */
+  stop(reason?: string): Promise<void>;
+}
+
+export interface BootOptions {
+  /** Default: the process's environment. */
+  env?: NodeJS.ProcessEnv;
+}
+
+export async function bootService(definition: ServiceDefinition, options: BootOptions = {}): Promise<RunningService> {
+  const startedAt = new Date();
+  const { name } = definition;
+  const files = readManifest(definition.dir);
+  const env = readEnv(name, definition.env, options.env);
+  parseFailpoints(env.HERO_FAILPOINTS ?? '');
+  const instance = env.HERO_INSTANCE ?? `${name}-${randomBytes(4).toString('hex')}`;
+  const log = createLog({ service: name, instance, level: env.HERO_LOG_LEVEL, format: env.HERO_LOG_FORMAT });
+  const bus = await connectBus({ url: env.NATS_URL, name, log });
+  const closing = new AbortController();
+  const claimed: string[] = [];
+  const folders = paths(env.HERO_HOME);
+  const context: ServiceContext = {
+    name,
+    instance,
+    version: files.version,
+    env,
+    bus,
+    log,
+    paths: folders,
+    closing: closing.signal,
+    socket: async (file) => {
+      claimed.push(file);
+      const path = join(folders.sockets, file);
+      await claimSocket(path);
+      return path;
+    },
+  };
+  let app: INestApplicationContext | undefined;
+  let parts: Parts = {};
+  try {
+    const door = new BusServer(bus, { service: name, instance, log, drainMs: STOP_WITHIN_MS - 5_000 });
+    const nest = await createApp(await definition.module(context), door, definition.http, log);
+    app = nest.app;
+    await nest.init();
+    parts = await definition.start({ ...context, app });
+    checkManifest(files, definition, door, claimed);
+    await nest.listen();
+    const identity = { name, instance, version: files.version, build_nr: env.HERO_BUILD_NR };
+    answerInfo(bus, { ...identity, started_at: startedAt.toISOString() }, () => ({
+      healthy: !closing.signal.aborted,
+      ...parts.extraInfo?.(),
+    }));
+    await bus.flush();
+    const ms = Date.now() - startedAt.getTime();
+    log.info({ ...identity, pid: process.pid, ms }, `${name} ${files.version} (build ${env.HERO_BUILD_NR}) is up`);
+  } catch (error) {
+    closing.abort();
+    await Promise.allSettled([app?.close()]);
+    await bus.drain();
+    throw error;
+  }
+  let stopping: Promise<void> | undefined;
+  const running = { name, instance, log, bus, app };
+  return {
+    ...running,
+    stop: (reason = 'asked to') => {
+      stopping ??= stop({ ...running, parts, closing, reason });
+      return stopping;
+    },
+  };
+}
+
+interface App {
+  app: INestApplicationContext;
+  init(): Promise<unknown>;
+  listen(): Promise<unknown>;
+}
+
+async function createApp(module: DynamicModule | Type, strategy: BusServer, http: boolean, log: Log): Promise<App> {
+  const options = { logger: nestLog(log), abortOnError: false };
+  if (!http) {
+    const app = await NestFactory.createMicroservice(module, { ...options, strategy });
+    return { app, init: () => app.init(), listen: () => app.listen() };
+  }
+  const app = await NestFactory.create(module, options);
+  app.connectMicroservice({ strategy });
+  return { app, init: () => app.init(), listen: () => app.startAllMicroservices() };
+}
+
+function checkManifest(files: ServiceFiles, definition: ServiceDefinition, door: BusServer, sockets: string[]): void {
+  const faults = differences(files.manifest, {
+    name: definition.name,
+    subjects: door.contracts.map(subjectOf),
+    environment: Object.keys(definition.env.shape),
+    sockets,
+  });
+  if (faults.length > 0) throw new StartFault(`${files.file} does not say what ${definition.name} does.`, faults);
+}
+
+interface Stopping extends Omit<RunningService, 'stop'> {
+  parts: Parts;
+  closing: AbortController;
+  reason: string;
+}
+
+async function stop({ parts, closing, reason, log, app, bus }: Stopping): Promise<void> {
+  const since = performance.now();
+  const left = (): number => STOP_WITHIN_MS - (performance.now() - since);
+  log.info({ reason }, 'stopping');
+  closing.abort();
+  await step(log, 'own work', async () => parts.stop?.(), left());
+  await step(log, 'application', () => app.close(), left());
+  await step(log, 'bus', () => bus.drain(), Math.min(2_000, left()));
+  if (!bus.nc.isClosed()) await bus.nc.close();
+  log.info({ ms: Math.round(performance.now() - since) }, 'stopped');
+}
+
+async function step(log: Log, name: string, run: () => Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), Math.max(100, ms));
+  });
+  try {
+    if ((await Promise.race([run(), limit])) === 'late') log.warn({ step: name }, 'stopping goes on without waiting');
+  } catch (err) {
+    log.error({ err, step: name }, 'a step of stopping failed');
+  } finally {
+    clearTimeout(timer);
+  }
+}

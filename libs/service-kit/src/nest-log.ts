@@ -1,0 +1,16 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Log } from './log.js';
+
+/** Nest's own words: its warnings and errors are ours, the rest is for debugging. */
+export function nestLog(log: Log): LoggerService {
+  const context = (rest: unknown[]): object => ({ nest: rest.at(-1) });
+  return {
+    log: (message: unknown, ...rest: unknown[]) => log.debug(context(rest), String(message)),
+    debug: (message: unknown, ...rest: unknown[]) => log.trace(context(rest), String(message)),
+    verbose: (message: unknown, ...rest: unknown[]) => log.trace(context(rest), String(message)),
+    warn: (message: unknown, ...rest: unknown[]) => log.warn(context(rest), String(message)),
+    error: (message: unknown, ...rest: unknown[]) =>
+      log.error(message instanceof Error ? { err: message, ...context(rest) } : context(rest), String(message)),
+    fatal: (message: unknown, ...rest: unknown[]) => log.fatal(context(rest), String(message)),
+  };
+}
