@@ -1,28 +1,64 @@
-export { contract, MIB, PAYLOAD_LIMIT, SERVICES, subjectOf } from './contract.js';
+export { CATALOGUE, publicContracts } from './catalogue.js';
 export type { Contract, Params, ParamsInput, Result, Role, ServiceName, Waits } from './contract.js';
-export { ERROR_CODES, ErrorData, HeroError, Issue, issuesOf } from './errors.js';
+export { contract, MIB, PAYLOAD_LIMIT, SERVICES, subjectOf } from './contract.js';
 export type { ErrorCode } from './errors.js';
-export { Cursor, Json, JsonObject, JsonText, Limit, Name, Ok, paged, Sid, Time } from './values.js';
+export { ERROR_CODES, ErrorData, HeroError, Issue, issuesOf } from './errors.js';
+export { EVENT_LIMIT, ExecutorFrame, FRAME_LIMIT, Hello, PlayFrame } from './frames.js';
 export {
-  DeclaredFlow,
-  FIELD_TYPES,
-  FlowField,
-  Inspection,
-  SourceIssue,
-  Workflow,
-  WorkflowVersion,
-} from './workflows.js';
+  playCancel,
+  playDelete,
+  playList,
+  playPendingResumes,
+  playResume,
+  playRetry,
+  playRunAsync,
+  playStart,
+  playStatus,
+  playWait,
+} from './play-methods.js';
 export {
   FINAL_STATUSES,
   isFinal,
-  Play,
   PLAY_STATUSES,
   PLAY_TRANSITIONS,
+  Play,
   PlayError,
   PlayStatus,
   ResumeRequest,
   SandboxReport,
 } from './plays.js';
+export {
+  ExitCause,
+  executorLease,
+  GroupResult,
+  MemoryItem,
+  MemoryPage,
+  playClaim,
+  playEnd,
+  playEventsMark,
+  playExit,
+  playMemory,
+  playPause,
+  playRelease,
+  Question,
+  Run,
+  StepGroup,
+  StepOutcome,
+  stepCommit,
+  WorkMessage,
+} from './runs.js';
+export {
+  EventsMark,
+  playEvents,
+  playLogs,
+  playSpansMethod,
+  spanPush,
+  spansDelete,
+  spansReached,
+} from './span-methods.js';
+export type { TreeRow } from './span-tree.js';
+export { SpanTree } from './span-tree.js';
+export type { AnyEvent } from './spans.js';
 export {
   EmittedEvent,
   EventBatch,
@@ -36,8 +72,7 @@ export {
   SpanKind,
   SpanStatus,
 } from './spans.js';
-export type { AnyEvent } from './spans.js';
-export { ServiceInfo, SystemStatus } from './system.js';
+export type { ChangeKind } from './subjects.js';
 export {
   ALL_PLAY_SPANS,
   ALL_TELEMETRY,
@@ -46,14 +81,16 @@ export {
   executorNudge,
   INFO_SUBJECT,
   playSpans,
-  telemetry,
   TELEMETRY_CONSUMER,
   TELEMETRY_STREAM,
+  telemetry,
   WORK_CONSUMER,
   WORK_STREAM,
   WORK_SUBJECT,
 } from './subjects.js';
-export type { ChangeKind } from './subjects.js';
+export { ServiceInfo, SystemStatus } from './system.js';
+export { registryStatus, rpcDiscover, systemStatus } from './system-methods.js';
+export { Cursor, Json, JsonObject, JsonText, Limit, Name, Ok, paged, Sid, Time } from './values.js';
 export {
   ChangedWorkflow,
   flowLibrarySearch,
@@ -72,46 +109,11 @@ export {
   workflowVersionList,
 } from './workflow-methods.js';
 export {
-  playCancel,
-  playDelete,
-  playList,
-  playPendingResumes,
-  playResume,
-  playRetry,
-  playRunAsync,
-  playStart,
-  playStatus,
-  playWait,
-} from './play-methods.js';
-export {
-  EventsMark,
-  playEvents,
-  playLogs,
-  playSpansMethod,
-  spanPush,
-  spansDelete,
-  spansReached,
-} from './span-methods.js';
-export { registryStatus, rpcDiscover, systemStatus } from './system-methods.js';
-export {
-  executorLease,
-  ExitCause,
-  GroupResult,
-  MemoryItem,
-  MemoryPage,
-  playClaim,
-  playEnd,
-  playEventsMark,
-  playExit,
-  playMemory,
-  playPause,
-  playRelease,
-  Question,
-  Run,
-  stepCommit,
-  StepGroup,
-  StepOutcome,
-  WorkMessage,
-} from './runs.js';
-export { EVENT_LIMIT, ExecutorFrame, FRAME_LIMIT, Hello, PlayFrame } from './frames.js';
-export { CATALOGUE, publicContracts } from './catalogue.js';
+  DeclaredFlow,
+  FIELD_TYPES,
+  FlowField,
+  Inspection,
+  SourceIssue,
+  Workflow,
+  WorkflowVersion,
+} from './workflows.js';

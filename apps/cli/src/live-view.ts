@@ -1,0 +1,70 @@
+import type { WriteStream } from 'node:tty';
+import { type PlayEvent, type Span, SpanTree } from '@hero/contracts';
+import { treeLines } from './tree-lines.js';
+
+const FRAME_MS = 100;
+
+/**
+ * The live span tree on a terminal: redrawn in place, at most ten times a second, and only the part that fits the screen.
+ * Without a terminal nothing is drawn until `finish`, which prints the whole tree once.
+ */
+export class LiveView {
+  readonly tree: SpanTree;
+  private drawn = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private lastDrawn = 0;
+
+  constructor(
+    playSid: string,
+    private readonly out: NodeJS.WriteStream & Partial<WriteStream> = process.stdout,
+  ) {
+    this.tree = new SpanTree(playSid);
+  }
+
+  load(spans: readonly Span[], seq: number): void {
+    this.tree.load(spans, seq);
+    this.soon();
+  }
+
+  apply(event: PlayEvent): void {
+    if (this.tree.apply(event)) this.soon();
+  }
+
+  /** Takes the drawing away so that something else may be printed; the next event draws it again below. */
+  clear(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.out.isTTY && this.drawn > 0) this.out.write(`\x1b[${this.drawn}A\x1b[J`);
+    this.drawn = 0;
+  }
+
+  /** Prints the tree whole and leaves it there. */
+  finish(): void {
+    this.clear();
+    for (const line of this.lines(20)) this.out.write(`${line}\n`);
+  }
+
+  private soon(): void {
+    if (!this.out.isTTY || this.timer) return;
+    const wait = Math.max(0, this.lastDrawn + FRAME_MS - Date.now());
+    this.timer = setTimeout(() => this.draw(), wait);
+  }
+
+  private draw(): void {
+    this.clear();
+    const room = Math.max(5, (this.out.rows ?? 24) - 2);
+    const lines = this.lines(3);
+    const shown = lines.length > room ? [`… ${lines.length - room + 1} lines above`, ...lines.slice(1 - room)] : lines;
+    this.out.write(shown.map((line) => `${line}\n`).join(''));
+    this.drawn = shown.length;
+    this.lastDrawn = Date.now();
+  }
+
+  private lines(logs: number): string[] {
+    return treeLines(this.tree.rows(), {
+      colour: this.out.isTTY === true && !process.env.NO_COLOR,
+      width: (this.out.columns ?? 120) - 1,
+      logs,
+    });
+  }
+}
