@@ -74,7 +74,7 @@ export class BusServer extends Server implements CustomTransportStrategy {
       await within(drained, Math.min(2_000, this.drainMs));
     }
     this.closing.abort(new HeroError('UNAVAILABLE', `${this.options.service} is stopping; ask again.`));
-    await within(Promise.allSettled([...this.running]), limit - performance.now());
+    await within(Promise.allSettled(this.running), limit - performance.now());
     if (this.running.size > 0) this.log.warn({ unanswered: this.running.size }, 'stopped with questions unanswered');
   }
 

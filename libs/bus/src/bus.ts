@@ -136,7 +136,8 @@ export class Bus {
         this.up = true;
         this.largestMessage = this.nc.info?.max_payload ?? this.largestMessage;
         this.log.info({ server: status.server }, 'NATS is back');
-        for (const listener of [...this.reconnectListeners]) listener();
+        // Listeners forget themselves while they are called.
+        for (const listener of Array.from(this.reconnectListeners)) listener();
       } else if (status.type === 'error') {
         this.log.error({ err: status.error }, 'NATS reports an error');
       }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { type Contract, type Params, type Result, subjectOf } from '@hero/contracts';
 import { Catch, type ExceptionFilter, UseFilters } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { type Observable, throwError } from 'rxjs';
 
 /** What a handler learns of a question besides its parameters. */
@@ -31,6 +31,8 @@ type Handler<C extends Contract> = (params: Params<C>, context: CallContext) => 
 export function Handle<C extends Contract>(contract: C) {
   return <M extends Handler<C>>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<M>): void => {
     MessagePattern(subjectOf(contract), { [CONTRACT]: contract })(target, key, descriptor);
+    Payload()(target, key, 0);
+    Ctx()(target, key, 1);
     UseFilters(letThrough)(target, key, descriptor);
   };
 }

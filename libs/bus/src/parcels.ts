@@ -97,7 +97,7 @@ const GONE_PAGE = new Uint8Array(0);
 
 /** Asks the sender for all pages of a stub and joins them. */
 export async function fetchParcel(nc: NatsConnection, stub: Stub): Promise<Buffer> {
-  const pages = new Array<Uint8Array>(stub.pages);
+  const pages: Uint8Array[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let page = next++; page < stub.pages; page = next++) pages[page] = await fetchPage(nc, stub.from, page);
