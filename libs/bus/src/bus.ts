@@ -5,6 +5,7 @@ import { type AskOptions, exchange } from './ask.js';
 import { type GatherOptions, gather } from './gather.js';
 import type { Log } from './log.js';
 import { Parcels } from './parcels.js';
+import { pause } from './pause.js';
 import { askInSlices } from './waits.js';
 import { decode, encode, paramsFault } from './wire.js';
 
@@ -79,7 +80,7 @@ export class Bus {
         }
       },
     });
-    if (this.up) await this.nc.flush();
+    await this.flush();
     return {
       stop: async () => {
         if (!subscription.isClosed() && !this.nc.isClosed()) subscription.unsubscribe();
@@ -107,8 +108,28 @@ export class Bus {
     return () => this.reconnectListeners.delete(listener);
   }
 
-  flush(): Promise<void> {
-    return this.nc.flush();
+  /** The server has got all that was sent before. What was sent into a lost connection is lost: it is not repeated. */
+  async flush(): Promise<void> {
+    for (;;) {
+      if (!this.connected && !this.nc.isClosed()) await this.back();
+      try {
+        return await this.nc.flush();
+      } catch (error) {
+        if (this.nc.isClosed()) throw error;
+        // Lost in the middle of it; the status that says so comes a moment later.
+        await pause(10);
+      }
+    }
+  }
+
+  private back(): Promise<void> {
+    return new Promise((resolve) => {
+      const forget = this.onReconnect(() => {
+        forget();
+        resolve();
+      });
+      void this.nc.closed().then(() => resolve());
+    });
   }
 
   /** Stops taking messages, lets what is under way go out, and closes. */

@@ -205,7 +205,8 @@ describe('announcements', () => {
   it('gather answers of all who listen, and of nobody', async () => {
     await using bus = await connected();
     await using other = await connected();
-    for (const who of [bus, other]) who.nc.subscribe('hero.test.who', { callback: (_, m) => m.respond('{"a":1}') });
+    for (const who of [bus, other])
+      who.nc.subscribe('hero.test.who', { callback: (_, m) => void m.respond('{"a":1}') });
     await Promise.all([bus.flush(), other.flush()]);
     expect(await bus.gather('hero.test.who')).toEqual([{ a: 1 }, { a: 1 }]);
     expect(await bus.gather('hero.test.nobody')).toEqual([]);
