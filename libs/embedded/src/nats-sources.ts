@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, constants, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Ran, pathFolders, run } from './run.js';
+import { pathFolders, type Ran, run } from './run.js';
 
 export interface NatsSource {
   readonly name: string;
@@ -13,13 +13,24 @@ export interface NatsSource {
   find(cache: string, log: (line: string) => void): Promise<string>;
 }
 
-/** What the official release of this version has; from its SHA256SUMS. */
-const release = {
+interface Release {
+  readonly base: string;
+  readonly version: string;
+  readonly platform: string;
+  readonly sha256: Readonly<Record<string, string>>;
+  /** ms until the first answer */
+  readonly patience?: number;
+}
+
+/** The checksums are those of the release's SHA256SUMS. */
+const pinned: Release = {
+  base: 'https://github.com/nats-io/nats-server/releases/download',
   version: '2.12.15',
+  platform: `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`,
   sha256: {
     'linux-amd64': '58ab8131f819263897e2fc38e503e1b755b63bcafeecc7d12582487df48ca15e',
     'linux-arm64': 'b724db99fefbf8f5c808baa82819ee50350aee9734017e4a478f7e545cef3ab6',
-  } as Record<string, string>,
+  },
 };
 
 /** The newest nats-server each Go can build without fetching another Go. */
@@ -33,6 +44,13 @@ const buildable: readonly (readonly [minor: number, version: string])[] = [
 
 const programs = (cache: string) => join(cache, 'nats-server');
 
+const allows = async (path: string, mode: number) =>
+  await access(path, mode).then(
+    () => true,
+    () => false,
+  );
+const isFile = async (path: string) => await allows(path, constants.X_OK);
+
 function must(ran: Ran, doing: string): Ran {
   if (!ran.ok) throw new Error(`${doing}: ${ran.why}`);
   return ran;
@@ -40,6 +58,12 @@ function must(ran: Ran, doing: string): Ran {
 
 export async function natsVersion(program: string): Promise<string | undefined> {
   return /v(\d+\.\d+\.\d+\S*)/.exec((await run(program, ['--version'])).stdout)?.[1];
+}
+
+/** Older ones lack parts of JetStream that we use, and would not say so. */
+function isRecent(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 2 || (major === 2 && minor >= 9);
 }
 
 /** Works in a folder of its own, then puts the program into the cache in one step, named by its version. */
@@ -51,6 +75,7 @@ async function intoCache(cache: string, work: (folder: string) => Promise<string
     await chmod(made, 0o755);
     const version = await natsVersion(made);
     if (version === undefined) throw new Error('what came does not run on this machine');
+    if (!isRecent(version)) throw new Error(`what came is ${version}, needed is 2.9 or newer`);
     const target = join(programs(cache), `nats-server-${version}`);
     await copyFile(made, join(draft, 'finished'));
     await rename(join(draft, 'finished'), target);
@@ -63,17 +88,14 @@ async function intoCache(cache: string, work: (folder: string) => Promise<string
 export const onPath: NatsSource = {
   name: 'PATH',
   async find() {
+    const seen: string[] = [];
     for (const folder of [...pathFolders(), '/usr/local/bin', '/usr/sbin']) {
       const program = join(folder, 'nats-server');
-      if (
-        (await access(program, constants.X_OK)
-          .then(() => true)
-          .catch(() => false)) &&
-        (await natsVersion(program))
-      )
-        return program;
+      const version = (await isFile(program)) ? await natsVersion(program) : undefined;
+      if (version && isRecent(version)) return program;
+      if (version) seen.push(`${program} is ${version}, needed is 2.9 or newer`);
     }
-    throw new Error('no nats-server there');
+    throw new Error(seen[0] ?? 'no nats-server there');
   },
 };
 
@@ -84,29 +106,24 @@ export const inCache: NatsSource = {
     names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
     for (const name of names) {
       const program = join(programs(cache), name);
-      if (await natsVersion(program)) return program;
+      const version = await natsVersion(program);
+      if (version && isRecent(version)) return program;
     }
     throw new Error(`nothing in ${programs(cache)}`);
   },
 };
 
-export const officialRelease: NatsSource = {
-  name: 'official release',
-  async find(cache, log) {
-    const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
-    const expected = release.sha256[platform];
-    if (!expected) throw new Error(`no checksum is pinned for ${platform}`);
-    const name = `nats-server-v${release.version}-${platform}`;
-    const url = `https://github.com/nats-io/nats-server/releases/download/v${release.version}/${name}.tar.gz`;
-    log(`downloading nats-server ${release.version}`);
-    const cancel = new AbortController();
-    const connect = setTimeout(() => cancel.abort(new Error('no answer within 5 s')), 5000);
-    const whole = setTimeout(() => cancel.abort(new Error('not finished within 120 s')), 120_000);
-    try {
-      const response = await fetch(url, { signal: cancel.signal });
-      clearTimeout(connect);
-      if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-      const archive = Buffer.from(await response.arrayBuffer());
+/** A release's archive; thrown away unless it is the very file that was pinned. */
+export function downloadedRelease({ base, version, platform, sha256, patience = 5000 }: Release): NatsSource {
+  return {
+    name: 'official release',
+    async find(cache, log) {
+      const expected = sha256[platform];
+      if (!expected) throw new Error(`no checksum is pinned for ${platform}`);
+      const name = `nats-server-v${version}-${platform}`;
+      const url = `${base}/v${version}/${name}.tar.gz`;
+      log(`downloading nats-server ${version}`);
+      const archive = await download(url, patience);
       const got = createHash('sha256').update(archive).digest('hex');
       if (got !== expected)
         throw new Error(`the SHA-256 of ${url} is ${got}, expected ${expected}; it was thrown away`);
@@ -115,15 +132,31 @@ export const officialRelease: NatsSource = {
         must(await run('tar', ['-xzf', join(folder, 'archive.tar.gz'), '-C', folder]), 'tar');
         return join(folder, name, 'nats-server');
       });
-    } catch (error) {
-      const { cause, message } = error as Error;
-      throw new Error(cause instanceof Error ? `${message} (${cause.message})` : message, { cause: error });
-    } finally {
-      clearTimeout(connect);
-      clearTimeout(whole);
-    }
-  },
-};
+    },
+  };
+}
+
+async function download(url: string, patience: number): Promise<Buffer> {
+  const cancel = new AbortController();
+  const giveUp = (ms: number, why: string) => setTimeout(() => cancel.abort(new Error(why)), ms);
+  const timers = [
+    giveUp(patience, `no answer within ${patience / 1000} s`),
+    giveUp(120_000, 'not finished within 120 s'),
+  ];
+  try {
+    const response = await fetch(url, { signal: cancel.signal });
+    clearTimeout(timers[0]);
+    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+    return Buffer.from(await response.arrayBuffer());
+  } catch (error) {
+    const { cause, message } = error as Error;
+    throw new Error(cause instanceof Error ? `${message} (${cause.message})` : message, { cause: error });
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+}
+
+export const officialRelease = downloadedRelease(pinned);
 
 export const debianPackage: NatsSource = {
   name: "the distribution's package",
@@ -153,12 +186,7 @@ export const debianPackage: NatsSource = {
       must(await run('dpkg-deb', ['-x', join(folder, file), join(folder, 'unpacked')]), 'dpkg-deb -x');
       for (const bin of ['usr/sbin', 'usr/bin']) {
         const program = join(folder, 'unpacked', bin, 'nats-server');
-        if (
-          await access(program)
-            .then(() => true)
-            .catch(() => false)
-        )
-          return program;
+        if (await isFile(program)) return program;
       }
       throw new Error('the package holds no nats-server');
     });
@@ -174,11 +202,7 @@ export const goInstall: NatsSource = {
     return await intoCache(cache, async (folder) => {
       log(`building nats-server ${version} with Go 1.${minor} (a minute or two)`);
       const home = process.env.HOME ?? '';
-      const homely =
-        home !== '' &&
-        (await access(home, constants.W_OK)
-          .then(() => true)
-          .catch(() => false));
+      const homely = home !== '' && (await allows(home, constants.W_OK));
       // Without a home Go needs its own place for modules and builds, writable so that it can be removed again.
       const places = homely ? {} : { HOME: folder, GOPATH: join(folder, 'go'), GOCACHE: join(folder, 'build') };
       const env = {

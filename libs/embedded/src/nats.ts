@@ -6,7 +6,14 @@ import { EmbeddedServerError } from './error.js';
 import { cacheFolder } from './folders.js';
 import { type NatsSource, natsSources, natsVersion } from './nats-sources.js';
 import { run } from './run.js';
-import { type EmbeddedServer, type Place, type ServerKind, type ServerOptions, startServer } from './server.js';
+import {
+  type EmbeddedServer,
+  type Place,
+  type ServerKind,
+  type ServerOptions,
+  startServer,
+  stopServer,
+} from './server.js';
 
 const user = 'hero';
 
@@ -127,4 +134,9 @@ function natsKind(options: NatsOptions): ServerKind {
 /** A real nats-server of our own with JetStream; its url carries the login. */
 export async function startNats(options: NatsOptions): Promise<EmbeddedServer> {
   return await startServer(natsKind(options), options);
+}
+
+/** Ends the nats-server of a home if one runs, whoever started it. */
+export async function stopNats(options: { home: string; state?: string }): Promise<boolean> {
+  return await stopServer(natsKind(options), options);
 }

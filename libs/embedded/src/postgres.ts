@@ -6,7 +6,14 @@ import { EmbeddedServerError } from './error.js';
 import { homeHash } from './folders.js';
 import { findPostgres } from './postgres-program.js';
 import { run } from './run.js';
-import { type EmbeddedServer, type Place, type ServerKind, type ServerOptions, startServer } from './server.js';
+import {
+  type EmbeddedServer,
+  type Place,
+  type ServerKind,
+  type ServerOptions,
+  startServer,
+  stopServer,
+} from './server.js';
 
 const user = 'hero';
 const database = 'hero';
@@ -97,8 +104,9 @@ function postgresKind(durable: boolean): ServerKind {
   return {
     name: 'postgres',
     dataFolder: dataOf,
-    // Backends of a killed postmaster leave as soon as they notice; a new one refuses to start before (shared memory in use).
-    patience: 3000,
+    // Backends of a killed postmaster leave as soon as they notice, which a busy one does not; a new postmaster refuses to start
+    // before they are gone (shared memory in use).
+    patience: 200,
     stopSignals: [
       ['SIGINT', 15_000],
       ['SIGQUIT', 3000],
@@ -143,4 +151,9 @@ export interface PostgresOptions extends ServerOptions {
 /** A real PostgreSQL of our own; its url names the database `hero`. */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedServer> {
   return await startServer(postgresKind(options.durable ?? true), options);
+}
+
+/** Ends the PostgreSQL of a home if one runs, whoever started it. */
+export async function stopPostgres(options: { home: string; state?: string }): Promise<boolean> {
+  return await stopServer(postgresKind(true), options);
 }

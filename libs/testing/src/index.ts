@@ -1,6 +1,6 @@
 export { type TestDatabase, testDatabase } from './database.js';
 export { readGolden } from './golden.js';
 export { runFolder } from './run-folder.js';
-export { testNats, testPostgres, type TestServer, testServers } from './servers.js';
+export { type TestServer, testNats, testPostgres, testServers } from './servers.js';
 export { type TempFolder, tempFolder } from './temp-folder.js';
 export { until } from './until.js';

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { emptyOfProcesses, isAlive, processesIn, processStart } from '@hero/embedded';
+import { emptyOfProcesses, isAlive, processesIn, processStart, signal } from '@hero/embedded';
 
 interface Run {
   readonly pid: number;
@@ -66,7 +66,7 @@ async function reapDeadRuns(): Promise<void> {
     const folder = join(runsFolder(), name);
     const run = await readFile(join(folder, 'run.json'), 'utf8').catch(() => undefined);
     if (run === undefined || (await isAlive(JSON.parse(run) as Run))) continue;
-    for (const pid of await processesIn(folder)) process.kill(pid, 'SIGQUIT');
+    for (const pid of await processesIn(folder)) signal(pid, 'SIGQUIT');
     await emptyOfProcesses(folder, 2000);
     await rm(folder, { recursive: true, force: true });
   }

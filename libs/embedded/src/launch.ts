@@ -1,0 +1,70 @@
+/**
+ * L1 The pid file is written before anyone waits for the server, so a `kill -9` of the parent leaves no server we cannot find.
+ * L2 A server's output goes to a file, never to a pipe: it lives on when its parent dies. It has a session of its own, so that
+ *    Ctrl-C in the terminal does not reach it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isAlive, processStart } from './processes.js';
+import type { Place, ServerDeath, ServerKind } from './server.js';
+
+export interface Mark {
+  readonly pid: number;
+  readonly start: string;
+  readonly port: number;
+}
+
+export const readJson = async <T>(path: string): Promise<T | undefined> =>
+  await readFile(path, 'utf8')
+    .then((text) => JSON.parse(text) as T)
+    .catch(() => undefined);
+
+export const markFile = (kind: ServerKind, folder: string) => join(folder, `${kind.name}.pid`);
+export const logFile = (kind: ServerKind, folder: string) => join(folder, `${kind.name}.log`);
+
+/** Starts the process; it does not wait for it to answer. */
+export async function launch(kind: ServerKind, place: Place, port: number) {
+  const { command, args, env } = await kind.command(place, port);
+  const path = logFile(kind, place.state.folder);
+  if ((await stat(path).catch(() => ({ size: 0 }))).size > 8 * 1024 * 1024) await rename(path, `${path}.1`);
+  const output = await open(path, 'a', 0o600); // L2
+  const logStart = (await output.stat()).size;
+  const { uid, gid } = place.account;
+  const child = spawn(command, args, {
+    cwd: kind.dataFolder(place),
+    detached: true,
+    stdio: ['ignore', output.fd, output.fd],
+    env: { PATH: process.env.PATH, HOME: kind.dataFolder(place), ...env },
+    uid,
+    gid,
+  });
+  const exit = exitOf(kind, child);
+  await output.close();
+  child.unref();
+  const pid = child.pid ?? 0;
+  const processBegun = pid === 0 ? undefined : await processStart(pid);
+  const mark: Mark = { pid, start: processBegun ?? 'gone', port };
+  await writeFile(markFile(kind, place.state.folder), JSON.stringify(mark)); // L1
+  return { mark, exit, logStart };
+}
+
+function exitOf(kind: ServerKind, child: ChildProcess): Promise<ServerDeath> {
+  return new Promise((resolve) => {
+    const end = (code: number | null, signal: NodeJS.Signals | null) =>
+      resolve({ name: kind.name, pid: child.pid ?? 0, code, signal });
+    child.once('exit', end);
+    child.once('error', (error) => resolve({ name: kind.name, pid: 0, code: null, signal: null, error }));
+  });
+}
+
+/** The end of a server that is not our child is seen by looking. */
+export function watched(kind: ServerKind, mark: Mark): Promise<ServerDeath> {
+  return new Promise((resolve) => {
+    const look = async () => {
+      if (await isAlive(mark)) setTimeout(look, 200).unref();
+      else resolve({ name: kind.name, pid: mark.pid, code: null, signal: null });
+    };
+    void look();
+  });
+}
