@@ -1,0 +1,1185 @@
+/**
+ * Client of Hero Logic 0.1.0. Generated from its OpenRPC document (libs/contracts); do not edit:
+ * `npm run generate` in the repository, or `hero_logic client`, writes it anew. Licence: Apache-2.0.
+ */
+/** A call that failed. `retry` says whether the same call can succeed later; `issues` has every fault of the parameters. */
+export class HeroError extends Error {
+  readonly code: string;
+  readonly retry: boolean;
+  readonly issues: { path: string; message: string }[];
+  readonly details: Record<string, unknown>;
+
+  constructor(data: Partial<ErrorFields> & { code: string }, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'HeroError';
+    this.code = data.code;
+    this.retry = data.retry ?? false;
+    this.issues = data.issues ?? [];
+    this.details = data.details ?? {};
+  }
+}
+
+interface ErrorFields {
+  code: string;
+  retry: boolean;
+  issues: { path: string; message: string }[];
+  details: Record<string, unknown>;
+}
+
+export interface CallOptions {
+  /** Milliseconds for the whole call; default: the client's own. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** How requests reach a gateway. */
+export interface Transport {
+  post(body: string, signal: AbortSignal): Promise<{ status: number; text: string }>;
+  /** GET as a stream. It must end or fail when the signal aborts. */
+  stream(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<StreamReply>;
+  close?(): void;
+}
+
+export interface StreamReply {
+  status: number;
+  chunks: AsyncIterable<Uint8Array>;
+}
+
+interface HttpOptions {
+  /** `http://host:port`; empty in a page that the gateway itself has served. */
+  url: string;
+  token?: string;
+  /** Asked before each request, e.g. for the CSRF header of a browser session. */
+  headers?: () => Record<string, string>;
+}
+
+/** HTTP by fetch: for browsers and Node. */
+export function httpTransport({ url, token, headers }: HttpOptions): Transport {
+  const common = () => ({ ...(token && { authorization: `Bearer ${token}` }), ...headers?.() });
+  return {
+    async post(body, signal) {
+      const method = 'POST';
+      const typed = { ...common(), 'content-type': 'application/json' };
+      const response = await fetch(`${url}/rpc`, { method, body, headers: typed, signal });
+      return { status: response.status, text: await response.text() };
+    },
+    async stream(path, extra, signal) {
+      const response = await fetch(url + path, { headers: { ...common(), ...extra }, signal });
+      return { status: response.status, chunks: readAll(response.body) };
+    },
+  };
+}
+
+async function* readAll(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader();
+  if (!reader) return;
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** The part of node:http that a unix socket needs; browsers never load it. */
+interface NodeHttp {
+  Agent: new (options: { keepAlive: boolean }) => { destroy(): void };
+  request(options: Record<string, unknown>, onReply: (reply: NodeReply) => void): NodeRequest;
+}
+interface NodeReply extends AsyncIterable<Uint8Array> {
+  statusCode?: number;
+}
+interface NodeRequest {
+  on(event: 'error', listener: (error: Error) => void): void;
+  end(body?: string): void;
+}
+
+/** HTTP/1.1 over the gateway's unix socket (`$HERO_HOME/var/sockets/hero_logic/rpc.sock`): Node only, no token. */
+export function unixTransport(socketPath: string): Transport {
+  const name = 'node:http';
+  const loaded: Promise<NodeHttp> = import(/* @vite-ignore */ name);
+  const agent = loaded.then((http) => new http.Agent({ keepAlive: true }));
+  const send = async (options: Record<string, unknown>, body?: string): Promise<NodeReply> => {
+    const [http, keepAlive] = [await loaded, await agent];
+    return new Promise((resolve, reject) => {
+      const request = http.request({ agent: keepAlive, ...options, socketPath, host: 'localhost' }, resolve);
+      request.on('error', reject);
+      request.end(body);
+    });
+  };
+  return {
+    async post(body, signal) {
+      const bytes = new TextEncoder().encode(body).length;
+      const headers = { 'content-type': 'application/json', 'content-length': bytes };
+      const reply = await send({ method: 'POST', path: '/rpc', headers, signal }, body);
+      const decoder = new TextDecoder();
+      let text = '';
+      for await (const chunk of reply) text += decoder.decode(chunk, { stream: true });
+      return { status: reply.statusCode ?? 0, text: text + decoder.decode() };
+    },
+    async stream(path, headers, signal) {
+      const reply = await send({ method: 'GET', path, headers, signal, agent: false });
+      return { status: reply.statusCode ?? 0, chunks: reply };
+    },
+    close: () => void agent.then((keepAlive) => keepAlive.destroy()),
+  };
+}
+
+const BATCH = 50;
+const WAIT_SLICE_MS = 30_000;
+const OUTAGE_MS = 60_000;
+const SILENCE_MS = 45_000;
+const RETRY_MS = 250;
+const PLAIN_CODES: Record<number, string> = {
+  [-32700]: 'PARSE_ERROR',
+  [-32600]: 'INVALID_REQUEST',
+  [-32601]: 'METHOD_NOT_FOUND',
+  [-32602]: 'INVALID_PARAMS',
+  [-32603]: 'INTERNAL',
+};
+
+interface Reply {
+  id?: unknown;
+  result?: unknown;
+  error?: { code: number | string; message: string; retry?: boolean; data?: Partial<ErrorFields> };
+}
+
+function errorOf({ code, message, retry, data }: NonNullable<Reply['error']>): HeroError {
+  const word = typeof code === 'string' ? code : (PLAIN_CODES[code] ?? 'INTERNAL');
+  return new HeroError({ retry, ...data, code: data?.code ?? word }, message);
+}
+
+function refusal(status: number, text: string): HeroError {
+  try {
+    const { error } = JSON.parse(text) as Reply;
+    if (error) return errorOf(error);
+  } catch {
+    // Not from the gateway itself: the status is all there is.
+  }
+  const data = { code: 'UNAVAILABLE', retry: status >= 500 };
+  return new HeroError(data, `The gateway answered with HTTP status ${status}.`);
+}
+
+const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
+
+export interface ServerSent {
+  event: string;
+  id?: number;
+  data: unknown;
+}
+
+/** What the generated methods stand on: calls, batches, waiting, server-sent events. */
+export class HeroCaller {
+  private nextId = 1;
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly options: { timeoutMs?: number } = {},
+  ) {}
+
+  /** Calls a method by its wire name. */
+  async call(method: string, params: object = {}, options: CallOptions = {}): Promise<unknown> {
+    const reply = (await this.post(this.request(method, params), options)) as Reply;
+    if (reply.error) throw errorOf(reply.error);
+    return reply.result;
+  }
+
+  /** Calls many methods at once, 50 in one request; results in order, a HeroError where a call failed. */
+  async batch(
+    calls: readonly (readonly [method: string, params?: object])[],
+    options: CallOptions = {},
+  ): Promise<unknown[]> {
+    const results: unknown[] = [];
+    for (let start = 0; start < calls.length; start += BATCH) {
+      const requests = calls.slice(start, start + BATCH).map(([method, params]) => this.request(method, params ?? {}));
+      const replies = (await this.post(requests, options)) as Reply[] | Reply;
+      if (!Array.isArray(replies))
+        throw errorOf(replies.error ?? { code: -32603, message: 'No replies to this batch.' });
+      const byId = new Map(replies.map((reply) => [reply.id, reply]));
+      for (const { id } of requests) {
+        const { result, error } = byId.get(id) ?? { error: { code: -32603, message: 'No reply to this call.' } };
+        results.push(error ? errorOf(error) : result);
+      }
+    }
+    return results;
+  }
+
+  /** Closes the connections that are kept open between calls. */
+  close(): void {
+    this.transport.close?.();
+  }
+
+  /** Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait. */
+  protected async wait(method: string, params: object, limit: string, options: CallOptions = {}): Promise<unknown> {
+    const wanted = Number((params as Record<string, unknown>)[limit] ?? 0);
+    const end = wanted > 0 ? performance.now() + wanted : Number.POSITIVE_INFINITY;
+    let outage: number | undefined;
+    for (;;) {
+      const sliceMs = Math.max(1, Math.round(Math.min(end - performance.now(), WAIT_SLICE_MS)));
+      const started = performance.now();
+      try {
+        const timeoutMs = sliceMs + this.timeoutMs(options);
+        const result = await this.call(method, { ...params, [limit]: sliceMs }, { ...options, timeoutMs });
+        // A reply before the end of its slice is the one that was waited for.
+        if (performance.now() - started < sliceMs || performance.now() >= end) return result;
+        outage = undefined;
+      } catch (error) {
+        const now = performance.now();
+        outage ??= now;
+        const away = error instanceof HeroError && (error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT');
+        if (!away || options.signal?.aborted || now >= end || now - outage > OUTAGE_MS) throw error;
+        await sleep(RETRY_MS, options.signal);
+      }
+    }
+  }
+
+  /** Server-sent events; goes on where it was after a lost connection. Ends after `until`, or by the signal. */
+  protected async *sent(
+    path: string,
+    options: { after?: number; until?: string; signal?: AbortSignal },
+  ): AsyncGenerator<ServerSent> {
+    let last = options.after;
+    let outage: number | undefined;
+    while (!options.signal?.aborted) {
+      try {
+        for await (const message of this.stream(path, last, options.signal)) {
+          outage = undefined;
+          last = message.id ?? last;
+          yield message;
+          if (message.event === options.until) return;
+        }
+      } catch (error) {
+        if (options.signal?.aborted) return;
+        outage ??= performance.now();
+        if (!(error instanceof HeroError) || !error.retry || performance.now() - outage > OUTAGE_MS) throw error;
+      }
+      await sleep(RETRY_MS, options.signal).catch(() => undefined);
+    }
+  }
+
+  private async *stream(path: string, last: number | undefined, signal?: AbortSignal): AsyncGenerator<ServerSent> {
+    const silence = new AbortController();
+    const heard = (): ReturnType<typeof setTimeout> => setTimeout(() => silence.abort(), SILENCE_MS);
+    let timer = heard();
+    const headers = { accept: 'text/event-stream', ...(last !== undefined && { 'last-event-id': String(last) }) };
+    try {
+      const reply = await this.transport.stream(path, headers, both(silence.signal, signal));
+      const decoder = new TextDecoder();
+      let text = '';
+      for await (const chunk of reply.chunks) {
+        clearTimeout(timer);
+        timer = heard();
+        text += decoder.decode(chunk, { stream: true });
+        if (reply.status !== 200) continue;
+        const blocks = text.split('\n\n');
+        text = blocks.pop() ?? '';
+        for (const block of blocks) yield* parseBlock(block);
+      }
+      if (reply.status !== 200) throw refusal(reply.status, text);
+    } catch (cause) {
+      throw cause instanceof HeroError ? cause : unreachable(cause);
+    } finally {
+      clearTimeout(timer);
+      silence.abort();
+    }
+  }
+
+  private request(method: string, params: object): { jsonrpc: '2.0'; id: number; method: string; params: object } {
+    return { jsonrpc: '2.0', id: this.nextId++, method, params };
+  }
+
+  private timeoutMs(options: CallOptions): number {
+    return options.timeoutMs ?? this.options.timeoutMs ?? 60_000;
+  }
+
+  private async post(request: object, options: CallOptions): Promise<unknown> {
+    const timeoutMs = this.timeoutMs(options);
+    const limit = AbortSignal.timeout(timeoutMs);
+    try {
+      const { status, text } = await this.transport.post(JSON.stringify(request), both(limit, options.signal));
+      if (status >= 300) throw refusal(status, text);
+      return JSON.parse(text);
+    } catch (cause) {
+      if (cause instanceof HeroError) throw cause;
+      if (options.signal?.aborted) throw options.signal.reason;
+      if (limit.aborted)
+        throw new HeroError({ code: 'TIMEOUT', retry: true }, `No answer within ${timeoutMs} ms.`, cause);
+      throw unreachable(cause);
+    }
+  }
+}
+
+const both = (own: AbortSignal, given?: AbortSignal): AbortSignal => (given ? AbortSignal.any([own, given]) : own);
+
+function unreachable(cause: unknown): HeroError {
+  const deeper = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const why = deeper instanceof Error ? deeper.message : String(deeper);
+  return new HeroError({ code: 'UNAVAILABLE', retry: true }, `The gateway is not reachable (${why}).`, cause);
+}
+
+function* parseBlock(block: string): Generator<ServerSent> {
+  let event = 'message';
+  let id: number | undefined;
+  const data: string[] = [];
+  for (const line of block.split('\n')) {
+    const colon = line.indexOf(':');
+    const value = line.slice(colon + 1).replace(/^ /, '');
+    if (line.startsWith('event:')) event = value;
+    else if (line.startsWith('id:')) id = Number(value);
+    else if (line.startsWith('data:')) data.push(value);
+  }
+  if (data.length > 0) yield { event, id, data: JSON.parse(data.join('\n')) };
+}
+
+
+export interface FollowSnapshot {
+  kind: 'snapshot' | 'resync';
+  play: Play;
+  spans: Span[];
+  seq: number;
+}
+export type Follow = FollowSnapshot | { kind: 'event'; event: PlayEvent } | { kind: 'end'; play: Play };
+export type Change = { kind: 'play' | 'workflow'; sid: string; [fact: string]: Json } | { kind: 'resync' };
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export type PlayStatus = 'pending' | 'running' | 'awaiting_resume' | 'success' | 'failed' | 'cancelled' | 'timed_out';
+
+export type JsonObject = { [key: string]: Json };
+
+export interface PlayError {
+  /** Class of the Python exception, or the runtime’s word for how the process ended. */
+  type: string;
+  message: string;
+  traceback: string;
+  span_id: string | null;
+}
+
+export interface ResumeRequest {
+  id: string;
+  play_sid: string;
+  name: string;
+  /** JSON Schema of the answer; null accepts any JSON. */
+  schema: JsonObject | null;
+  /** How to ask a person: {kind, label, …}; null where no person is asked. */
+  ui: JsonObject | null;
+  asked_at_span_id: string;
+  asked_at: string;
+  expires_at: string | null;
+  payload: Json | null;
+  resumed_at: string | null;
+  /** `interactive`, `prefill`, `early` or `timeout`. */
+  resumed_by: string | null;
+}
+
+export interface SandboxReport {
+  level: 'off' | 'default' | 'strict';
+  enforced: string[];
+  missing: string[];
+}
+
+export type SpanKind = 'flow_root' | 'step' | 'rpc' | 'subflow' | 'other';
+
+export type SpanStatus = 'running' | 'success' | 'failed' | 'replayed' | 'paused' | 'cancelled';
+
+export interface SpanLogsItem {
+  at: string;
+  text: string;
+}
+
+export interface SpanError {
+  type: string;
+  message: string;
+  traceback?: string;
+}
+
+export interface Span {
+  id: string;
+  parent_id: string | null;
+  play_sid: string;
+  name: string;
+  kind: SpanKind;
+  status: SpanStatus;
+  attempt: number;
+  started_at: string;
+  ended_at: string | null;
+  duration_ms: number | null;
+  tags: JsonObject;
+  logs: SpanLogsItem[];
+  error: SpanError | null;
+  source_file: string | null;
+  source_line: number | null;
+  cost_usd: number;
+  usage: JsonObject | null;
+  step_key?: string;
+  child_play_sid?: string;
+  output?: Json;
+}
+
+export interface PlayStepOutputsItem {
+  step_key: string;
+  name: string;
+  kind: 'value' | 'error';
+  output: Json;
+}
+
+export interface Log {
+  at: string;
+  text: string;
+  span_id: string | null;
+  stream: 'log' | 'stdout' | 'stderr';
+}
+
+export interface Play {
+  sid: string;
+  name: string;
+  workflow_sid: string;
+  workflow_name: string;
+  version_sid: string;
+  version_number: number;
+  status: PlayStatus;
+  input_data: JsonObject;
+  output_data: Json | null;
+  error: PlayError | null;
+  pending_resumes: ResumeRequest[];
+  received_resumes: { [key: string]: Json };
+  prefill_only: boolean;
+  total_cost_usd: number;
+  attempt: number;
+  diverged: JsonObject | null;
+  parent_play_sid: string | null;
+  parent_span_id: string | null;
+  sandbox: SandboxReport | null;
+  created_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+  /** From the start to the end (or now), waits included, in milliseconds. */
+  duration_ms: number | null;
+  spans?: Span[];
+  step_outputs?: PlayStepOutputsItem[];
+  logs?: Log[];
+}
+
+export interface PlayEventSpanStarted {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'span_started';
+  at: string;
+  span_id: string;
+  parent_id: string | null;
+  name: string;
+  kind: SpanKind;
+  place: string;
+  tags: JsonObject;
+  source_file: string | null;
+  source_line: number | null;
+}
+
+export interface PlayEventSpanEnded {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'span_ended';
+  at: string;
+  span_id: string;
+  status: 'success' | 'failed' | 'replayed' | 'paused' | 'cancelled';
+  /** Null for a replayed span: its times stay. */
+  duration_ms: number | null;
+  /** Left out above 256 KiB: read it from step_outputs. */
+  output?: Json;
+  error?: SpanError;
+  cost_usd?: number;
+  usage?: JsonObject;
+  step_key?: string;
+  child_play_sid?: string;
+}
+
+export interface PlayEventSpanTagged {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'span_tagged';
+  at: string;
+  span_id: string;
+  tags: JsonObject;
+}
+
+export interface PlayEventLog {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'log';
+  at: string;
+  span_id: string | null;
+  text: string;
+  stream: 'log' | 'stdout' | 'stderr';
+}
+
+export interface PlayEventDropped {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'dropped';
+  at: string;
+  count: number;
+  reason: string;
+}
+
+export interface PlayEventAttemptStarted {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'attempt_started';
+  at: string;
+  executor: string;
+  sandbox: JsonObject;
+}
+
+export interface PlayEventStepCommitted {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'step_committed';
+  at: string;
+  span_id: string;
+  step_key: string;
+}
+
+export interface PlayEventPaused {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'paused';
+  at: string;
+  resume_ids: string[];
+}
+
+export interface PlayEventAnswered {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'answered';
+  at: string;
+  resume_id: string;
+  resumed_by: string;
+}
+
+export interface PlayEventChildStarted {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'child_started';
+  at: string;
+  span_id: string;
+  child_play_sid: string;
+}
+
+export interface PlayEventDiverged {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'diverged';
+  at: string;
+  difference: JsonObject;
+}
+
+export interface PlayEventStatus {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'status';
+  at: string;
+  status: string;
+}
+
+export type PlayEvent = PlayEventSpanStarted | PlayEventSpanEnded | PlayEventSpanTagged | PlayEventLog | PlayEventDropped | PlayEventAttemptStarted | PlayEventStepCommitted | PlayEventPaused | PlayEventAnswered | PlayEventChildStarted | PlayEventDiverged | PlayEventStatus;
+
+export interface FlowField {
+  name: string;
+  field_type: 'string' | 'integer' | 'number' | 'boolean' | 'object' | 'array' | 'any';
+  required: boolean;
+  default?: Json;
+  description?: string;
+  enum?: Json[];
+  /** JSON Schema that the value must also satisfy. */
+  schema?: JsonObject;
+}
+
+export interface LibraryHit {
+  workflow_sid: string;
+  version_sid: string;
+  name: string;
+  description: string;
+  inputs: FlowField[];
+  outputs: FlowField[];
+  tags: string[];
+  score: number;
+  /** The fields in which words of the query were found. */
+  matched: string[];
+}
+
+export interface Workflow {
+  sid: string;
+  name: string;
+  description: string;
+  tags: string[];
+  /** Inputs of the current version. */
+  inputs: FlowField[];
+  /** Outputs of the current version. */
+  outputs: FlowField[];
+  current_version_sid: string;
+  current_version_number: number;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface WorkflowVersion {
+  sid: string;
+  workflow_sid: string;
+  number: number;
+  python_source: string;
+  /** Name of the Python function that a play calls. */
+  entry: string;
+  inputs: FlowField[];
+  outputs: FlowField[];
+  requirements: string[];
+  source_sha256: string;
+  notes: string;
+  created_at: string;
+}
+
+export interface Ok {
+  ok: true;
+}
+
+export interface DeclaredFlow {
+  name: string;
+  function: string;
+  line: number;
+  is_async: boolean;
+  /** Hash of the function as written: a fork keeps the steps of functions that did not change. */
+  source_sha256: string;
+}
+
+export interface SourceIssue {
+  line: number;
+  column: number;
+  message: string;
+  severity: 'error' | 'warning';
+}
+
+export interface Inspection {
+  entry: string | null;
+  name: string;
+  description: string;
+  tags: string[];
+  inputs: FlowField[];
+  outputs: FlowField[];
+  flows: DeclaredFlow[];
+  requirements: string[];
+  options: JsonObject;
+  issues: SourceIssue[];
+}
+
+export interface WorkflowListResult {
+  items: Workflow[];
+  next_cursor: string | null;
+}
+
+export interface WorkflowVersionListResult {
+  items: WorkflowVersion[];
+  next_cursor: string | null;
+}
+
+export interface PlayListResult {
+  items: Play[];
+  next_cursor: string | null;
+}
+
+export interface PlayResumeResult {
+  ok: true;
+  resumed_at: string;
+  /** No such question yet; the answer waits for it. */
+  kept: boolean;
+}
+
+export interface PlayEventsResult {
+  items: PlayEvent[];
+  seq: number;
+}
+
+export interface PlaySpansResult {
+  spans: Span[];
+  /** The newest event that these spans reflect. */
+  seq: number;
+}
+
+export interface ServiceInfo {
+  name: string;
+  instance: string;
+  host: string;
+  pid: number;
+  version: string;
+  build_nr: string;
+  started_at: string;
+  healthy: boolean;
+  slots?: number;
+  busy?: number;
+}
+
+export interface SystemStatusNats {
+  url: string;
+  version: string;
+  embedded: boolean;
+  pid?: number;
+}
+
+export interface SystemStatusPostgres {
+  version: string;
+  embedded: boolean;
+  pid?: number;
+}
+
+export interface SystemStatusQueue {
+  pending: number;
+  running: number;
+  awaiting_resume: number;
+}
+
+export interface SystemStatus {
+  services: ServiceInfo[];
+  nats: SystemStatusNats;
+  postgres: SystemStatusPostgres;
+  sandbox: string;
+  queue: SystemStatusQueue;
+}
+
+export interface FlowLibrarySearchParams {
+  query: string;
+  limit?: number;
+  /** Only workflows that carry all of these. */
+  tags?: string[];
+}
+
+export interface WorkflowCreateParams {
+  name: string;
+  /** Python source with an `@flow` function. */
+  python_source: string;
+  /** Default: what the entry flow declares. */
+  description?: string;
+  /** Default: what the entry flow declares. */
+  tags?: string[];
+}
+
+export interface WorkflowCreateVersionParams {
+  workflow_sid: string;
+  /** Python source with an `@flow` function. */
+  python_source: string;
+  notes?: string;
+  set_current?: boolean;
+}
+
+export interface WorkflowDeleteParams {
+  workflow_sid: string;
+  force?: boolean;
+}
+
+export interface WorkflowGetParams {
+  workflow_sid?: string;
+  name?: string;
+}
+
+export interface WorkflowInspectParams {
+  /** Python source with an `@flow` function. */
+  python_source: string;
+}
+
+export interface WorkflowListParams {
+  tag?: string;
+  /** Page size, 1 to 500. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+}
+
+export interface WorkflowSetCurrentVersionParams {
+  workflow_sid: string;
+  version_sid: string;
+}
+
+export interface WorkflowUpdateParams {
+  workflow_sid: string;
+  name?: string;
+  description?: string;
+  tags?: string[];
+}
+
+export interface WorkflowVersionFetchParams {
+  version_sid: string;
+}
+
+export interface WorkflowVersionListParams {
+  workflow_sid: string;
+  /** Page size, 1 to 500. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+}
+
+export interface PlayCancelParams {
+  play_sid: string;
+  reason?: string;
+}
+
+export interface PlayDeleteParams {
+  play_sid: string;
+}
+
+export interface PlayListParams {
+  workflow_sid?: string;
+  version_sid?: string;
+  status?: PlayStatus | PlayStatus[];
+  parent_play_sid?: string;
+  /** Found in name, workflow name or error, without regard to case. */
+  text?: string;
+  /** An object that the input must contain. */
+  input?: JsonObject;
+  since?: string;
+  until?: string;
+  /** Page size, 1 to 500. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+}
+
+export interface PlayPendingResumesParams {
+  play_sid?: string;
+}
+
+export interface PlayResumeParams {
+  play_sid: string;
+  payload: Json;
+  resume_id?: string;
+  name?: string;
+}
+
+export interface PlayRetryParams {
+  play_sid: string;
+}
+
+export interface PlayRunAsyncParams {
+  workflow_sid?: string;
+  workflow_name?: string;
+  input_data?: JsonObject;
+  /** Default: the workflow’s name. */
+  name?: string;
+  /** Default: the current version. */
+  version_sid?: string;
+  /** Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob. */
+  prefill_resumes?: { [key: string]: Json };
+  /** The same key returns the same play. */
+  idempotency_key?: string;
+  /** Limit of the play’s own running time, waits excluded. */
+  timeout_ms?: number;
+  parent_span_id?: string;
+  parent_play_sid?: string;
+}
+
+export interface PlayStartParams {
+  workflow_sid?: string;
+  workflow_name?: string;
+  input_data?: JsonObject;
+  /** Default: the workflow’s name. */
+  name?: string;
+  /** Default: the current version. */
+  version_sid?: string;
+  /** Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob. */
+  prefill_resumes?: { [key: string]: Json };
+  /** The same key returns the same play. */
+  idempotency_key?: string;
+  /** Limit of the play’s own running time, waits excluded. */
+  timeout_ms?: number;
+}
+
+export interface PlayStatusParams {
+  play_sid: string;
+  /** `spans` and `logs` are joined from span-ingest by the gateway. */
+  include?: ('spans' | 'step_outputs' | 'logs')[];
+}
+
+export interface PlayWaitParams {
+  play_sid: string;
+  timeout_ms?: number;
+  until?: 'final' | 'settled';
+}
+
+export interface PlayEventsParams {
+  play_sid: string;
+  /** Only what changed after this number. */
+  after_seq?: number;
+  limit?: number;
+}
+
+export interface PlaySpansParams {
+  play_sid: string;
+  /** Only what changed after this number. */
+  after_seq?: number;
+  limit?: number;
+}
+
+export interface SpanPushParams {
+  play_sid: string;
+  event: JsonObject;
+}
+
+
+
+/** A gateway of Hero Logic 0.1.0: a method per service method. */
+export class HeroClient extends HeroCaller {
+  /**
+   * Searches the library; best match first, nothing for an empty query.
+   * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async flow_library_search(params: FlowLibrarySearchParams, options?: CallOptions): Promise<LibraryHit[]> {
+    return (await this.call('flow_library_search', params, options)) as LibraryHit[];
+  }
+
+  /**
+   * Saves a source as a new workflow; its first version is current.
+   * The source is parsed, never run. Faults come back with line and column in `data.issues`.
+   * @throws HeroError CONFLICT, SOURCE_INVALID, UNAVAILABLE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, INTERNAL
+   */
+  async workflow_create(params: WorkflowCreateParams, options?: CallOptions): Promise<Workflow> {
+    return (await this.call('workflow_create', params, options)) as Workflow;
+  }
+
+  /**
+   * Saves a source as the next version of a workflow.
+   * @throws HeroError NOT_FOUND, SOURCE_INVALID, UNAVAILABLE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, INTERNAL
+   */
+  async workflow_create_version(params: WorkflowCreateVersionParams, options?: CallOptions): Promise<WorkflowVersion> {
+    return (await this.call('workflow_create_version', params, options)) as WorkflowVersion;
+  }
+
+  /**
+   * Deletes a workflow with its versions and plays.
+   * Refused with INVALID_STATE while a play of it is not final; `force` cancels those plays first.
+   * @throws HeroError NOT_FOUND, INVALID_STATE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async workflow_delete(params: WorkflowDeleteParams, options?: CallOptions): Promise<Ok> {
+    return (await this.call('workflow_delete', params, options)) as Ok;
+  }
+
+  /**
+   * One workflow, by sid or by name.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async workflow_get(params: WorkflowGetParams = {}, options?: CallOptions): Promise<Workflow> {
+    return (await this.call('workflow_get', params, options)) as Workflow;
+  }
+
+  /**
+   * Reads the `@flow` declarations of a source by parsing, without saving or running it.
+   * @throws HeroError UNAVAILABLE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, INTERNAL
+   */
+  async workflow_inspect(params: WorkflowInspectParams, options?: CallOptions): Promise<Inspection> {
+    return (await this.call('workflow_inspect', params, options)) as Inspection;
+  }
+
+  /**
+   * Workflows, newest change first.
+   * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async workflow_list(params: WorkflowListParams = {}, options?: CallOptions): Promise<WorkflowListResult> {
+    return (await this.call('workflow_list', params, options)) as WorkflowListResult;
+  }
+
+  /**
+   * Makes a version the one that new plays run. Plays that exist keep theirs.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async workflow_set_current_version(params: WorkflowSetCurrentVersionParams, options?: CallOptions): Promise<Workflow> {
+    return (await this.call('workflow_set_current_version', params, options)) as Workflow;
+  }
+
+  /**
+   * Changes name, description or tags of a workflow.
+   * @throws HeroError NOT_FOUND, CONFLICT, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async workflow_update(params: WorkflowUpdateParams, options?: CallOptions): Promise<Workflow> {
+    return (await this.call('workflow_update', params, options)) as Workflow;
+  }
+
+  /**
+   * One version with its source.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async workflow_version_fetch(params: WorkflowVersionFetchParams, options?: CallOptions): Promise<WorkflowVersion> {
+    return (await this.call('workflow_version_fetch', params, options)) as WorkflowVersion;
+  }
+
+  /**
+   * Versions of a workflow, newest first.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async workflow_version_list(params: WorkflowVersionListParams, options?: CallOptions): Promise<WorkflowVersionListResult> {
+    return (await this.call('workflow_version_list', params, options)) as WorkflowVersionListResult;
+  }
+
+  /**
+   * Cancels a play in any state that is not final, with its spawned children.
+   * @throws HeroError NOT_FOUND, INVALID_STATE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_cancel(params: PlayCancelParams, options?: CallOptions): Promise<Play> {
+    return (await this.call('play_cancel', params, options)) as Play;
+  }
+
+  /**
+   * Deletes a final play with its spans.
+   * @throws HeroError NOT_FOUND, INVALID_STATE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_delete(params: PlayDeleteParams, options?: CallOptions): Promise<Ok> {
+    return (await this.call('play_delete', params, options)) as Ok;
+  }
+
+  /**
+   * Plays, newest first.
+   * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_list(params: PlayListParams = {}, options?: CallOptions): Promise<PlayListResult> {
+    return (await this.call('play_list', params, options)) as PlayListResult;
+  }
+
+  /**
+   * Open questions of one play, or of all plays; oldest first.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_pending_resumes(params: PlayPendingResumesParams = {}, options?: CallOptions): Promise<ResumeRequest[]> {
+    return (await this.call('play_pending_resumes', params, options)) as ResumeRequest[];
+  }
+
+  /**
+   * Answers a question of a play, by its id or its name.
+   * The answer is checked against the question’s schema before anything wakes: faults are INVALID_PARAMS with issues under `payload`. By name the oldest open question is answered; if none is open and one was answered, ALREADY_RESUMED with `details.resumed_at`; else the answer is kept for the question to come.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, INVALID_STATE, ALREADY_RESUMED, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_resume(params: PlayResumeParams, options?: CallOptions): Promise<PlayResumeResult> {
+    return (await this.call('play_resume', params, options)) as PlayResumeResult;
+  }
+
+  /**
+   * Runs a failed or timed out play again: remembered values stay, the errors it ended with are dropped.
+   * @throws HeroError NOT_FOUND, INVALID_STATE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_retry(params: PlayRetryParams, options?: CallOptions): Promise<Play> {
+    return (await this.call('play_retry', params, options)) as Play;
+  }
+
+  /**
+   * Starts a play like play_start and returns only its sid.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, CONFLICT, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_run_async(params: PlayRunAsyncParams = {}, options?: CallOptions): Promise<string> {
+    return (await this.call('play_run_async', params, options)) as string;
+  }
+
+  /**
+   * Starts a play of a workflow and returns it as `pending`.
+   * Inputs are checked against the version’s declaration: every fault at once in `data.issues`.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, CONFLICT, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_start(params: PlayStartParams = {}, options?: CallOptions): Promise<Play> {
+    return (await this.call('play_start', params, options)) as Play;
+  }
+
+  /**
+   * A play as it is now.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_status(params: PlayStatusParams, options?: CallOptions): Promise<Play> {
+    return (await this.call('play_status', params, options)) as Play;
+  }
+
+  /**
+   * Waits until a play is final (or settled); at the limit, the play as it then is.
+   * `settled` also returns when the play waits for a person’s answer, not when it waits for children or timers. `timeout_ms` 0 means no limit. Woken by an event, never by polling.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_wait(params: PlayWaitParams, options?: CallOptions): Promise<Play> {
+    return (await this.wait('play_wait', params, 'timeout_ms', options)) as Play;
+  }
+
+  /**
+   * The numbered history of a play, oldest first.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_events(params: PlayEventsParams, options?: CallOptions): Promise<PlayEventsResult> {
+    return (await this.call('play_events', params, options)) as PlayEventsResult;
+  }
+
+  /**
+   * The span tree of a play, parents before children.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_spans(params: PlaySpansParams, options?: CallOptions): Promise<PlaySpansResult> {
+    return (await this.call('play_spans', params, options)) as PlaySpansResult;
+  }
+
+  /**
+   * Adds an event of an outside worker to a running play.
+   * A malformed event is refused with every fault; true once the event is stored, false after the end of the play.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async span_push(params: SpanPushParams, options?: CallOptions): Promise<boolean> {
+    return (await this.call('span_push', params, options)) as boolean;
+  }
+
+  /**
+   * The OpenRPC document of this gateway.
+   * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async rpc_discover(options?: CallOptions): Promise<JsonObject> {
+    return (await this.call('rpc.discover', {}, options)) as JsonObject;
+  }
+
+  /**
+   * Services, executors and their slots, NATS, PostgreSQL, sandbox level and queue.
+   * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async system_status(options?: CallOptions): Promise<SystemStatus> {
+    return (await this.call('system_status', {}, options)) as SystemStatus;
+  }
+
+  /**
+   * Follows a play live, until it is final: `snapshot` (again as `resync` where this reader was too slow), then each
+   * `event` without a gap or a double, also when the connection is lost in between, then `end`. With `after_seq` there
+   * is no snapshot: the events after that number come first.
+   */
+  async *follow(play_sid: string, options: { after_seq?: number; signal?: AbortSignal } = {}): AsyncGenerator<Follow> {
+    const path = `/api/plays/${encodeURIComponent(play_sid)}/spans`;
+    for await (const { event, data } of this.sent(path, { after: options.after_seq, until: 'end', signal: options.signal })) {
+      if (event === 'event') yield { kind: 'event', event: data as PlayEvent };
+      else if (event === 'snapshot' || event === 'resync') yield { kind: event, ...(data as Omit<FollowSnapshot, 'kind'>) };
+      else if (event === 'end') yield { kind: 'end', ...(data as { play: Play }) };
+    }
+  }
+
+  /** Announcements for lists: a play or a workflow has changed; `resync`: some may have been missed, read the list anew. */
+  async *changes(options: { signal?: AbortSignal } = {}): AsyncGenerator<Change> {
+    for await (const { event, data } of this.sent('/api/events', { signal: options.signal })) {
+      yield { ...(data as object), kind: event } as Change;
+    }
+  }
+}

@@ -1,0 +1,268 @@
+class HeroError(Exception):
+    """A call that failed.
+
+    `code` is a stable word (NOT_FOUND, INVALID_PARAMS, TIMEOUT, UNAVAILABLE, ...), `retry` says whether the same call
+    can succeed later, `issues` has every fault of the parameters as {"path", "message"}, `details` has facts for
+    programs.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retry: bool = False,
+        issues: list[dict[str, str]] | None = None,
+        details: dict[str, Any] | None = None,
+        rpc_code: int = -32000,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retry = retry
+        self.issues = issues or []
+        self.details = details or {}
+        self.rpc_code = rpc_code
+
+    def __str__(self) -> str:
+        faults = "".join(f"\n  {issue['path']}: {issue['message']}" for issue in self.issues)
+        return f"{self.code}: {self.message}{faults}"
+
+
+_PLAIN_CODES = {
+    -32700: "PARSE_ERROR",
+    -32600: "INVALID_REQUEST",
+    -32601: "METHOD_NOT_FOUND",
+    -32602: "INVALID_PARAMS",
+    -32603: "INTERNAL",
+}
+_BATCH = 50
+_WAIT_SLICE_MS = 30_000
+_OUTAGE_SECONDS = 60.0
+_SILENCE_SECONDS = 45.0
+
+
+def _error_of(error: dict[str, Any]) -> HeroError:
+    data = error.get("data") or {}
+    number = error.get("code", -32603)
+    return HeroError(
+        data.get("code") or _PLAIN_CODES.get(number, "INTERNAL"),
+        error.get("message", ""),
+        retry=bool(data.get("retry")),
+        issues=data.get("issues"),
+        details=data.get("details"),
+        rpc_code=number,
+    )
+
+
+def _refusal(status: int, body: bytes) -> HeroError:
+    try:
+        error = json.loads(body)["error"]
+        if "data" in error:
+            return _error_of(error)
+        return HeroError(error["code"], error["message"], retry=bool(error.get("retry")))
+    except (ValueError, KeyError, TypeError):
+        return HeroError("UNAVAILABLE", f"The gateway answered with HTTP status {status}.", retry=status >= 500)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float | None) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class _Transport:
+    """Connections to one gateway, kept open between calls. Safe to use from several threads."""
+
+    def __init__(self, address: str, token: str | None) -> None:
+        self._idle: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
+        self._url = urllib.parse.urlsplit(address) if "://" in address else None
+        self._socket = address
+        self.headers = {"Content-Type": "application/json"}
+        if token:
+            self.headers["Authorization"] = f"Bearer {token}"
+
+    def open(self, timeout: float | None) -> http.client.HTTPConnection:
+        if self._url is None:
+            return _UnixConnection(self._socket, timeout)
+        kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
+        return kind(self._url.netloc, timeout=timeout)
+
+    def post(self, body: bytes, timeout: float | None) -> bytes:
+        connection = self._take() or self.open(timeout)
+        try:
+            connection.timeout = timeout
+            if connection.sock:
+                connection.sock.settimeout(timeout)
+            connection.request("POST", "/rpc", body, self.headers)
+            response = connection.getresponse()
+            answer = response.read()
+        except socket.timeout as error:
+            connection.close()
+            raise HeroError("TIMEOUT", f"No answer within {timeout} s.", retry=True) from error
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise HeroError("UNAVAILABLE", f"The gateway is not reachable ({error!r}).", retry=True) from error
+        if response.status >= 300:
+            connection.close()
+            raise _refusal(response.status, answer)
+        with self._lock:
+            self._idle.append(connection)
+        return answer
+
+    def _take(self) -> http.client.HTTPConnection | None:
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            # What is readable while nothing was asked is the other side's goodbye.
+            if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            connection.close()
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+
+class _Client:
+    """What the generated methods stand on: calls, batches, waiting, server-sent events."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        token_file: str | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        home = os.environ.get("HERO_HOME") or os.path.expanduser("~/hero")
+        if token_file is not None:
+            with open(os.path.expanduser(token_file), encoding="utf-8") as file:
+                token = file.read().strip()
+        self._transport = _Transport(address or f"{home}/var/sockets/hero_logic/rpc.sock", token)
+        self._timeout = timeout
+        self._ids = itertools.count(1)
+
+    def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
+        """Calls a method by its wire name; `timeout` in seconds, default: the client's own."""
+        request = self._request(method, params)
+        reply = self._post(request, self._timeout if timeout is None else timeout)
+        if not isinstance(reply, dict) or ("result" not in reply and "error" not in reply):
+            raise HeroError("INTERNAL", "The gateway's answer is no JSON-RPC reply.")
+        if "error" in reply:
+            raise _error_of(reply["error"])
+        return reply["result"]
+
+    def batch(self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, timeout: float | None = None) -> list[Any]:
+        """Calls many methods at once, 50 in one request; results in order, a HeroError where a call failed."""
+        results: list[Any] = []
+        for start in range(0, len(calls), _BATCH):
+            requests = [self._request(method, params) for method, params in calls[start : start + _BATCH]]
+            replies = self._post(requests, self._timeout if timeout is None else timeout)
+            if not isinstance(replies, list):
+                raise _error_of(replies.get("error", {}))
+            by_id = {reply["id"]: reply for reply in replies}
+            for request in requests:
+                reply = by_id.get(request["id"], {"error": {"code": -32603, "message": "No reply to this call."}})
+                results.append(_error_of(reply["error"]) if "error" in reply else reply["result"])
+        return results
+
+    def close(self) -> None:
+        """Closes the connections that are kept open between calls."""
+        self._transport.close()
+
+    def _request(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": dict(params or {})}
+
+    def _post(self, request: Any, timeout: float | None) -> Any:
+        text = json.dumps(request, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        # A lone surrogate has no UTF-8: it goes as an escape, and the runtime says what is wrong with it.
+        body = re.sub(r"[\ud800-\udfff]", lambda found: f"\\u{ord(found.group()):04x}", text).encode()
+        return json.loads(self._transport.post(body, timeout))
+
+    def _wait(self, method: str, params: dict[str, Any], limit: str) -> Any:
+        """Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait."""
+        wanted = int(params.get(limit) or 0)
+        end = time.monotonic() + wanted / 1000 if wanted else math.inf
+        outage: float | None = None
+        while True:
+            left = (end - time.monotonic()) * 1000
+            slice_ms = max(1, int(min(left, _WAIT_SLICE_MS)))
+            started = time.monotonic()
+            try:
+                result = self.call(method, {**params, limit: slice_ms}, timeout=slice_ms / 1000 + self._timeout)
+            except HeroError as error:
+                now = time.monotonic()
+                outage = outage or now
+                if error.code not in ("UNAVAILABLE", "TIMEOUT") or now >= end or now - outage > _OUTAGE_SECONDS:
+                    raise
+                time.sleep(0.25)
+                continue
+            outage = None
+            # A reply before the end of its slice is the one that was waited for.
+            if (time.monotonic() - started) * 1000 < slice_ms or time.monotonic() >= end:
+                return result
+
+    def _follow(self, path: str, last: int | None) -> Iterator[tuple[str, Any]]:
+        """Server-sent events as (event, data); goes on where it was after a lost connection. Ends with `end`."""
+        outage: float | None = None
+        while True:
+            try:
+                for event, identifier, data in self._stream(path, last):
+                    outage = None
+                    last = identifier if identifier is not None else last
+                    yield event, data
+                    if event == "end":
+                        return
+            except HeroError as error:
+                if not error.retry:
+                    raise
+                outage = outage or time.monotonic()
+                if time.monotonic() - outage > _OUTAGE_SECONDS:
+                    raise
+            time.sleep(0.25)
+
+    def _stream(self, path: str, last: int | None) -> Iterator[tuple[str, int | None, Any]]:
+        connection = self._transport.open(_SILENCE_SECONDS)
+        headers = {**self._transport.headers, "Accept": "text/event-stream"}
+        if last is not None:
+            headers["Last-Event-ID"] = str(last)
+        try:
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise _refusal(response.status, response.read())
+            event, identifier, data = "message", None, []
+            while line := response.readline():
+                name, _, value = line.decode().rstrip("\r\n").partition(":")
+                value = value.removeprefix(" ")
+                if name == "event":
+                    event = value
+                elif name == "id":
+                    identifier = int(value)
+                elif name == "data":
+                    data.append(value)
+                elif name == "" and value == "" and data:
+                    yield event, identifier, json.loads("\n".join(data))
+                    event, identifier, data = "message", None, []
+        except (OSError, http.client.HTTPException) as error:
+            raise HeroError("UNAVAILABLE", f"The gateway is not reachable ({error!r}).", retry=True) from error
+        finally:
+            connection.close()
+
+
+def _given(**params: Any) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not _LEFT_OUT}
+
+
+_LEFT_OUT: Any = cast(Any, object())

@@ -1,0 +1,129 @@
+import type { OpenRpcDocument } from './document.js';
+import { headOf } from './head.js';
+import { runtimeFile } from './runtime.js';
+import { type Declaration, type Field, type Method, pascal, shapesOf, type Type } from './shapes.js';
+
+const FOLLOW = `  /**
+   * Follows a play live, until it is final: \`snapshot\` (again as \`resync\` where this reader was too slow), then each
+   * \`event\` without a gap or a double, also when the connection is lost in between, then \`end\`. With \`after_seq\` there
+   * is no snapshot: the events after that number come first.
+   */
+  async *follow(play_sid: string, options: { after_seq?: number; signal?: AbortSignal } = {}): AsyncGenerator<Follow> {
+    const path = \`/api/plays/\${encodeURIComponent(play_sid)}/spans\`;
+    for await (const { event, data } of this.sent(path, { after: options.after_seq, until: 'end', signal: options.signal })) {
+      if (event === 'event') yield { kind: 'event', event: data as PlayEvent };
+      else if (event === 'snapshot' || event === 'resync') yield { kind: event, ...(data as Omit<FollowSnapshot, 'kind'>) };
+      else if (event === 'end') yield { kind: 'end', ...(data as { play: Play }) };
+    }
+  }
+
+  /** Announcements for lists: a play or a workflow has changed; \`resync\`: some may have been missed, read the list anew. */
+  async *changes(options: { signal?: AbortSignal } = {}): AsyncGenerator<Change> {
+    for await (const { event, data } of this.sent('/api/events', { signal: options.signal })) {
+      yield { ...(data as object), kind: event } as Change;
+    }
+  }
+}
+`;
+
+const FOLLOW_SHAPES = `
+export interface FollowSnapshot {
+  kind: 'snapshot' | 'resync';
+  play: Play;
+  spans: Span[];
+  seq: number;
+}
+export type Follow = FollowSnapshot | { kind: 'event'; event: PlayEvent } | { kind: 'end'; play: Play };
+export type Change = { kind: 'play' | 'workflow'; sid: string; [fact: string]: Json } | { kind: 'resync' };
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+`;
+
+/** A typed client in one file without dependencies. */
+export function typescriptClient(document: OpenRpcDocument): string {
+  const { declarations, methods } = shapesOf(document);
+  return [
+    ['/**', ...headOf(document).map((line) => ` * ${line}`), ' */'].join('\n'),
+    runtimeFile('hero_client.ts'),
+    FOLLOW_SHAPES,
+    ...declarations.map(declaration),
+    ...methods.map(paramsShape),
+    `/** A gateway of ${document.info.title} ${document.info.version}: a method per service method. */`,
+    'export class HeroClient extends HeroCaller {',
+    methods.map(method).join('\n'),
+    FOLLOW,
+  ].join('\n');
+}
+
+function declaration(shape: Declaration): string {
+  const note = shape.note ? `/** ${shape.note} */\n` : '';
+  if ('type' in shape) return `${note}export type ${shape.name} = ${written(shape.type)};\n`;
+  return `${note}export interface ${shape.name} {\n${fields(shape.fields)}}\n`;
+}
+
+function fields(list: readonly Field[]): string {
+  return list
+    .map(({ name, type, required, note }) => {
+      const said = note ? `  /** ${note} */\n` : '';
+      return `${said}  ${name}${required ? '' : '?'}: ${written(type)};\n`;
+    })
+    .join('');
+}
+
+const paramsName = (method: Method): string => `${pascal(method.entry.name)}Params`;
+
+function paramsShape(method: Method): string {
+  return method.params.length === 0 ? '' : `export interface ${paramsName(method)} {\n${fields(method.params)}}\n`;
+}
+
+function method(m: Method): string {
+  const { entry, name, params, result } = m;
+  const optional = params.every((param) => !param.required);
+  const given = params.length > 0 ? `params: ${paramsName(m)}${optional ? ' = {}' : ''}, ` : '';
+  const passed = params.length > 0 ? 'params' : '{}';
+  const codes = entry.errors.map(({ $ref }) => $ref.split('/').pop()).join(', ');
+  const call = entry['x-waits']
+    ? `this.wait('${entry.name}', ${passed}, '${entry['x-waits']}', options)`
+    : `this.call('${entry.name}', ${passed}, options)`;
+  const type = written(result);
+  return [
+    '  /**',
+    `   * ${entry.summary}`,
+    ...(entry.description ? [`   * ${entry.description}`] : []),
+    `   * @throws HeroError ${codes}`,
+    '   */',
+    `  async ${name}(${given}options?: CallOptions): Promise<${type}> {`,
+    `    return (await ${call}) as ${type};`,
+    '  }\n',
+  ].join('\n');
+}
+
+function written(type: Type): string {
+  switch (type.kind) {
+    case 'json':
+      return 'Json';
+    case 'unknown':
+      return 'unknown';
+    case 'string':
+    case 'boolean':
+    case 'null':
+      return type.kind;
+    case 'integer':
+    case 'number':
+      return 'number';
+    case 'literal':
+      return type.values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value))).join(' | ');
+    case 'named':
+      return type.name;
+    case 'list': {
+      const inner = written(type.of);
+      return inner.includes('|') ? `(${inner})[]` : `${inner}[]`;
+    }
+    case 'map':
+      return `{ [key: string]: ${written(type.of)} }`;
+    case 'tuple':
+      return `[${type.of.map(written).join(', ')}]`;
+    case 'union':
+      return type.of.map(written).join(' | ');
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * `node tools/generate.mjs` writes the OpenRPC document and the clients from the contracts; with `--check` it changes
+ * nothing and ends with 1 where one of them is stale. Runs on the build: `npm run generate` builds first.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+// Not the library's index: that one exports the client which may be about to be written for the first time.
+const { generatedFiles } = await import(join(root, 'libs/openrpc/dist/src/generated-files.js'));
+const check = process.argv.includes('--check');
+const read = (path) => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+const stale = generatedFiles().filter(({ path, text }) => read(path) !== text);
+for (const { path, text } of stale) {
+  const name = relative(root, path);
+  if (check) {
+    console.error(`${name} is stale; run \`npm run generate\` and commit it.`);
+  } else {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    console.log(`wrote ${name}`);
+  }
+}
+if (!check && stale.length === 0) console.log('all generated files are fresh');
+process.exitCode = check && stale.length > 0 ? 1 : 0;
