@@ -6,6 +6,7 @@ import { type GatherOptions, gather } from './gather.js';
 import type { Log } from './log.js';
 import { Parcels } from './parcels.js';
 import { pause } from './pause.js';
+import { connections } from './streams.js';
 import { askInSlices } from './waits.js';
 import { decode, encode, paramsFault } from './wire.js';
 
@@ -43,6 +44,7 @@ export class Bus {
     this.outageLimitMs = options.outageLimitMs;
     this.parcels = new Parcels(options.nc);
     this.largestMessage = options.nc.info?.max_payload ?? 1024 * 1024;
+    connections.set(this.js, this);
     void this.watch();
   }
 

@@ -11,7 +11,13 @@ import type { Bus } from './bus.js';
 import { pause } from './pause.js';
 import { PullRequest } from './pull-request.js';
 import { PulledMessage } from './pulled.js';
-import { type ConsumerSettings, ensureConsumer, ensureStream, type StreamSettings } from './streams.js';
+import {
+  type ConsumerSettings,
+  ensureConsumer,
+  ensureStream,
+  type StreamSettings,
+  unlessReconnected,
+} from './streams.js';
 
 export type PullEvent =
   | { type: 'pulling'; messages: number }
@@ -29,7 +35,7 @@ export interface PullOptions {
   signal?: AbortSignal;
   /** How long one request stays open. Default 30 s. */
   expiresMs?: number;
-  /** How often the server says that it still knows the request. Default 5 s. */
+  /** How often the server says that it still knows the request; nothing for 2.5 times that long ends it. Default 2 s. */
   heartbeatMs?: number;
   onEvent?(event: PullEvent): void;
 }
@@ -94,7 +100,7 @@ class PullLoop implements Pull {
   }
 
   private pull(messages: number): void {
-    const { stream, consumer, expiresMs = 30_000, heartbeatMs = 5_000 } = this.options;
+    const { stream, consumer, expiresMs = 30_000, heartbeatMs = 2_000 } = this.options;
     this.event({ type: 'pulling', messages });
     const request = new PullRequest(this.bus.nc, {
       stream: stream.name,
@@ -149,8 +155,8 @@ class PullLoop implements Pull {
     const { stream, consumer } = this.options;
     for (let waitMs = FIRST_RETRY_MS; !this.ending.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
       try {
-        await ensureStream(this.bus.jsm, stream);
-        await ensureConsumer(this.bus.jsm, stream.name, consumer);
+        await unlessReconnected(this.bus, ensureStream(this.bus.jsm, stream));
+        await unlessReconnected(this.bus, ensureConsumer(this.bus.jsm, stream.name, consumer));
         this.ready = true;
         this.event({ type: 'ensured' });
         return;

@@ -60,8 +60,9 @@ export class PullRequest {
   }
 
   private listenForSilence(): void {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.end('heartbeats missing', false), this.options.heartbeatMs * 2.5);
+    // refresh() costs nothing per message; a new timer would.
+    if (this.silence) this.silence.refresh();
+    else this.silence = setTimeout(() => this.end('heartbeats missing', false), this.options.heartbeatMs * 2.5);
   }
 
   private end(why: string, healthy: boolean): void {

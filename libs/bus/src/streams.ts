@@ -17,6 +17,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
+import type { Bus } from './bus.js';
 import { encode } from './wire.js';
 
 export type StreamSettings = Partial<StreamConfig> & { name: string };
@@ -46,6 +47,17 @@ export async function ensureConsumer(
   return info;
 }
 
+/** The bus of a JetStream client: whose reconnects end what waits for a reply that cannot come any more. */
+export const connections = new WeakMap<JetStreamClient, Bus>();
+
+/** Fails at a reconnect: the reply to what was asked before is lost, and waiting for its limit would only cost time. */
+export function unlessReconnected<T>(bus: Bus, reply: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = bus.onReconnect(() => reject(new Error('the connection was lost and came back')));
+    reply.then(resolve, reject).finally(forget);
+  });
+}
+
 export interface PublishOptions {
   /** The server forgets the second of two messages with the same id, within the stream's window. */
   msgID?: string;
@@ -60,7 +72,9 @@ export async function publishJson(
   { msgID, timeout = 5_000 }: PublishOptions = {},
 ): Promise<PubAck> {
   try {
-    return await js.publish(subject, encode(data), { timeout, retries: 0, ...(msgID && { msgID }) });
+    const stored = js.publish(subject, encode(data), { timeout, retries: 0, ...(msgID && { msgID }) });
+    const bus = connections.get(js);
+    return await (bus ? unlessReconnected(bus, stored) : stored);
   } catch (cause) {
     throw new HeroError('UNAVAILABLE', `Nothing stores ${subject}: is its stream there? Publish it again.`, { cause });
   }
