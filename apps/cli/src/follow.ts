@@ -1,0 +1,67 @@
+import { isFinal, type Play, type PlayEvent, type ResumeRequest, type Span } from '@hero/contracts';
+import { answerAlone, askPerson } from './ask.js';
+import type { Hero } from './client.js';
+import { LiveView } from './live-view.js';
+import { duration, plain } from './tree-lines.js';
+
+export interface FollowOptions {
+  /** Ask a person's questions on this terminal; else answer them with the form's default once the process has gone. */
+  answers: 'ask' | 'default' | 'none';
+  say: (line: string) => void;
+}
+
+/** Draws the live tree of a play until it is final, answering its questions on the way. Returns the play as it ended. */
+export async function followPlay(hero: Hero, playSid: string, { answers, say }: FollowOptions): Promise<Play> {
+  const view = new LiveView(playSid);
+  const answered = new Set<string>();
+  for await (const { event, data } of hero.follow(playSid)) {
+    switch (event) {
+      case 'snapshot':
+      case 'resync': {
+        const { spans, seq, play } = data as { play: Play; spans: Span[]; seq: number };
+        view.load(spans, seq);
+        if (play.status === 'awaiting_resume') await answerOpen();
+        break;
+      }
+      case 'event': {
+        const one = data as PlayEvent;
+        view.apply(one);
+        if (one.type === 'status' && one.status === 'awaiting_resume') await answerOpen();
+        break;
+      }
+      case 'end':
+        view.finish();
+        return (data as { play: Play }).play;
+    }
+  }
+  throw new Error(`the stream of play ${playSid} ended before the play did`);
+
+  async function answerOpen(): Promise<void> {
+    if (answers === 'none') return;
+    const play = await hero.play_status({ play_sid: playSid });
+    for (const request of play.pending_resumes) {
+      if (request.ui === null || answered.has(request.id)) continue;
+      answered.add(request.id);
+      await answer(play, request);
+    }
+  }
+
+  async function answer(play: Play, request: ResumeRequest): Promise<void> {
+    view.clear();
+    const asking = answers === 'ask';
+    if (!asking) say(`waits for "${plain(request.name)}"; its process has gone (${play.status})`);
+    const payload = asking ? await askPerson(request) : answerAlone(request);
+    await hero.play_resume({ play_sid: playSid, resume_id: request.id, payload });
+    say(`answered "${plain(request.name)}" with ${plain(JSON.stringify(payload))}`);
+  }
+}
+
+/** One line of how a play ended. */
+export function ending(play: Play): string {
+  const took = play.duration_ms === null ? '' : ` after ${duration(play.duration_ms)}`;
+  const attempts = play.attempt === 1 ? 'one attempt' : `${play.attempt} attempts`;
+  const why = play.error ? `: ${plain(play.error.type)}: ${plain(play.error.message)}` : '';
+  return isFinal(play.status)
+    ? `${play.workflow_name} ${play.status}${took}, ${attempts}${why}`
+    : `${play.workflow_name} is ${play.status}`;
+}
