@@ -1,0 +1,68 @@
+import { performance } from 'node:perf_hooks';
+import { connectBus, publishJson } from '@hero/bus';
+import type { Street } from '@hero/conformance';
+import { ALL_PLAY_SPANS, type EventBatch, type NumberedBatch, telemetry } from '@hero/contracts';
+import { type Figure, single } from './figures.js';
+
+const hex = (n: number): string => n.toString(16).padStart(16, '0');
+
+/** Batches as executors send them: spans that start and end, with tags and an output, of several plays at once. */
+function batch(play: string, number: number, spans: number): EventBatch {
+  const at = new Date().toISOString();
+  const events = Array.from({ length: spans }, (_, i) => {
+    const span_id = hex(number * spans + i + 1);
+    return [
+      {
+        type: 'span_started',
+        at,
+        span_id,
+        parent_id: null,
+        name: 'unit',
+        kind: 'step',
+        place: span_id,
+        tags: { i, model: 'none' },
+        source_file: 'flow.py',
+        source_line: 7,
+      },
+      { type: 'span_ended', at, span_id, status: 'success', duration_ms: 1.5, output: { text: 'x'.repeat(120) } },
+    ];
+  }).flat();
+  return { play_sid: play, attempt: 1, source: 'x1', batch: number, events };
+}
+
+/** Spans per second from JetStream into PostgreSQL: from the first publish until the last batch is committed and announced. */
+export async function spansIntoPostgres(street: Street, spans = 200_000): Promise<Figure> {
+  const bus = await connectBus({ url: street.nats.url, name: 'bench' });
+  const perBatch = 100;
+  const plays = Array.from({ length: 20 }, (_, i) => `bench-${process.pid}-${i}`);
+  let stored = 0;
+  let done: () => void = () => undefined;
+  const finished = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  const watch = await bus.follow(ALL_PLAY_SPANS, (data) => {
+    const { play_sid, events } = data as NumberedBatch;
+    if (!play_sid.startsWith('bench-')) return;
+    stored += events.filter((event) => event.type === 'span_ended').length;
+    if (stored >= spans) done();
+  });
+  const began = performance.now();
+  const batches = spans / perBatch;
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let n = next++; n < batches; n = next++) {
+        const play = plays[n % plays.length] as string;
+        await publishJson(bus.js, telemetry(play), batch(play, Math.floor(n / plays.length) + 1, perBatch));
+      }
+    }),
+  );
+  await finished;
+  const seconds = (performance.now() - began) / 1000;
+  await watch.stop();
+  await bus.drain();
+  return single('spans into PostgreSQL', 'spans/s', spans / seconds, {
+    target: { least: 40_000 },
+    note: `${spans} spans, each a start and an end`,
+  });
+}
