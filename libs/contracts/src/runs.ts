@@ -80,7 +80,9 @@ export const StepGroup = z.object({
 export type StepGroup = z.infer<typeof StepGroup>;
 
 export const GroupResult = z.object({
-  result: z.enum(['done', 'fenced', 'refused']),
+  result: z
+    .enum(['done', 'fenced', 'refused', 'busy'])
+    .describe('`busy` (step_commit only): somebody holds the play’s row; nothing was written, send the group again.'),
   message: z.string().optional(),
 });
 export type GroupResult = z.infer<typeof GroupResult>;
