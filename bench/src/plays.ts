@@ -152,11 +152,11 @@ export async function spanToSse(hero: HeroClient): Promise<Figure[]> {
   const sid = await save(hero, 'spans', SPANS);
   const { sid: play } = await hero.play_start({ workflow_sid: sid, input_data: { rate: 1_000, seconds: 5 } });
   const took: number[] = [];
-  for await (const { event, data } of hero.follow(play)) {
+  for await (const message of hero.follow(play)) {
     const seen = Date.now();
-    if (event === 'end') break;
-    const emitted = (data as { tags?: { emitted?: number } }).tags?.emitted;
-    if (event === 'event' && typeof emitted === 'number') took.push(seen - emitted);
+    if (message.kind !== 'event' || message.event.type !== 'span_started') continue;
+    const { emitted } = message.event.tags as { emitted?: number };
+    if (emitted !== undefined) took.push(seen - emitted);
   }
   const sorted = [...took].sort((a, b) => a - b);
   return [

@@ -9,7 +9,7 @@ const hex = (n: number): string => n.toString(16).padStart(16, '0');
 /** Batches as executors send them: spans that start and end, with tags and an output, of several plays at once. */
 function batch(play: string, number: number, spans: number): EventBatch {
   const at = new Date().toISOString();
-  const events = Array.from({ length: spans }, (_, i) => {
+  const events = Array.from({ length: spans }, (_, i): EventBatch['events'] => {
     const span_id = hex(number * spans + i + 1);
     return [
       {

@@ -1,4 +1,4 @@
-import { isFinal, type Play, type PlayEvent, type ResumeRequest, type Span } from '@hero/contracts';
+import { isFinal, type Play, type ResumeRequest } from '@hero/contracts';
 import { answerAlone, askPerson } from './ask.js';
 import type { Hero } from './client.js';
 import { LiveView } from './live-view.js';
@@ -14,24 +14,20 @@ export interface FollowOptions {
 export async function followPlay(hero: Hero, playSid: string, { answers, say }: FollowOptions): Promise<Play> {
   const view = new LiveView(playSid);
   const answered = new Set<string>();
-  for await (const { event, data } of hero.follow(playSid)) {
-    switch (event) {
+  for await (const message of hero.follow(playSid)) {
+    switch (message.kind) {
       case 'snapshot':
-      case 'resync': {
-        const { spans, seq, play } = data as { play: Play; spans: Span[]; seq: number };
-        view.load(spans, seq);
-        if (play.status === 'awaiting_resume') await answerOpen();
+      case 'resync':
+        view.load(message.spans, message.seq);
+        if (message.play.status === 'awaiting_resume') await answerOpen();
         break;
-      }
-      case 'event': {
-        const one = data as PlayEvent;
-        view.apply(one);
-        if (one.type === 'status' && one.status === 'awaiting_resume') await answerOpen();
+      case 'event':
+        view.apply(message.event);
+        if (message.event.type === 'status' && message.event.status === 'awaiting_resume') await answerOpen();
         break;
-      }
       case 'end':
         view.finish();
-        return (data as { play: Play }).play;
+        return message.play;
     }
   }
   throw new Error(`the stream of play ${playSid} ended before the play did`);

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { Json, JsonObject } from '@hero/contracts';
 import { Command, InvalidArgumentError } from 'commander';
 import { connect, isHeroError } from './client.js';
@@ -17,16 +18,16 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const home = heroHome();
 
 /** `key=value`: the value is JSON where it reads as JSON, else the text itself. */
-function keyValue(text: string, before: JsonObject = {}): JsonObject {
-  const at = text.indexOf('=');
+function keyValue(word: string, before: JsonObject = {}): JsonObject {
+  const at = word.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('write it as key=value');
-  return { ...before, [text.slice(0, at)]: jsonOrText(text.slice(at + 1)) };
+  return { ...before, [word.slice(0, at)]: jsonOrText(word.slice(at + 1)) };
 }
-function jsonOrText(text: string): Json {
+function jsonOrText(word: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return JSON.parse(word) as Json;
   } catch {
-    return text;
+    return word;
   }
 }
 const finish = (ok: boolean): void => void (process.exitCode = ok ? 0 : 1);
@@ -87,7 +88,9 @@ program
     async (name: string, options: { input?: JsonObject; json?: string; prefill?: JsonObject; follow: boolean }) => {
       const hero = connect(home);
       const fromFile = options.json
-        ? (JSON.parse(await readFile(options.json === '-' ? 0 : resolve(options.json), 'utf8')) as JsonObject)
+        ? (JSON.parse(
+            await (options.json === '-' ? text(process.stdin) : readFile(resolve(options.json), 'utf8')),
+          ) as JsonObject)
         : {};
       const started = await hero.play_start({
         workflow_name: name,
