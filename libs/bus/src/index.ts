@@ -13,5 +13,7 @@ export type { Log } from './log.js';
 export { silent } from './log.js';
 export { pause } from './pause.js';
 export { PulledMessage } from './pulled.js';
+export type { Queue } from './queues.js';
+export { TELEMETRY_QUEUE, WORK_QUEUE } from './queues.js';
 export type { ConsumerSettings, PublishOptions, StreamSettings } from './streams.js';
 export { ensureConsumer, ensureStream, publishJson } from './streams.js';
