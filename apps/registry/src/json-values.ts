@@ -1,0 +1,111 @@
+/**
+ * What JSON the runtime can carry: it goes through PostgreSQL, Python and JavaScript and must come back as it was.
+ *
+ * 1. No NUL and no lone surrogate in any text or key: PostgreSQL stores neither, Python encodes no surrogates.
+ * 2. No integer beyond ±(2⁵³−1): JavaScript would round it silently.
+ * 3. No deeper than 64 levels.
+ */
+import { HeroError, type Issue, type Json } from '@hero/contracts';
+
+export const DEPTH_LIMIT = 64;
+/** Enough to repair a form; a huge array of faults is no help to anybody. */
+export const ISSUE_LIMIT = 200;
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const UNPRINTABLE = /[\p{Cc}\p{Surrogate}]/gu;
+/** JavaScript writes integers from here on with an exponent, so that Python reads them as the floats they are. */
+const WRITTEN_AS_FLOAT = 1e21;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What is wrong with a text, or undefined. */
+export function textFault(text: string): string | undefined {
+  if (text.includes('\0')) return 'must not contain the NUL character';
+  if (LONE_SURROGATE.test(text)) return 'must not contain a lone surrogate (half of a character)';
+  return undefined;
+}
+
+export function numberFault(value: number): string | undefined {
+  if (!Number.isFinite(value)) return 'must be a finite number';
+  const rounded = Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < WRITTEN_AS_FLOAT;
+  return rounded ? 'is an integer beyond ±(2⁵³−1), which JSON readers round; pass it as a string' : undefined;
+}
+
+/** A key as it may stand in a path: what cannot be shown is escaped. */
+export const pathKey = (key: string): string =>
+  key.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+export const pathTo = (path: string, key: string | number): string =>
+  path === '' ? pathKey(String(key)) : `${path}.${typeof key === 'number' ? key : pathKey(key)}`;
+
+/** Every fault of a value that the runtime could not carry, each with its path, at most ISSUE_LIMIT. */
+export function jsonFaults(value: unknown, path: string): Issue[] {
+  const issues: Issue[] = [];
+  walk(value, path, 1, issues);
+  return issues;
+}
+
+function walk(value: unknown, path: string, depth: number, issues: Issue[]): void {
+  if (issues.length >= ISSUE_LIMIT) return;
+  const fault =
+    typeof value === 'string' ? textFault(value) : typeof value === 'number' ? numberFault(value) : undefined;
+  if (fault) issues.push({ path, message: fault });
+  if (typeof value !== 'object' || value === null) return;
+  if (depth > DEPTH_LIMIT) {
+    issues.push({ path, message: `is nested deeper than ${DEPTH_LIMIT} levels` });
+    return;
+  }
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) walk(item, pathTo(path, index), depth + 1, issues);
+    return;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    const keyFault = textFault(key);
+    if (keyFault) issues.push({ path: pathTo(path, key), message: `its name ${keyFault}` });
+    walk(item, pathTo(path, key), depth + 1, issues);
+  }
+}
+
+/** Refuses parameters that PostgreSQL could not store or compare, every fault at once. */
+export function refuseUnstorable(params: object): void {
+  const issues = jsonFaults(params, '');
+  if (issues.length === 0) return;
+  throw new HeroError('INVALID_PARAMS', 'The parameters contain what cannot be stored; see issues.', { issues });
+}
+
+/** Equality of JSON values: the order of keys does not count. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameJson(item, b[index]));
+  }
+  if (!isObject(a) || !isObject(b)) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
+  );
+}
+
+/** What came, for a person: its kind, and the value where it is short. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  switch (typeof value) {
+    case 'string':
+      return `the string ${shorten(JSON.stringify(value))}`;
+    case 'number':
+      return `the ${Number.isInteger(value) ? 'integer' : 'number'} ${value}`;
+    case 'boolean':
+      return `the boolean ${value}`;
+    case 'object':
+      return 'an object';
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+/** A value of a declaration, as it is written in a message. */
+export const written = (value: Json): string => shorten(JSON.stringify(value));
+
+const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}…` : text);

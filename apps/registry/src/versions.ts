@@ -1,0 +1,74 @@
+import { HeroError } from '@hero/contracts';
+import { Injectable } from '@nestjs/common';
+import { type VersionRecord, WorkflowStore } from './workflow-store.js';
+
+export interface Pinned extends VersionRecord {
+  workflow_name: string;
+}
+
+/** JavaScript holds a source in two bytes a character at most. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+const sizeOf = (version: VersionRecord): number => 2 * version.source.length + 4096;
+
+/**
+ * Versions as plays need them (I9): immutable, so that one that was read once is never read again while it fits.
+ * A deleted version may linger here; what is asked of PostgreSQL with each start is whether it still exists.
+ */
+@Injectable()
+export class Versions {
+  /** In order of use: the first was not asked for longest. */
+  private readonly cached = new Map<string, VersionRecord>();
+  private readonly loading = new Map<string, Promise<VersionRecord | undefined>>();
+  private bytes = 0;
+
+  constructor(private readonly store: WorkflowStore) {}
+
+  /** What a new play runs: the version it names, or the current one. One round trip once the version is known here. */
+  async pin(ask: { workflow_sid?: string; workflow_name?: string; version_sid?: string }): Promise<Pinned> {
+    const row = await this.store.pinned(ask);
+    const workflow = ask.workflow_sid ?? `named ${JSON.stringify(ask.workflow_name ?? '')}`;
+    if (!row) throw new HeroError('NOT_FOUND', `There is no workflow ${workflow}; workflow_list shows what there is.`);
+    if (row.version_sid === null) {
+      throw new HeroError(
+        'NOT_FOUND',
+        `Workflow ${workflow} has no version ${ask.version_sid}; workflow_version_list shows its versions.`,
+      );
+    }
+    return { ...(await this.get(row.version_sid)), workflow_name: row.workflow_name };
+  }
+
+  async get(versionSid: string): Promise<VersionRecord> {
+    const known = this.cached.get(versionSid);
+    if (known) {
+      this.cached.delete(versionSid);
+      this.cached.set(versionSid, known);
+      return known;
+    }
+    const version = await this.load(versionSid);
+    if (!version) throw new HeroError('NOT_FOUND', `There is no version ${versionSid}; its workflow was deleted.`);
+    return version;
+  }
+
+  /** Many plays that start at once after a boot read it once. */
+  private load(versionSid: string): Promise<VersionRecord | undefined> {
+    let loading = this.loading.get(versionSid);
+    if (!loading) {
+      loading = this.store
+        .record(versionSid)
+        .then((version) => (version && this.keep(version), version))
+        .finally(() => this.loading.delete(versionSid));
+      this.loading.set(versionSid, loading);
+    }
+    return loading;
+  }
+
+  private keep(version: VersionRecord): void {
+    this.cached.set(version.version_sid, version);
+    this.bytes += sizeOf(version);
+    for (const [sid, oldest] of this.cached) {
+      if (this.bytes <= CACHE_BYTES) break;
+      this.cached.delete(sid);
+      this.bytes -= sizeOf(oldest);
+    }
+  }
+}

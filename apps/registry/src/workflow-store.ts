@@ -1,0 +1,270 @@
+/**
+ * SQL of workflows and versions.
+ *
+ * 1. Every change takes the next revision from the one counter row, which stays locked until the commit: revisions are
+ *    committed in order (see migration 0001).
+ * 2. Locks are taken in the order workflow row, counter row, so that two changes never wait for each other in a circle;
+ *    nothing is inserted or deleted under a unique name before the counter is held.
+ */
+import type { Inspection, Workflow, WorkflowVersion } from '@hero/contracts';
+import { Database, type Sql } from '@hero/persistence';
+import { Injectable } from '@nestjs/common';
+
+const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
+
+const WORKFLOW = `w.sid, w.name, w.description, w.tags, v.inputs, v.outputs, w.current_version_sid,
+  v.number AS current_version_number, to_char(w.created_at, ${ISO}) AS created_at, to_char(w.updated_at, ${ISO}) AS updated_at`;
+const WITH_CURRENT = 'workflows w JOIN versions v ON v.sid = w.current_version_sid';
+const VERSION = `v.sid, v.workflow_sid, v.number, v.python_source, v.entry, v.inputs, v.outputs, v.requirements,
+  v.source_sha256, v.notes, to_char(v.created_at, ${ISO}) AS created_at`;
+
+export interface RevisedWorkflow {
+  revision: number;
+  workflow_sid: string;
+  workflow: Workflow | null;
+}
+
+export interface NewVersion {
+  sid: string;
+  workflow_sid: string;
+  python_source: string;
+  source_sha256: string;
+  notes: string;
+  inspection: Inspection;
+}
+
+/** What a play needs of its version; never changes. */
+export interface VersionRecord {
+  version_sid: string;
+  version_number: number;
+  workflow_sid: string;
+  source: string;
+  entry: string;
+  inputs: WorkflowVersion['inputs'];
+  options: Inspection['options'];
+  flows: Inspection['flows'];
+}
+
+@Injectable()
+export class WorkflowStore {
+  constructor(readonly database: Database) {}
+
+  async bySid(sid: string, sql: Sql = this.database): Promise<Workflow | undefined> {
+    const text = `SELECT ${WORKFLOW} FROM ${WITH_CURRENT} WHERE w.sid = $1`;
+    const [workflow] = await sql.query<Workflow>('workflow_by_sid', text, [sid]);
+    return workflow;
+  }
+
+  async byName(name: string, sql: Sql = this.database): Promise<Workflow | undefined> {
+    const text = `SELECT ${WORKFLOW} FROM ${WITH_CURRENT} WHERE w.name = $1`;
+    const [workflow] = await sql.query<Workflow>('workflow_by_name', text, [name]);
+    return workflow;
+  }
+
+  /** Newest change first, below a revision. */
+  async list(page: { tag: string | null; below: number | null; limit: number }) {
+    const rows = await this.database.query<Workflow & { revision: number }>(
+      'workflow_list',
+      `SELECT ${WORKFLOW}, w.revision::float8 AS revision FROM ${WITH_CURRENT}
+        WHERE ($1::text IS NULL OR w.tags @> ARRAY[$1::text]) AND ($2::bigint IS NULL OR w.revision < $2::bigint)
+        ORDER BY w.revision DESC LIMIT $3`,
+      [page.tag, page.below, page.limit],
+    );
+    return rows.map(({ revision, ...workflow }) => ({ revision, workflow }));
+  }
+
+  /** One statement, so that both come from one snapshot: everything up to `newest` is in the rows or beyond the limit. */
+  async revisions(after: number, limit: number): Promise<{ items: RevisedWorkflow[]; newest: number }> {
+    const rows = await this.database.query<Partial<Workflow> & RevisedRow>(
+      'workflow_revisions',
+      `WITH changed AS (
+         SELECT revision, sid AS workflow_sid, false AS deleted FROM workflows WHERE revision > $1
+         UNION ALL SELECT revision, workflow_sid, true FROM workflow_tombstones WHERE revision > $1
+         ORDER BY revision LIMIT $2)
+       SELECT n.revision::float8 AS newest, c.revision::float8 AS revision, c.workflow_sid, c.deleted, ${WORKFLOW}
+         FROM workflow_counter n LEFT JOIN changed c ON true
+         LEFT JOIN (${WITH_CURRENT}) ON w.sid = c.workflow_sid AND NOT c.deleted
+        ORDER BY c.revision`,
+      [after, limit],
+    );
+    const items: RevisedWorkflow[] = [];
+    let newestOfAll = 0;
+    for (const { newest, revision, workflow_sid, deleted, ...workflow } of rows) {
+      newestOfAll = newest;
+      if (revision !== null) items.push({ revision, workflow_sid, workflow: deleted ? null : (workflow as Workflow) });
+    }
+    return { items, newest: newestOfAll };
+  }
+
+  /** Locks a workflow for a change; plays of it may still start. */
+  async lock(sql: Sql, sid: string): Promise<{ current_version_sid: string } | undefined> {
+    const text = 'SELECT current_version_sid FROM workflows WHERE sid = $1 FOR NO KEY UPDATE';
+    const [row] = await sql.query<{ current_version_sid: string }>('workflow_lock', text, [sid]);
+    return row;
+  }
+
+  /** Locks a workflow for its deletion: who starts a play of it now waits, and then finds it gone. */
+  async lockForDelete(sql: Sql, sid: string): Promise<{ name: string } | undefined> {
+    const text = 'SELECT name FROM workflows WHERE sid = $1 FOR UPDATE';
+    const [row] = await sql.query<{ name: string }>('workflow_lock_for_delete', text, [sid]);
+    return row;
+  }
+
+  async nextRevision(sql: Sql): Promise<number> {
+    const [row] = await sql.query<{ revision: number }>(
+      'workflow_next_revision',
+      'UPDATE workflow_counter SET revision = revision + 1 RETURNING revision::float8 AS revision',
+    );
+    if (!row) throw new Error('workflow_counter has lost its row.');
+    return row.revision;
+  }
+
+  /** The sid of the workflow that has this name already, or undefined when the new one is in. */
+  async insert(
+    sql: Sql,
+    workflow: Pick<Workflow, 'sid' | 'name' | 'description' | 'tags' | 'current_version_sid'>,
+    revision: number,
+  ): Promise<string | undefined> {
+    const inserted = await sql.query(
+      'workflow_insert',
+      `INSERT INTO workflows (sid, name, description, tags, current_version_sid, revision)
+       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING RETURNING sid`,
+      [workflow.sid, workflow.name, workflow.description, workflow.tags, workflow.current_version_sid, revision],
+    );
+    return inserted.length > 0 ? undefined : this.ownerOf(sql, workflow.name);
+  }
+
+  /** The sid of the workflow of a name, whoever committed it a moment ago. */
+  async ownerOf(sql: Sql, name: string): Promise<string | undefined> {
+    const text = 'SELECT sid FROM workflows WHERE name = $1';
+    const [row] = await sql.query<{ sid: string }>('workflow_owner_of_name', text, [name]);
+    return row?.sid;
+  }
+
+  async update(
+    sql: Sql,
+    words: Pick<Workflow, 'sid' | 'name' | 'description' | 'tags'>,
+    revision: number,
+  ): Promise<void> {
+    await sql.query(
+      'workflow_update',
+      `UPDATE workflows SET name = $2, description = $3, tags = $4, revision = $5, updated_at = now() WHERE sid = $1`,
+      [words.sid, words.name, words.description, words.tags, revision],
+    );
+  }
+
+  async setCurrent(sql: Sql, sid: string, versionSid: string, revision: number): Promise<void> {
+    await sql.query(
+      'workflow_set_current',
+      `UPDATE workflows SET current_version_sid = $2, revision = $3, updated_at = now() WHERE sid = $1`,
+      [sid, versionSid, revision],
+    );
+  }
+
+  async touch(sql: Sql, sid: string, revision: number): Promise<void> {
+    await sql.query('workflow_touch', 'UPDATE workflows SET revision = $2, updated_at = now() WHERE sid = $1', [
+      sid,
+      revision,
+    ]);
+  }
+
+  /** Its plays are gone already; leaves the tombstone that followers read. */
+  async remove(sql: Sql, sid: string, revision: number): Promise<void> {
+    await sql.query('version_delete_all', 'DELETE FROM versions WHERE workflow_sid = $1', [sid]);
+    await sql.query('workflow_delete', 'DELETE FROM workflows WHERE sid = $1', [sid]);
+    await sql.query('workflow_tombstone', 'INSERT INTO workflow_tombstones (revision, workflow_sid) VALUES ($1, $2)', [
+      revision,
+      sid,
+    ]);
+  }
+
+  /** Takes the next number of its workflow, whose row the caller has locked or just inserted. */
+  async insertVersion(sql: Sql, version: NewVersion): Promise<void> {
+    const { inspection } = version;
+    await sql.query(
+      'version_insert',
+      `INSERT INTO versions (sid, workflow_sid, number, python_source, entry, inputs, outputs, requirements, options, flows,
+                             source_sha256, notes)
+       SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11
+         FROM versions WHERE workflow_sid = $2`,
+      [
+        version.sid,
+        version.workflow_sid,
+        version.python_source,
+        inspection.entry,
+        JSON.stringify(inspection.inputs),
+        JSON.stringify(inspection.outputs),
+        inspection.requirements,
+        JSON.stringify(inspection.options),
+        JSON.stringify(inspection.flows),
+        version.source_sha256,
+        version.notes,
+      ],
+    );
+  }
+
+  async version(sid: string, sql: Sql = this.database): Promise<WorkflowVersion | undefined> {
+    const text = `SELECT ${VERSION} FROM versions v WHERE v.sid = $1`;
+    const [version] = await sql.query<WorkflowVersion>('version_by_sid', text, [sid]);
+    return version;
+  }
+
+  /** The current version, where its source has this hash. */
+  async currentWithHash(workflowSid: string, sha256: string, sql: Sql = this.database): Promise<string | undefined> {
+    const [row] = await sql.query<{ sid: string }>(
+      'version_current_with_hash',
+      `SELECT v.sid FROM ${WITH_CURRENT} WHERE w.sid = $1 AND v.source_sha256 = $2`,
+      [workflowSid, sha256],
+    );
+    return row?.sid;
+  }
+
+  versions(page: { workflow_sid: string; below: number | null; limit: number }): Promise<WorkflowVersion[]> {
+    return this.database.query(
+      'version_list',
+      `SELECT ${VERSION} FROM versions v WHERE v.workflow_sid = $1 AND ($2::int IS NULL OR v.number < $2)
+        ORDER BY v.number DESC LIMIT $3`,
+      [page.workflow_sid, page.below, page.limit],
+    );
+  }
+
+  /** Which workflow and version a play asks for, names included; the version is the given one or the current one. */
+  async pinned(ask: {
+    workflow_sid?: string;
+    workflow_name?: string;
+    version_sid?: string;
+  }): Promise<PinnedRow | undefined> {
+    const [row] = await this.database.query<PinnedRow>(
+      'version_pin',
+      `SELECT w.sid AS workflow_sid, w.name AS workflow_name, v.sid AS version_sid
+         FROM workflows w LEFT JOIN versions v ON v.workflow_sid = w.sid AND v.sid = coalesce($3, w.current_version_sid)
+        WHERE w.sid = $1 OR w.name = $2`,
+      [ask.workflow_sid ?? null, ask.workflow_name ?? null, ask.version_sid ?? null],
+    );
+    return row;
+  }
+
+  async record(versionSid: string): Promise<VersionRecord | undefined> {
+    const [row] = await this.database.query<VersionRecord>(
+      'version_record',
+      `SELECT sid AS version_sid, number AS version_number, workflow_sid, python_source AS source, entry, inputs, options, flows
+         FROM versions WHERE sid = $1`,
+      [versionSid],
+    );
+    return row;
+  }
+}
+
+export interface PinnedRow {
+  workflow_sid: string;
+  workflow_name: string;
+  /** Null: the workflow has no such version. */
+  version_sid: string | null;
+}
+
+interface RevisedRow {
+  newest: number;
+  revision: number | null;
+  workflow_sid: string;
+  deleted: boolean;
+}
