@@ -1,4 +1,5 @@
-import { chown, mkdir, readFile } from 'node:fs/promises';
+import { chown, lstat, mkdir, readFile } from 'node:fs/promises';
+import { EmbeddedServerError } from './error.js';
 
 /** Whom the servers run as. Without `uid` they run as ourselves. */
 export interface Account {
@@ -25,6 +26,13 @@ export async function serverAccount(): Promise<Account> {
 /** A folder only the server's account (and root) can enter. */
 export async function privateFolder(path: string, account: Account): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
+  const { uid } = await lstat(path);
+  if (![process.getuid?.(), account.uid].includes(uid)) {
+    throw new EmbeddedServerError(
+      `The folder ${path} belongs to somebody else (uid ${uid}).`,
+      'Have it removed, or choose another HERO_HOME.',
+    );
+  }
   if (account.uid !== undefined && account.gid !== undefined) await chown(path, account.uid, account.gid);
   return path;
 }

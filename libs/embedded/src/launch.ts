@@ -32,10 +32,10 @@ export async function launch(kind: ServerKind, place: Place, port: number) {
   const logStart = (await output.stat()).size;
   const { uid, gid } = place.account;
   const child = spawn(command, args, {
-    cwd: kind.dataFolder(place),
+    cwd: kind.dataFolder(place.state.folder),
     detached: true,
     stdio: ['ignore', output.fd, output.fd],
-    env: { PATH: process.env.PATH, HOME: kind.dataFolder(place), ...env },
+    env: { PATH: process.env.PATH, HOME: kind.dataFolder(place.state.folder), ...env },
     uid,
     gid,
   });

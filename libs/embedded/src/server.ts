@@ -56,8 +56,8 @@ export interface Place {
 /** What differs between the servers. */
 export interface ServerKind {
   readonly name: string;
-  /** its working directory (P2); it exists after `prepare` */
-  dataFolder(place: Place): string;
+  /** its working directory, in the folder `<state>/<name>` (P2); it exists after `prepare` */
+  dataFolder(state: string): string;
   /** finds the program and makes the data folder */
   prepare(place: Place): Promise<void>;
   /** writes the configuration; returns the command line */
@@ -66,6 +66,8 @@ export interface ServerKind {
   answers(place: Place, port: number): Promise<string | undefined>;
   /** after the first answer */
   finish?(place: Place, port: number): Promise<void>;
+  /** after a stop: what else to clear away */
+  ended?(state: string): Promise<void>;
   url(place: Place, port: number): string;
   /** how long its orphans may take to leave by themselves, ms */
   readonly patience: number;
@@ -120,8 +122,8 @@ async function firstAnswer(
 }
 
 async function start(kind: ServerKind, place: Place, options: ServerOptions): Promise<EmbeddedServer> {
+  await emptyOfProcesses(join(place.state.folder, kind.name), kind.patience); // S1: orphans of a killed server or initdb
   await kind.prepare(place);
-  await emptyOfProcesses(kind.dataFolder(place), kind.patience); // S1: orphans of a killed server
   const portFile = join(place.state.folder, `${kind.name}.port`);
   const seed = `${place.state.folder} ${kind.name}`;
   let port = options.port ?? (await readJson<number>(portFile)) ?? (await freePort(seed));
@@ -177,11 +179,7 @@ function handle(
     died: new Promise((resolve) => void exit.then((death) => stopping || resolve(death))),
     async stop() {
       stopping = true;
-      await endProcess(mark, kind.stopSignals);
-      await emptyOfProcesses(kind.dataFolder(place), kind.patience);
-      // Somebody may have started a new one meanwhile: only our own mark is removed.
-      if ((await readJson<Mark>(markFile(kind, place.state.folder)))?.pid === mark.pid)
-        await rm(markFile(kind, place.state.folder), { force: true });
+      await ended(kind, place.state.folder, mark);
     },
   };
 }
@@ -191,7 +189,17 @@ export async function stopServer(kind: ServerKind, options: Pick<ServerOptions, 
   const folder = options.state ?? stateFolder(options.home);
   const mark = await readJson<Mark>(markFile(kind, folder));
   const running = mark !== undefined && (await isAlive(mark));
-  if (running) await endProcess(mark, kind.stopSignals);
-  await rm(markFile(kind, folder), { force: true });
+  if (mark) await ended(kind, folder, mark);
   return running;
+}
+
+async function ended(kind: ServerKind, folder: string, mark: Mark): Promise<void> {
+  await locked(join(folder, `${kind.name}.lock`), async () => {
+    await endProcess(mark, kind.stopSignals);
+    // Somebody may have started a new one meanwhile: then there is nothing to clear away.
+    if ((await readJson<Mark>(markFile(kind, folder)))?.pid !== mark.pid) return;
+    await emptyOfProcesses(join(folder, kind.name), kind.patience);
+    await rm(markFile(kind, folder), { force: true });
+    await kind.ended?.(folder);
+  });
 }

@@ -1,7 +1,7 @@
 /** The library compiled to a folder of its own, for other processes and other users. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, cp, mkdir, readdir, realpath, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { chmod, cp, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { transformFile } from '@swc/core';
@@ -20,11 +20,15 @@ try {
 }
 `;
 
+/** Copies a package with all it depends on: from the nearest node_modules, flat into the new one. */
 async function copyPackage(name: string, from: string, to: string): Promise<void> {
-  const manifest = createRequire(join(from, 'x.js')).resolve(`${name}/package.json`);
-  const { dependencies = {} } = createRequire(manifest)(manifest) as { dependencies?: Record<string, string> };
-  await cp(await realpath(dirname(manifest)), join(to, 'node_modules', name), { recursive: true, dereference: true });
-  for (const dependency of Object.keys(dependencies)) await copyPackage(dependency, dirname(manifest), to);
+  const here = join(from, 'node_modules', name);
+  if (!existsSync(here)) return await copyPackage(name, dirname(from), to);
+  const manifest = JSON.parse(await readFile(join(here, 'package.json'), 'utf8')) as {
+    dependencies?: Record<string, string>;
+  };
+  await cp(await realpath(here), join(to, 'node_modules', name), { recursive: true });
+  for (const dependency of Object.keys(manifest.dependencies ?? {})) await copyPackage(dependency, here, to);
 }
 
 /** Compiles the library into the folder; returns the program's path. */
@@ -63,6 +67,8 @@ export async function parent(
   path: string,
   options: ParentOptions,
   account: { uid?: number; gid?: number } = {},
+  /** kill -9 it after so many ms */
+  killedAfter?: number,
 ): Promise<Parent> {
   const env = { PATH: process.env.PATH, ...(account.uid === undefined ? {} : { HOME: options.home }) };
   const child = spawn(process.execPath, [path, JSON.stringify(options)], {
@@ -71,6 +77,8 @@ export async function parent(
     env,
     ...account,
   });
+  const bomb = killedAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killedAfter);
+  child.once('exit', () => clearTimeout(bomb));
   const logged: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
     const event = JSON.parse(line) as { log?: string; server?: Parent['server']; error?: string };

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { tempFolder } from '@hero/testing';
@@ -91,8 +91,10 @@ test('what keeps it from starting is told from its log', async () => {
   await using here = await place();
   const first = await startNats(here.options);
   await first.stop();
-  const { rm } = await import('node:fs/promises');
-  await rm(join(here.options.state, 'nats', 'store'), { recursive: true });
-  await writeFile(join(here.options.state, 'nats', 'store'), 'a file where the folder should be');
-  await expect(startNats(here.options)).rejects.toThrow(/nats|store/);
+  const store = join(here.options.state, 'nats', 'store', 'jetstream');
+  await rm(store, { recursive: true, force: true });
+  await writeFile(store, 'a file where a folder should be');
+  await expect(startNats(here.options)).rejects.toThrow(
+    /^nats did not start:\n[^]*storage directory is not a directory[^]*The whole log is .*nats\.log.*set NATS_URL/,
+  );
 });
