@@ -88,7 +88,7 @@ class PullLoop implements Pull {
   async stop(): Promise<void> {
     this.ending.abort();
     this.forgetReconnect?.();
-    for (const request of [...this.open]) request.close();
+    for (const request of this.open) request.close();
     this.open.clear();
     await Promise.allSettled([...this.handling, this.ensuring]);
   }
@@ -142,7 +142,7 @@ class PullLoop implements Pull {
   private restart(why: string): void {
     if (this.ending.signal.aborted) return;
     this.ready = false;
-    for (const request of [...this.open]) request.close();
+    for (const request of this.open) request.close();
     this.open.clear();
     this.bus.log.debug({ stream: this.options.stream.name, why }, 'pull starts anew');
     this.ensuring ??= this.ensure().finally(() => {

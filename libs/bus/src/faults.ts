@@ -11,11 +11,11 @@ export function toHeroError(cause: unknown, contract: Contract, closing: boolean
     if (cause.code === 'INTERNAL') log.error({ err: cause, method: contract.name }, 'question failed');
     return cause;
   }
-  if (cause instanceof Error && 'unavailable' in cause && cause.unavailable === true) {
+  if (field(cause, 'unavailable') === true) {
     log.warn({ err: cause, method: contract.name }, 'question refused for now');
     return new HeroError('UNAVAILABLE', `${contract.service} cannot answer for now; try again in a moment.`, { cause });
   }
-  if (closing && cause instanceof Error && cause.name === 'AbortError') {
+  if (closing && field(cause, 'name') === 'AbortError') {
     return new HeroError('UNAVAILABLE', `${contract.service} is stopping; ask again.`, { cause });
   }
   const faultId = randomBytes(4).toString('hex');
@@ -24,4 +24,9 @@ export function toHeroError(cause: unknown, contract: Contract, closing: boolean
     details: { fault_id: faultId },
     cause,
   });
+}
+
+/** By its fields: an error of Node's own may come from another realm (jest, vm), where instanceof does not hold. */
+function field(error: unknown, name: string): unknown {
+  return typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
 }

@@ -18,9 +18,9 @@ const failure = async (asked: Promise<unknown>): Promise<HeroError> => {
 };
 
 /** A log that a test can read. */
-function kept(): Log & { lines: { fields: object; message: string }[] } {
-  const lines: { fields: object; message: string }[] = [];
-  const keep = (fields: object, message: string): void => void lines.push({ fields, message });
+function kept(): Log & { lines: { fields: Record<string, unknown>; message: string }[] } {
+  const lines: { fields: Record<string, unknown>; message: string }[] = [];
+  const keep = (fields: object, message: string): void => void lines.push({ fields: { ...fields }, message });
   return { lines, debug: keep, info: keep, warn: keep, error: keep };
 }
 
@@ -71,7 +71,7 @@ describe('a question', () => {
     expect(JSON.stringify(error.toData())).not.toContain('hunter2');
     const line = log.lines.find(({ message }) => message === 'question failed');
     expect(line?.fields).toMatchObject({ method: 'fail', fault_id: error.details?.fault_id });
-    expect(String((line?.fields as { err: Error }).err)).toContain('hunter2');
+    expect(String(line?.fields.err)).toContain('hunter2');
   });
 
   it('to a service whose database is away is UNAVAILABLE and may be asked again', async () => {
@@ -86,7 +86,7 @@ describe('a question', () => {
     await using _door = await openDoor((await testServers()).natsUrl, { log });
     await using bus = await connected();
     expect((await failure(bus.ask(fail, { how: 'wrong reply' }))).code).toBe('INTERNAL');
-    expect(String((log.lines[0]?.fields as { err: Error }).err)).toContain('"path":"ok"');
+    expect(String(log.lines[0]?.fields.err)).toContain('"path":"ok"');
   });
 
   it('that is larger than its contract allows is not sent, and not taken', async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DataSource, type DataSourceOptions, type MixedList } from 'typeorm';
 import { SnakeNaming } from './naming.js';
+import { Quiet } from './quiet.js';
 import { connectionOptions, type DatabaseSettings } from './settings.js';
 
 export interface DataSourceSettings extends DatabaseSettings {
@@ -24,6 +25,8 @@ export function dataSourceOptions(settings: DataSourceSettings): DataSourceOptio
     migrationsTableName: 'migrations',
     namingStrategy: new SnakeNaming(),
     synchronize: false,
+    // What fails is thrown, and then logged by whoever catches it.
+    logger: new Quiet(),
     installExtensions: false,
     poolSize: 4,
     extra: { application_name, connectionTimeoutMillis, options },

@@ -64,15 +64,15 @@ export class Database implements Sql {
     } catch (error) {
       throw asFault(error);
     }
-    let broken: Error | undefined;
-    const onError = (error: Error): void => {
-      broken = error;
+    let broken = false;
+    const onError = (): void => {
+      broken = true;
     };
     client.on('error', onError);
     try {
       return await work(client);
     } catch (error) {
-      if (isUnavailable(error) && error instanceof Error) broken = error;
+      broken ||= isUnavailable(error);
       throw asFault(error);
     } finally {
       client.off('error', onError);

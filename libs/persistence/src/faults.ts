@@ -6,15 +6,32 @@ export class DatabaseUnavailable extends Error {
   readonly unavailable = true;
 
   constructor(cause: unknown) {
-    super(`PostgreSQL is not available for now: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`PostgreSQL is not available for now: ${messageOf(cause)}`, { cause });
     this.name = 'DatabaseUnavailable';
+  }
+}
+
+interface Fault {
+  code?: unknown;
+  message?: unknown;
+  errors?: unknown;
+  cause?: unknown;
+}
+
+/** An error and what caused it. By their fields: an error of Node's own may come from another realm (jest, vm). */
+function* chain(error: unknown): Generator<Fault> {
+  let at = error;
+  for (let depth = 0; typeof at === 'object' && at !== null && depth < 5; depth++) {
+    const fault: Fault = at;
+    yield fault;
+    at = fault.cause;
   }
 }
 
 /** The SQLSTATE of an error, wherever it is wrapped. */
 export function sqlState(error: unknown): string | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if ('code' in at && typeof at.code === 'string' && /^[0-9A-Z]{5}$/.test(at.code)) return at.code;
+  for (const { code } of chain(error)) {
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !NETWORK.test(code)) return code;
   }
   return undefined;
 }
@@ -30,10 +47,11 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof DatabaseUnavailable) return true;
   const state = sqlState(error);
   if (state !== undefined) return AWAY.has(state) || state.startsWith('08');
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if ('code' in at && typeof at.code === 'string' && NETWORK.test(at.code)) return true;
-    if (LOST.test(at.message)) return true;
-    if (at instanceof AggregateError && at.errors.some((inner) => isUnavailable(inner))) return true;
+  for (const { code, message, errors } of chain(error)) {
+    if (typeof code === 'string' && NETWORK.test(code)) return true;
+    if (typeof message === 'string' && LOST.test(message)) return true;
+    // Several addresses of one host were tried.
+    if (Array.isArray(errors) && errors.some(isUnavailable)) return true;
   }
   return false;
 }
@@ -53,6 +71,13 @@ export function isDataError(error: unknown): boolean {
   return /^2[23]/.test(sqlState(error) ?? '');
 }
 
+export function messageOf(error: unknown): string {
+  const parts = [...chain(error)][0];
+  if (Array.isArray(parts?.errors) && parts.errors.length > 0) return parts.errors.map(messageOf).join('; ');
+  return typeof parts?.message === 'string' && parts.message !== '' ? parts.message : String(error);
+}
+
+/** Errors of the way to the database become DatabaseUnavailable; all others stay what they are. */
 export function asFault(error: unknown): unknown {
   return isUnavailable(error) && !(error instanceof DatabaseUnavailable) ? new DatabaseUnavailable(error) : error;
 }

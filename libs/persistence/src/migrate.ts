@@ -9,7 +9,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
-import { isUnavailable } from './faults.js';
+import { isUnavailable, messageOf } from './faults.js';
+import { loadMigrations } from './load-migrations.js';
 import type { Log } from './log.js';
 
 export interface MigrateOptions {
@@ -31,7 +32,10 @@ export async function migrate(dataSource: DataSource, options: MigrateOptions): 
   try {
     await lockUntil(client, schema, limit, log);
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${client.escapeIdentifier(schema)}`);
-    if (!dataSource.isInitialized) await dataSource.initialize();
+    if (!dataSource.isInitialized) {
+      await loadMigrations(dataSource);
+      await dataSource.initialize();
+    }
     const done = await dataSource.runMigrations({ transaction: 'each' });
     const names = done.map(({ name }) => name);
     if (names.length > 0) log?.info({ schema, migrations: names }, 'database migrated');
@@ -58,7 +62,7 @@ async function connectUntil(url: string, limit: number, log: Log | undefined): P
       await client.end().catch(() => undefined);
       const now = performance.now();
       if (!isUnavailable(cause) || now >= limit) throw unreachable(cause);
-      if (now >= say) log?.info({ why: reason(cause) }, 'waiting for PostgreSQL');
+      if (now >= say) log?.info({ why: messageOf(cause) }, 'waiting for PostgreSQL');
       if (now >= say) say = now + SAY_EVERY_MS;
       await pause(TRY_EVERY_MS);
     }
@@ -87,9 +91,6 @@ async function lockUntil(client: pg.Client, schema: string, limit: number, log: 
   }
 }
 
-const reason = (cause: unknown): string =>
-  cause instanceof AggregateError ? cause.errors.map(String).join('; ') : String(cause);
-
 function unreachable(cause: unknown): Error {
-  return new Error(`PostgreSQL cannot be reached (${reason(cause)}); start it or correct DATABASE_URL.`, { cause });
+  return new Error(`PostgreSQL cannot be reached (${messageOf(cause)}); start it or correct DATABASE_URL.`, { cause });
 }

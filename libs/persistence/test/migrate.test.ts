@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { createDataSource, Database, type Log, migrate, PersistenceModule } from '@hero/persistence';
+import { testDatabase, testPostgres } from '@hero/testing';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { getRepositoryToken } from '@nestjs/typeorm';
+import type { DataSource, Repository } from 'typeorm';
+import { Note } from './note.js';
+
+const migrationsDir = join(import.meta.dirname, 'migrations');
+
+function kept(): Log & { lines: string[] } {
+  const lines: string[] = [];
+  const keep = (_: object, message: string): void => void lines.push(message);
+  return { lines, debug: keep, info: keep, warn: keep, error: keep };
+}
+
+/** One starter: migrates with a DataSource of its own. */
+async function start(url: string, folder = migrationsDir, options: { log?: Log; withinMs?: number } = {}) {
+  const dataSource: DataSource = createDataSource({ url, schema: 'notes', migrationsDir: folder });
+  try {
+    return await migrate(dataSource, { url, schema: 'notes', ...options });
+  } finally {
+    if (dataSource.isInitialized) await dataSource.destroy();
+  }
+}
+
+describe('migrations', () => {
+  it('run once, whoever of several starters comes first', async () => {
+    await using place = await testDatabase();
+    const ran = await Promise.all([start(place.url), start(place.url), start(place.url)]);
+    expect(ran.filter((names) => names.length > 0)).toEqual([['Notes1700000000001']]);
+    expect(await start(place.url)).toEqual([]);
+    await using db = new Database({ url: place.url, schema: 'notes' });
+    expect(await db.run('SELECT name FROM migrations')).toEqual([{ name: 'Notes1700000000001' }]);
+    expect(await db.run('SELECT sid FROM notes')).toEqual([]);
+  });
+
+  it('that fail leave nothing behind and say so', async () => {
+    await using place = await testDatabase();
+    await expect(start(place.url, join(import.meta.dirname, 'broken-migrations'))).rejects.toThrow(/half/);
+    await using db = new Database({ url: place.url, schema: 'notes' });
+    expect(await db.run(`SELECT tablename FROM pg_tables WHERE schemaname = 'notes' AND tablename = 'half'`)).toEqual(
+      [],
+    );
+    expect(await start(place.url)).toEqual(['Notes1700000000001']);
+  });
+
+  it('wait for a database that is not up yet, and say that they wait', async () => {
+    await using server = await testPostgres();
+    const { url } = server;
+    await server.kill();
+    const log = kept();
+    const started = start(url, migrationsDir, { log });
+    await server.restart();
+    expect(await started).toEqual(['Notes1700000000001']);
+    expect(log.lines).toEqual(['waiting for PostgreSQL', 'database migrated']);
+  });
+
+  it('give up with the remedy when the database does not come', async () => {
+    await expect(start('postgresql://nobody@127.0.0.1:1/none', migrationsDir, { withinMs: 300 })).rejects.toThrow(
+      /cannot be reached .*DATABASE_URL/,
+    );
+  });
+
+  it('give up when another process keeps the lock', async () => {
+    await using place = await testDatabase();
+    await using db = new Database({ url: place.url, schema: 'public' });
+    await db.with(async (client) => {
+      await client.query(`SELECT pg_advisory_lock(hashtextextended('hero migrate notes', 0))`);
+      await expect(start(place.url, migrationsDir, { withinMs: 300 })).rejects.toThrow(/schema notes for too long/);
+      await client.query('SELECT pg_advisory_unlock_all()');
+    });
+    expect(await start(place.url)).toEqual(['Notes1700000000001']);
+  });
+});
+
+it('a service gets its migrated database, and repositories in snake_case', async () => {
+  await using place = await testDatabase();
+  const persistence = PersistenceModule.forService({
+    url: place.url,
+    schema: 'notes',
+    migrationsDir,
+    entities: [Note],
+  });
+  @Module({ imports: [persistence] })
+  class Service {}
+  const app = await NestFactory.createApplicationContext(Service, { logger: false, abortOnError: false });
+  const notes = app.get<Repository<Note>>(getRepositoryToken(Note), { strict: false });
+  await notes.insert({ sid: 'a', shortText: 'hi' });
+  const db = app.get(Database);
+  expect(await db.query('notes', 'SELECT sid, short_text FROM notes')).toEqual([{ sid: 'a', short_text: 'hi' }]);
+  await app.close();
+  await expect(db.run('SELECT 1')).rejects.toThrow();
+});
