@@ -1,0 +1,53 @@
+/**
+ * Tells listeners of one play what was committed: NumberedBatches on `hero.play.<sid>.spans`, each below one NATS message.
+ *
+ * An event that is too large alone loses what makes it large in the live message only: its output first, then its tags,
+ * its text and its error. `play_events` has it whole.
+ */
+import type { Bus } from '@hero/bus';
+import { playSpans } from '@hero/contracts';
+
+/** An event that must be cut down keeps texts up to this many characters. */
+const CUT_AT = 16_384;
+
+export function announce(bus: Bus, playSid: string, texts: readonly string[]): void {
+  if (bus.nc.isClosed()) return;
+  for (const message of messagesOf(playSid, texts, bus.pageBytes)) bus.nc.publish(playSpans(playSid), message);
+}
+
+export function messagesOf(playSid: string, texts: readonly string[], limit: number): string[] {
+  const head = `{"play_sid":${JSON.stringify(playSid)},"events":[`;
+  const room = limit - Buffer.byteLength(head) - 2;
+  const messages: string[] = [];
+  let part: string[] = [];
+  let bytes = 0;
+  const flush = (): void => {
+    if (part.length > 0) messages.push(`${head}${part.join(',')}]}`);
+    part = [];
+    bytes = 0;
+  };
+  for (const text of texts) {
+    const own = Buffer.byteLength(text) + 1;
+    const fitting = own <= room ? text : cutDown(text, room);
+    const size = fitting === text ? own : Buffer.byteLength(fitting) + 1;
+    if (bytes + size > room) flush();
+    part.push(fitting);
+    bytes += size;
+  }
+  flush();
+  return messages;
+}
+
+function cutDown(text: string, room: number): string {
+  const event = JSON.parse(text) as Record<string, unknown>;
+  const fits = (): boolean => Buffer.byteLength(JSON.stringify(event)) < room;
+  delete event.output;
+  if (!fits() && 'tags' in event) event.tags = {};
+  if (!fits()) delete event.usage;
+  if (!fits()) for (const [key, value] of Object.entries(event)) event[key] = short(value);
+  if (!fits()) delete event.error;
+  return JSON.stringify(event);
+}
+
+const short = (value: unknown): unknown =>
+  typeof value === 'string' && value.length > CUT_AT ? `${value.slice(0, CUT_AT)}…` : value;

@@ -1,0 +1,86 @@
+/**
+ * The edge: a message of the telemetry stream becomes a batch that can be stored.
+ *
+ * 1. A malformed event is replaced by `dropped {count: 1}` in its place, and its batch goes on (I10, I12).
+ * 2. A message that is no batch becomes one `dropped` in the history of the play that its subject names.
+ * 3. NUL and lone surrogates become U+FFFD: PostgreSQL refuses the first, UTF-8 the second.
+ * 4. Whatever else is in it is kept byte for byte: the text of the message is what is stored.
+ */
+import type { Log } from '@hero/bus';
+import { telemetry } from '@hero/contracts';
+import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
+import { isRecord, wellFormed } from './well-formed.js';
+
+export interface Envelope {
+  readonly play_sid: string;
+  readonly attempt: number;
+  readonly source: string;
+  readonly batch: number;
+}
+
+/** One batch on its way into the database. */
+export interface Arrival extends Envelope {
+  readonly events: readonly KnownEvent[];
+  /** The EventBatch as JSON text. */
+  readonly body: string;
+  readonly bytes: number;
+  /** By span_push: refused where the play is unknown or final, and stamped with the play's attempt. */
+  readonly pushed: boolean;
+}
+
+const SUBJECT_PREFIX = telemetry('');
+/** Rough on purpose: a hit only costs a look at each string. */
+const SUSPECT = /\\u(?:0000|d[89a-f])/i;
+const INT_LIMIT = 2 ** 31 - 1;
+const SOURCE_LIMIT = 200;
+const SID_LIMIT = 64;
+
+export function arrive(subject: string, streamSeq: number, data: Uint8Array, log: Log): Arrival {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8');
+  const play_sid = subject.slice(SUBJECT_PREFIX.length);
+  const read = readBatch(text, play_sid);
+  if (typeof read === 'string') {
+    log.error({ play_sid, stream_seq: streamSeq, fault: read }, 'unreadable batch replaced by a dropped event');
+    const envelope = { play_sid, attempt: 0, source: `unreadable-${streamSeq}`, batch: 1 };
+    return arrival(envelope, [droppedFor(undefined, `unreadable: ${read}`)]);
+  }
+  const { envelope, given } = read;
+  const suspect = SUSPECT.test(text);
+  let whole = !suspect;
+  const events = (suspect ? given.map(wellFormed) : given).map((event) => {
+    const fault = isRecord(event) ? faultOf(event) : 'it is no object';
+    if (fault === undefined) return event as KnownEvent;
+    whole = false;
+    log.error({ ...envelope, fault }, 'malformed event replaced by a dropped event');
+    return droppedFor(event, `malformed: ${fault}`);
+  });
+  return arrival(envelope, events, whole ? text : undefined);
+}
+
+/** An arrival of events that are known to be good; `body` where its text is at hand. */
+export function arrival(envelope: Envelope, events: readonly KnownEvent[], body?: string, pushed = false): Arrival {
+  const { play_sid, attempt, source, batch } = envelope;
+  const text = body ?? JSON.stringify({ play_sid, attempt, source, batch, events });
+  return { play_sid, attempt, source, batch, events, body: text, bytes: text.length, pushed };
+}
+
+function readBatch(text: string, playSid: string): { envelope: Envelope; given: unknown[] } | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'it is not JSON';
+  }
+  if (!isRecord(value)) return 'it is no object';
+  const { play_sid, attempt, source, batch, events } = value;
+  if (play_sid !== playSid || playSid.length > SID_LIMIT) return 'play_sid is not that of its subject';
+  if (!isNumber(attempt, 0)) return 'attempt';
+  if (!isNumber(batch, 1)) return 'batch';
+  if (typeof source !== 'string' || source.length > SOURCE_LIMIT || SUSPECT.test(JSON.stringify(source)))
+    return 'source';
+  if (!Array.isArray(events) || events.length === 0) return 'events';
+  return { envelope: { play_sid: playSid, attempt, source, batch }, given: events };
+}
+
+const isNumber = (value: unknown, min: number): value is number =>
+  Number.isInteger(value) && Number(value) >= min && Number(value) <= INT_LIMIT;

@@ -1,0 +1,45 @@
+import { type CallContext, Handle } from '@hero/bus';
+import {
+  type Params,
+  playEvents,
+  playLogs,
+  playSpansMethod,
+  spanPush,
+  spansDelete,
+  spansReached,
+} from '@hero/contracts';
+import { Controller } from '@nestjs/common';
+import { History } from './history.js';
+import { Pushes } from './pushes.js';
+
+@Controller()
+export class Handlers {
+  constructor(
+    private readonly history: History,
+    private readonly pushes: Pushes,
+  ) {}
+
+  @Handle(playSpansMethod) spans(p: Params<typeof playSpansMethod>) {
+    return this.history.spans(p);
+  }
+
+  @Handle(playEvents) events(p: Params<typeof playEvents>) {
+    return this.history.events(p);
+  }
+
+  @Handle(playLogs) logs(p: Params<typeof playLogs>) {
+    return this.history.logs(p);
+  }
+
+  @Handle(spansReached) reached(p: Params<typeof spansReached>, { closing }: CallContext) {
+    return this.history.reached(p, closing);
+  }
+
+  @Handle(spansDelete) delete(p: Params<typeof spansDelete>) {
+    return this.history.delete(p);
+  }
+
+  @Handle(spanPush) push(p: Params<typeof spanPush>) {
+    return this.pushes.push(p);
+  }
+}

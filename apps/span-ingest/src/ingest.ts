@@ -1,0 +1,200 @@
+/**
+ * A group of batches of many plays becomes one transaction.
+ *
+ * N1 Only this gives events their numbers, under the lock of the play's row: no gap, no double, whichever instance it is.
+ * N2 (play_sid, source, batch) is stored once. A batch that comes again is told to listeners again, because whoever
+ *    stored it may have died before it said so.
+ * N3 A play whose row is held by another transaction is left out (`locked`) and delays nothing (I12).
+ * N4 A fault of the data is halved away: first between batches, then between the events of one. What is left of an
+ *    event that cannot be stored is `dropped {count: 1}` in its place (I10).
+ */
+import type { Log } from '@hero/bus';
+import { type Database, isUnavailable, sqlState } from '@hero/persistence';
+import { failpoint } from '@hero/service-kit';
+import type { PoolClient } from 'pg';
+import { type Arrival, arrival } from './arrival.js';
+import { loadSpans, lockPlays, storedBatches, type Written, writeAll } from './ingest-store.js';
+import { droppedFor } from './known-event.js';
+import { PlayFold, type PlayState } from './play-fold.js';
+import { findPoison } from './poison.js';
+import { stamped, textsOf } from './stamps.js';
+
+/** What became of one batch. `texts`: its events with their stamps, as JSON. */
+export type Outcome =
+  | { kind: 'stored' | 'repeated'; texts: string[] }
+  | { kind: 'locked' | 'deleted' | 'unknown' | 'final' };
+
+const LOCKED: Outcome = { kind: 'locked' };
+class PlayLocked extends Error {}
+
+export class Ingest {
+  constructor(
+    private readonly database: Database,
+    private readonly log: Log,
+  ) {}
+
+  /** Answers for each batch, in order. Throws only what trying again later can help. */
+  async store(group: readonly Arrival[]): Promise<Outcome[]> {
+    try {
+      return await this.transaction(group);
+    } catch (error) {
+      if (!isFaultOfData(error)) throw error;
+      const [only] = group;
+      if (group.length === 1 && only) return [await this.storeWithoutPoison(only, error)];
+      return this.storeHalves(group);
+    }
+  }
+
+  private async storeHalves(group: readonly Arrival[]): Promise<Outcome[]> {
+    const middle = group.length >> 1;
+    const first = await this.store(group.slice(0, middle));
+    // A play that was locked in the first half may not overtake itself in the second.
+    const locked = new Set(group.slice(0, middle).flatMap((a, i) => (first[i]?.kind === 'locked' ? [a.play_sid] : [])));
+    const free = group.slice(middle).filter((a) => !locked.has(a.play_sid));
+    const second = (free.length > 0 ? await this.store(free) : []).values();
+    const rest = group
+      .slice(middle)
+      .map((a): Outcome => (locked.has(a.play_sid) ? LOCKED : (second.next().value ?? LOCKED)));
+    return [...first, ...rest];
+  }
+
+  private async storeWithoutPoison(guilty: Arrival, error: unknown): Promise<Outcome> {
+    const { play_sid, source, batch, events } = guilty;
+    const reason = `refused: ${error instanceof Error ? error.message : String(error)}`.slice(0, 200);
+    let poison: Set<number>;
+    try {
+      poison = await findPoison(events, (part) => this.wouldStore({ ...guilty, events: part }));
+    } catch (cause) {
+      if (cause instanceof PlayLocked) return LOCKED;
+      throw cause;
+    }
+    this.log.error(
+      { play_sid, source, batch, events: events.length, poison: poison.size, err: error },
+      'poisoned events dropped',
+    );
+    const clean = events.map((event, i) => (poison.has(i) ? droppedFor(event, reason) : event));
+    try {
+      const [outcome] = await this.transaction([arrival(guilty, clean, undefined, guilty.pushed)]);
+      return outcome ?? LOCKED;
+    } catch (together) {
+      // Each event can be stored alone and all of them cannot: nothing is left but to count them.
+      if (!isFaultOfData(together)) throw together;
+      const [outcome] = await this.transaction([arrival(guilty, [droppedFor(events[0], reason, events.length)])]);
+      return outcome ?? LOCKED;
+    }
+  }
+
+  /** Would the database take these? Tried, and rolled back. */
+  private async wouldStore(part: Arrival): Promise<boolean> {
+    try {
+      const [outcome] = await this.transaction([part], 'ROLLBACK');
+      if (outcome?.kind === 'locked') throw new PlayLocked();
+      return true;
+    } catch (error) {
+      if (!isFaultOfData(error)) throw error;
+      return false;
+    }
+  }
+
+  private async transaction(group: readonly Arrival[], end: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): Promise<Outcome[]> {
+    return this.database.with(async (client) => {
+      await client.query('BEGIN');
+      try {
+        const { written, outcomes } = await fold(client, group);
+        await writeAll(client, written);
+        await failpoint('ingest.commit.before');
+        await client.query(end);
+        await failpoint('ingest.commit.after');
+        return outcomes;
+      } catch (error) {
+        // On a lost connection the server has rolled back by itself.
+        if (!isUnavailable(error)) await client.query('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+}
+
+interface Folded {
+  written: Written;
+  outcomes: Outcome[];
+}
+
+/** Reads what the group touches, numbers its events and applies them. */
+async function fold(client: PoolClient, group: readonly Arrival[]): Promise<Folded> {
+  const sids = [...new Set(group.map((a) => a.play_sid))].sort();
+  const make = new Set(group.filter((a) => !a.pushed).map((a) => a.play_sid));
+  const plays = await lockPlays(client, sids, make);
+  const seen = await seenBatches(client, group, plays);
+  const folds = await openFolds(client, group, plays, seen);
+  const batches: Written['batches'][number][] = [];
+  const outcomes = group.map((one): Outcome => {
+    const play = plays.get(one.play_sid);
+    if (!play) return one.pushed ? { kind: 'unknown' } : LOCKED;
+    if (play.deleted) return { kind: one.pushed ? 'unknown' : 'deleted' };
+    const before = seen.get(keyOf(one));
+    if (before) return { kind: 'repeated', texts: before.texts };
+    if (one.pushed && play.final !== null) return { kind: 'final' };
+    const attempt = one.pushed ? play.attempt : one.attempt;
+    const first_seq = (folds.get(play.sid) as PlayFold).apply(attempt, one.events);
+    const texts = stamped(play.sid, one.events, first_seq, attempt);
+    seen.set(keyOf(one), { texts: [] });
+    batches.push({ arrival: one, attempt, first_seq });
+    return { kind: 'stored', texts };
+  });
+  const written = {
+    plays: [...new Set(batches.map(({ arrival: { play_sid } }) => play_sid))].map((sid) => plays.get(sid) as PlayState),
+    spans: [...folds.values()].flatMap(({ spans }) => [...spans.values()]),
+    logs: [...folds.values()].flatMap(({ logs }) => logs),
+    batches,
+  };
+  return { written, outcomes };
+}
+
+/** By key, what listeners are told of a batch that comes again. */
+type Seen = Map<string, { texts: string[] }>;
+
+/** N2 */
+async function seenBatches(
+  client: PoolClient,
+  group: readonly Arrival[],
+  plays: Map<string, PlayState>,
+): Promise<Seen> {
+  const possible = group.filter((a) => (plays.get(a.play_sid)?.seq ?? 0) > 0);
+  const stored = possible.length > 0 ? await storedBatches(client, possible) : [];
+  return new Map(stored.map((batch) => [keyOf(batch), { texts: textsOf(batch) }]));
+}
+
+async function openFolds(
+  client: PoolClient,
+  group: readonly Arrival[],
+  plays: Map<string, PlayState>,
+  seen: Seen,
+): Promise<Map<string, PlayFold>> {
+  const folds = new Map<string, PlayFold>();
+  const named = new Map<string, Set<string>>();
+  const openOf = new Set<string>();
+  for (const one of group) {
+    const play = plays.get(one.play_sid);
+    if (!play || play.deleted || seen.has(keyOf(one))) continue;
+    if (!folds.has(play.sid)) folds.set(play.sid, new PlayFold(play, new Map()));
+    if (play.spans === 0) continue;
+    if (PlayFold.needsOpen(play, one.attempt, one.events)) openOf.add(play.sid);
+    let ids = named.get(play.sid);
+    if (!ids) named.set(play.sid, (ids = new Set()));
+    for (const event of one.events) if ('span_id' in event && event.span_id !== null) ids.add(event.span_id);
+  }
+  const pairs = [...named].flatMap(([sid, ids]) => [...ids].map((id) => [sid, id] as const));
+  for (const span of await loadSpans(client, pairs, [...openOf])) folds.get(span.play_sid)?.spans.set(span.id, span);
+  return folds;
+}
+
+const keyOf = ({ play_sid, source, batch }: Pick<Arrival, 'play_sid' | 'source' | 'batch'>): string =>
+  `${play_sid}/${source}/${batch}`;
+
+/** Faults that come again however often it is tried: of values (22, 23, 54) or in our own handling of them. */
+function isFaultOfData(error: unknown): boolean {
+  if (isUnavailable(error)) return false;
+  const state = sqlState(error);
+  return state === undefined ? error instanceof TypeError || error instanceof RangeError : /^(22|23|54)/.test(state);
+}

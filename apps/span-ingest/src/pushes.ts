@@ -1,0 +1,29 @@
+import { EmittedEvent, EVENT_LIMIT, HeroError, issuesOf, type JsonObject } from '@hero/contracts';
+import { uuidv7 } from '@hero/service-kit';
+import { arrival } from './arrival.js';
+import type { Intake } from './intake.js';
+import { wellFormed } from './well-formed.js';
+
+/** Events of outside workers, over span_push. They take the way of all others: one place gives numbers. */
+export class Pushes {
+  constructor(private readonly intake: Intake) {}
+
+  /** True once it is stored and told; false after the end of the play. */
+  async push({ play_sid, event }: { play_sid: string; event: JsonObject }): Promise<boolean> {
+    const parsed = EmittedEvent.safeParse(wellFormed(event));
+    if (!parsed.success) {
+      throw new HeroError('INVALID_PARAMS', 'The event is not one that a play may emit; see issues.', {
+        issues: issuesOf(parsed.error, ['event']),
+      });
+    }
+    const envelope = { play_sid, attempt: 0, source: `p${uuidv7()}`, batch: 1 };
+    const pushed = arrival(envelope, [parsed.data], undefined, true);
+    if (Buffer.byteLength(pushed.body) > EVENT_LIMIT) {
+      throw new HeroError('PAYLOAD_TOO_LARGE', `An event may have ${EVENT_LIMIT} bytes; keep large data in a file.`);
+    }
+    const { kind } = await this.intake.store(pushed);
+    if (kind === 'unknown')
+      throw new HeroError('NOT_FOUND', `There is no play ${play_sid}; look it up with play_list.`);
+    return kind === 'stored';
+  }
+}

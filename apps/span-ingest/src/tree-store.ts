@@ -1,0 +1,179 @@
+/** What queries read. Each answer is of one moment: its SQL runs in one snapshot (`reading`). */
+import type { Database, Sql } from '@hero/persistence';
+import type { NumberedBody } from './stamps.js';
+
+export interface StoredPlay {
+  seq: number;
+  attempt: number;
+  spans: number;
+  beyond: number;
+  beyond_seq: number;
+  root_id: string | null;
+}
+
+export function reading<T>(database: Database, work: (sql: Sql) => Promise<T>): Promise<T> {
+  return database.tx(async (sql) => {
+    await sql.query('one_moment', 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return work(sql);
+  });
+}
+
+export async function findPlay(sql: Sql, sid: string): Promise<StoredPlay | undefined> {
+  const [play] = await sql.query<StoredPlay>(
+    'find_play',
+    'SELECT seq, attempt, spans, beyond, beyond_seq, root_id FROM plays WHERE sid = $1 AND deleted_at IS NULL',
+    [sid],
+  );
+  return play;
+}
+
+export interface Window {
+  sid: string;
+  after: number;
+  /** The newest event that the answer reflects. */
+  upTo: number;
+}
+
+/** About how many bytes of an answer a span takes, beside its detail. */
+const SPAN_BYTES = 320;
+
+/**
+ * Where an answer must end: at the newest event, or before, where that would be too many spans or bytes. Spans that one
+ * event changed stay together, so that `after_seq` goes on without a gap.
+ */
+export async function endOfWindow(sql: Sql, window: Window, limit: number, bytes: number): Promise<number> {
+  const size = `${SPAN_BYTES} + octet_length(name) + octet_length(detail)`;
+  const values = [window.sid, window.after];
+  const [all] = await sql.query<{ spans: number; bytes: number }>(
+    'size_of_window',
+    `SELECT count(*)::integer AS spans, coalesce(sum(${size}), 0)::float8 AS bytes FROM spans WHERE play_sid = $1 AND seq > $2`,
+    values,
+  );
+  if (!all || (all.spans <= limit && all.bytes <= bytes)) return window.upTo;
+  const [cut] = await sql.query<{ seq: number }>(
+    'cut_window',
+    `SELECT coalesce(max(seq) FILTER (WHERE spans <= $3 AND bytes <= $4), min(seq)) AS seq FROM (
+       SELECT seq, sum(count(*)) OVER (ORDER BY seq) AS spans, sum(sum(${size})) OVER (ORDER BY seq) AS bytes
+       FROM spans WHERE play_sid = $1 AND seq > $2 GROUP BY seq) AS w`,
+    [...values, limit, bytes],
+  );
+  return cut?.seq ?? window.upTo;
+}
+
+export interface SpanRow {
+  id: string;
+  parent_id: string | null;
+  name: string;
+  kind: string;
+  status: string;
+  attempt: number;
+  first_seq: number;
+  started_at: string;
+  ended_at: string | null;
+  duration_ms: number | null;
+  cost_usd: number;
+  detail: string;
+}
+
+const SPANS =
+  'id, parent_id, name, kind, status, attempt, first_seq, started_at, ended_at, duration_ms, cost_usd, detail';
+
+export function readSpans(sql: Sql, { sid, after, upTo }: Window): Promise<SpanRow[]> {
+  return sql.query<SpanRow>('read_spans', `SELECT ${SPANS} FROM spans WHERE play_sid = $1 AND seq > $2 AND seq <= $3`, [
+    sid,
+    after,
+    upTo,
+  ]);
+}
+
+export function readSpan(sql: Sql, sid: string, id: string): Promise<SpanRow[]> {
+  return sql.query<SpanRow>('read_span', `SELECT ${SPANS} FROM spans WHERE play_sid = $1 AND id = $2`, [sid, id]);
+}
+
+/** Which of these spans are stored? */
+export async function storedIds(sql: Sql, sid: string, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const rows = await sql.query<{ id: string }>(
+    'stored_ids',
+    'SELECT id FROM spans WHERE play_sid = $1 AND id = ANY($2)',
+    [sid, ids],
+  );
+  return rows.map(({ id }) => id);
+}
+
+export interface SpanLog {
+  span_id: string;
+  at: string;
+  text: string;
+}
+
+/** The lines shown with the spans of a window: of the run that is shown, the first 200 of each span (logs_of_spans). */
+export function readSpanLogs(sql: Sql, { sid, after, upTo }: Window, bytes: number): Promise<SpanLog[]> {
+  return sql.query<SpanLog>(
+    'read_span_logs',
+    `SELECT span_id, at, text FROM (
+       SELECT l.span_id, l.at, l.text, l.seq,
+         sum(60 + octet_length(to_json(l.text)::text)) OVER (ORDER BY l.seq) AS bytes
+       FROM logs l JOIN spans s ON s.play_sid = l.play_sid AND s.id = l.span_id
+       WHERE l.play_sid = $1 AND l.nth <= 200 AND l.attempt >= s.started_in AND s.seq > $2 AND s.seq <= $3) AS shown
+     WHERE bytes <= $4 ORDER BY seq`,
+    [sid, after, upTo, bytes],
+  );
+}
+
+export type BatchRow = NumberedBody;
+
+export function readBatches(sql: Sql, sid: string, after: number, limit: number, bytes: number): Promise<BatchRow[]> {
+  return sql.query<BatchRow>(
+    'read_batches',
+    `SELECT play_sid, first_seq, attempt, body FROM (
+       SELECT *, sum(octet_length(body)) OVER (ORDER BY last_seq) AS bytes FROM (
+         SELECT * FROM batches WHERE play_sid = $1 AND last_seq > $2 ORDER BY last_seq LIMIT $3) AS page) AS sized
+     WHERE bytes <= $4 OR first_seq <= $2 + 1 ORDER BY first_seq`,
+    [sid, after, limit, bytes],
+  );
+}
+
+export interface LogLine {
+  at: string;
+  text: string;
+  span_id: string | null;
+  stream: 'log' | 'stdout' | 'stderr';
+}
+
+/** The newest lines of the newest attempt, oldest first. */
+export function readLogs(sql: Sql, sid: string, limit: number, bytes: number): Promise<LogLine[]> {
+  return sql.query<LogLine>(
+    'read_logs',
+    `SELECT at, text, span_id, stream FROM (
+       SELECT *, sum(100 + octet_length(to_json(text)::text)) OVER (ORDER BY seq DESC) AS bytes FROM (
+         SELECT l.* FROM logs l JOIN plays p ON p.sid = l.play_sid AND p.attempt = l.attempt AND p.deleted_at IS NULL
+         WHERE l.play_sid = $1 ORDER BY l.seq DESC LIMIT $2) AS newest) AS sized
+     WHERE bytes <= $3 ORDER BY seq`,
+    [sid, limit, bytes],
+  );
+}
+
+/** How many of the batches 1 to `batch` of a source are stored. */
+export async function countBatches(sql: Sql, sid: string, source: string, batch: number): Promise<number> {
+  const [row] = await sql.query<{ stored: number }>(
+    'count_batches',
+    'SELECT count(*)::integer AS stored FROM batches WHERE play_sid = $1 AND source = $2 AND batch <= $3',
+    [sid, source, batch],
+  );
+  return row?.stored ?? 0;
+}
+
+/** What stays is the mark that they are deleted: batches that come late are not stored again. */
+export async function deletePlays(sql: Sql, sids: readonly string[]): Promise<void> {
+  const sorted = [...sids].sort();
+  await sql.query(
+    'mark_deleted',
+    `INSERT INTO plays (sid, deleted_at) SELECT sid, now() FROM unnest($1::text[]) AS sid ORDER BY sid
+     ON CONFLICT (sid) DO UPDATE SET deleted_at = now(), seq = 0, spans = 0, beyond = 0, final = NULL, root_id = NULL`,
+    [sorted],
+  );
+  for (const table of ['spans', 'logs', 'batches']) {
+    await sql.query(`delete_${table}`, `DELETE FROM ${table} WHERE play_sid = ANY($1)`, [sorted]);
+  }
+}
