@@ -88,6 +88,7 @@ export async function bootService(definition: ServiceDefinition, options: BootOp
     log.info({ ...identity, pid: process.pid, ms }, `${name} ${files.version} (build ${env.HERO_BUILD_NR}) is up`);
   } catch (error) {
     closing.abort();
+    await Promise.allSettled([(async () => parts.stop?.())()]);
     await Promise.allSettled([app?.close()]);
     await bus.drain();
     throw error;
