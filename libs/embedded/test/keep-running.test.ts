@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { tempFolder, until } from '@hero/testing';
+import { expect, test } from '@jest/globals';
 import {
   type EmbeddedServer,
   keepRunning,

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { tempFolder } from '@hero/testing';
+import { describe, expect, test } from '@jest/globals';
 import {
   debianPackage,
   EmbeddedServerError,

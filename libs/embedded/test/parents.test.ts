@@ -3,6 +3,7 @@ import { chown, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type TempFolder, tempFolder, until } from '@hero/testing';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { processStart, stateFolder, stopNats, stopPostgres } from '../src/index.js';
 import { ask } from './ask.js';
 import { compiled, ended, parent } from './elsewhere.js';

@@ -3,6 +3,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type TempFolder, tempFolder } from '@hero/testing';
+import { expect, test } from '@jest/globals';
 import { serverAccount } from '../src/account.js';
 import { EmbeddedServerError, startPostgres } from '../src/index.js';
 import { findPostgres, packaged } from '../src/postgres-program.js';

@@ -3,6 +3,7 @@ import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TempFolder, tempFolder, until } from '@hero/testing';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { processesIn, startPostgres, stopPostgres } from '../src/index.js';
 import { ask, overTcp } from './ask.js';
 

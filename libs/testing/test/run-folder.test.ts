@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { processStart } from '@hero/embedded';
+import { expect, test } from '@jest/globals';
 import { runFolder, tempFolder, until } from '../src/index.js';
 
 const exists = async (path: string) =>

@@ -1,3 +1,4 @@
+import { expect, test } from '@jest/globals';
 import pg from 'pg';
 import { testDatabase, testNats, testPostgres, testServers } from '../src/index.js';
 

@@ -1,3 +1,4 @@
+import { expect, test } from '@jest/globals';
 import { until } from '../src/index.js';
 
 test('it gives what the check finds at last', async () => {
