@@ -20,9 +20,12 @@ export function printStatus(status: SystemStatus, say: (line: string) => void): 
     );
   const where = (embedded: boolean, pid?: number): string => (embedded ? `embedded, pid ${pid}` : 'given');
   say(`NATS ${status.nats.version} (${where(status.nats.embedded, status.nats.pid)})  ${status.nats.url}`);
-  say(`PostgreSQL ${status.postgres.version} (${where(status.postgres.embedded, status.postgres.pid)})`);
+  say(`PostgreSQL ${status.postgres.version ?? '?'} (${where(status.postgres.embedded, status.postgres.pid)})`);
   say(`sandbox ${status.sandbox}`);
+  const { queue } = status;
   say(
-    `plays: ${status.queue.pending} pending, ${status.queue.running} running, ${status.queue.awaiting_resume} waiting`,
+    queue
+      ? `plays: ${queue.pending} pending, ${queue.running} running, ${queue.awaiting_resume} waiting`
+      : 'plays: the registry does not answer',
   );
 }

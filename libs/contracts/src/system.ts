@@ -19,8 +19,15 @@ export type ServiceInfo = z.infer<typeof ServiceInfo>;
 export const SystemStatus = z.object({
   services: z.array(ServiceInfo),
   nats: z.object({ url: z.string(), version: z.string(), embedded: z.boolean(), pid: z.int().optional() }),
-  postgres: z.object({ version: z.string(), embedded: z.boolean(), pid: z.int().optional() }),
+  postgres: z.object({
+    version: z.string().nullable().describe('Null: the registry does not answer.'),
+    embedded: z.boolean(),
+    pid: z.int().optional(),
+  }),
   sandbox: z.string(),
-  queue: z.object({ pending: z.int(), running: z.int(), awaiting_resume: z.int() }),
+  queue: z
+    .object({ pending: z.int(), running: z.int(), awaiting_resume: z.int() })
+    .nullable()
+    .describe('Plays by state. Null: the registry does not answer.'),
 });
 export type SystemStatus = z.infer<typeof SystemStatus>;

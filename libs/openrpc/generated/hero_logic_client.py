@@ -780,7 +780,8 @@ class SystemStatusNats(_SystemStatusNats, total=False):
 
 
 class _SystemStatusPostgres(TypedDict):
-    version: str
+    # Null: the registry does not answer.
+    version: str | None
     embedded: bool
 
 
@@ -799,7 +800,8 @@ class SystemStatus(TypedDict):
     nats: SystemStatusNats
     postgres: SystemStatusPostgres
     sandbox: str
-    queue: SystemStatusQueue
+    # Plays by state. Null: the registry does not answer.
+    queue: SystemStatusQueue | None
 
 
 class FollowSnapshot(TypedDict):

@@ -747,7 +747,8 @@ export interface SystemStatusNats {
 }
 
 export interface SystemStatusPostgres {
-  version: string;
+  /** Null: the registry does not answer. */
+  version: string | null;
   embedded: boolean;
   pid?: number;
 }
@@ -763,7 +764,8 @@ export interface SystemStatus {
   nats: SystemStatusNats;
   postgres: SystemStatusPostgres;
   sandbox: string;
-  queue: SystemStatusQueue;
+  /** Plays by state. Null: the registry does not answer. */
+  queue: SystemStatusQueue | null;
 }
 
 export interface FlowLibrarySearchParams {

@@ -1,0 +1,83 @@
+/** Small words for HTTP that every route here uses. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { HeroError } from '@hero/contracts';
+
+/** What Express adds to a request. */
+export interface Request extends IncomingMessage {
+  params: Record<string, string | undefined>;
+  query: Record<string, unknown>;
+  path: string;
+}
+export type Response = ServerResponse;
+export type Next = (error?: unknown) => void;
+
+const STATUS: Partial<Record<HeroError['code'], number>> = {
+  NOT_FOUND: 404,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  INVALID_PARAMS: 400,
+  PAYLOAD_TOO_LARGE: 413,
+  RATE_LIMITED: 429,
+  TIMEOUT: 504,
+  UNAVAILABLE: 503,
+};
+
+export function sendJson(res: Response, status: number, body: object | string): void {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  res.statusCode = status;
+  res.setHeader('content-type', 'application/json; charset=utf-8');
+  res.setHeader('cache-control', 'no-store');
+  res.setHeader('content-length', Buffer.byteLength(text));
+  res.end(text);
+}
+
+export function sendText(res: Response, type: string, text: string): void {
+  res.setHeader('content-type', `${type}; charset=utf-8`);
+  res.setHeader('content-length', Buffer.byteLength(text));
+  res.end(text);
+}
+
+/** A refusal beside JSON-RPC: `{error: {code, message, retry, …}}`. */
+export function sendError(res: Response, error: HeroError, status = STATUS[error.code] ?? 500): void {
+  if (error.code === 'UNAUTHORIZED') res.setHeader('www-authenticate', 'Bearer');
+  if (error.code === 'UNAVAILABLE') res.setHeader('retry-after', '1');
+  sendJson(res, status, { error: error.toData() });
+}
+
+export function cookiesOf(req: IncomingMessage): Map<string, string> {
+  const pairs = (req.headers.cookie ?? '').split(';').map((pair) => {
+    const at = pair.indexOf('=');
+    return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()] as const;
+  });
+  return new Map(pairs);
+}
+
+/** Ends what is done for a request when its caller goes away or the gateway stops. */
+export function callerSignal(res: Response, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  res.once('close', () => {
+    if (!res.writableFinished) gone.abort();
+  });
+  return AbortSignal.any([gone.signal, closing]);
+}
+
+/** The whole body, at most so many bytes. Too many: the rest is not read, and the connection ends with the reply. */
+export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+  const refusal = () => new HeroError('PAYLOAD_TOO_LARGE', `A body has at most ${limit} bytes.`, { details: { limit } });
+  if (Number(req.headers['content-length'] ?? 0) > limit) return Promise.reject(refusal());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    req.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= limit) chunks.push(chunk);
+      else {
+        req.pause();
+        reject(refusal());
+      }
+    });
+    req.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)));
+    req.once('error', reject);
+    req.once('close', () => reject(new HeroError('UNAVAILABLE', 'The caller went away in the middle of its body.')));
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * JSON-RPC 2.0 over one body: what is wrong with it, its calls in parallel, their replies.
+ *
+ * 1. Bytes and depth are judged before anything is parsed.
+ * 2. Each call with an id gets exactly one reply; a notification gets none, whatever happens to it.
+ * 3. All replies together are bounded.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { Log } from '@hero/bus';
+import { type Contract, HeroError, MIB, PAYLOAD_LIMIT } from '@hero/contracts';
+import { type Scan, type ScannedCall, scanJson } from './json-scan.js';
+import { type Methods, refuseKeys } from './methods.js';
+import { INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, type RpcError, rpcErrorOf } from './rpc-error.js';
+
+export const BATCH_LIMIT = 50;
+/** What stands around the parameters of a call: its braces, version, id and name. */
+const ENVELOPE = 4 * 1024;
+/** The largest body: one call of a method that takes sources or payloads. */
+export const BODY_LIMIT = PAYLOAD_LIMIT + 64 * 1024 + ENVELOPE;
+const REPLIES_LIMIT = 4 * PAYLOAD_LIMIT;
+const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params']);
+
+type Id = string | number | null;
+interface Call {
+  /** Undefined: a notification. */
+  id?: Id;
+  method: string;
+  params: unknown;
+}
+
+export class JsonRpc {
+  constructor(
+    private readonly methods: Methods,
+    private readonly log: Log,
+  ) {}
+
+  /** The text of the reply; undefined where there is nothing to say. */
+  async answer(body: Buffer, signal: AbortSignal): Promise<string | undefined> {
+    const scan = scanJson(body);
+    const refused = this.refusal(scan);
+    if (refused) return refused;
+    if (!isUtf8(body)) return failure(null, { code: PARSE_ERROR, message: 'The body is not UTF-8.' });
+    let value: unknown;
+    try {
+      value = JSON.parse(body.toString('utf8'));
+    } catch {
+      return failure(null, { code: PARSE_ERROR, message: 'The body is not JSON.' });
+    }
+    if (!Array.isArray(value)) return this.one(value, scan.calls[0], signal);
+    if (value.length === 0) return failure(null, invalid('A batch has at least one call.'));
+    if (value.length > BATCH_LIMIT) return failure(null, invalid(`A batch has at most ${BATCH_LIMIT} calls.`));
+    const replies = await Promise.all(value.map((call, index) => this.one(call, scan.calls[index], signal)));
+    return joined(replies.filter((reply) => reply !== undefined));
+  }
+
+  /** Why the body is not even parsed. */
+  private refusal(scan: Scan): string | undefined {
+    if (scan.tooDeep) return failure(null, invalid('The body is nested deeper than 64 levels.'));
+    if (scan.calls.length > BATCH_LIMIT) return failure(null, invalid(`A batch has at most ${BATCH_LIMIT} calls.`));
+    for (const call of scan.calls) {
+      const limit = (this.methods.find(call.method)?.maxBytes ?? MIB) + ENVELOPE;
+      if (call.bytes <= limit) continue;
+      const id = !scan.batch && isId(call.id) ? (call.id ?? null) : null;
+      return failure(id, rpcErrorOf(tooLarge(call.bytes, limit), this.log, String(call.method)));
+    }
+    return undefined;
+  }
+
+  private async one(value: unknown, scanned: ScannedCall | undefined, signal: AbortSignal): Promise<string | undefined> {
+    const call = callOf(value);
+    if ('fault' in call) return failure(call.id, invalid(call.fault));
+    const { id, method, params } = call;
+    const reply = await this.reply(method, params, scanned, signal);
+    return id === undefined ? undefined : withId(id, reply);
+  }
+
+  private async reply(
+    method: string,
+    params: unknown,
+    scanned: ScannedCall | undefined,
+    signal: AbortSignal,
+  ): Promise<{ result: unknown } | { error: RpcError }> {
+    const contract = this.methods.find(method);
+    if (!contract) {
+      return { error: { code: METHOD_NOT_FOUND, message: `There is no method ${method.slice(0, 100)}; see rpc.discover.` } };
+    }
+    try {
+      return { result: (await this.call(contract, params, scanned, signal)) ?? null };
+    } catch (cause) {
+      return { error: rpcErrorOf(cause, this.log, method) };
+    }
+  }
+
+  private async call(
+    contract: Contract,
+    params: unknown,
+    scanned: ScannedCall | undefined,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    if (Array.isArray(params)) {
+      const issues = [{ path: '', message: 'must be an object, not a list' }];
+      throw new HeroError('INVALID_PARAMS', 'Parameters go by name.', { issues });
+    }
+    if (scanned?.refusedKey) refuseKeys(params);
+    return this.methods.call(contract, params as object, signal);
+  }
+}
+
+const isId = (id: unknown): id is Id | undefined =>
+  id === undefined || id === null || typeof id === 'string' || typeof id === 'number';
+
+function callOf(value: unknown): Call | { fault: string; id: Id } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { fault: 'A call is an object: {"jsonrpc": "2.0", "id": 1, "method": …, "params": {…}}.', id: null };
+  }
+  const { jsonrpc, id, method, params = {} } = value as Record<string, unknown>;
+  if (!isId(id)) return { fault: 'An id is a string, a number or null.', id: null };
+  const strange = Object.keys(value).find((member) => !MEMBERS.has(member));
+  const known = id ?? null;
+  if (strange !== undefined) return { fault: `A call has no member "${strange.slice(0, 100)}".`, id: known };
+  if (jsonrpc !== '2.0') return { fault: '"jsonrpc" must be "2.0".', id: known };
+  if (typeof method !== 'string') return { fault: '"method" must be a string.', id: known };
+  if (typeof params !== 'object' || params === null) return { fault: '"params" must be an object.', id: known };
+  return { id, method, params };
+}
+
+const invalid = (message: string): RpcError => ({ code: INVALID_REQUEST, message });
+const withId = (id: Id, reply: object): string => JSON.stringify({ jsonrpc: '2.0', id, ...reply });
+export const failure = (id: Id, error: RpcError): string => withId(id, { error });
+
+export function tooLarge(bytes: number, limit: number): HeroError {
+  return new HeroError('PAYLOAD_TOO_LARGE', `The call has more than ${limit} bytes; pass large data as a file's path.`, {
+    details: { bytes, limit },
+  });
+}
+
+/** The replies of a batch; those that no longer fit say so instead. */
+function joined(replies: readonly string[]): string | undefined {
+  if (replies.length === 0) return undefined;
+  let bytes = 0;
+  const fitting = replies.map((reply) => {
+    bytes += reply.length;
+    if (bytes <= REPLIES_LIMIT) return reply;
+    const { id } = JSON.parse(reply) as { id: Id };
+    const data = { code: 'PAYLOAD_TOO_LARGE', retry: false };
+    return failure(id, { code: -32000, message: 'The replies of this batch are too large together; split it.', data });
+  });
+  return `[${fitting.join(',')}]`;
+}

@@ -1,0 +1,134 @@
+/**
+ * A look at JSON bytes before they are parsed. JSON.parse takes millions of levels and blocks for seconds; this stops at
+ * the first level too many, jumps over strings, and notes what decides whether a body may be parsed at all.
+ * It is no parser: what it accepts may still be no JSON.
+ */
+export const DEPTH_LIMIT = 64;
+/** Assigning such keys changes what an object is; nobody needs them as data. */
+const REFUSED_KEYS = new Set(['__proto__', 'constructor']);
+const LONGEST_WORD = 512;
+
+export interface ScannedCall {
+  /** Bytes of this call alone. */
+  bytes: number;
+  /** Values of its members `method` and `id`, where they are short and sound. */
+  method?: unknown;
+  id?: unknown;
+  /** It has a refused key somewhere. */
+  refusedKey: boolean;
+}
+
+export interface Scan {
+  /** Nested deeper than DEPTH_LIMIT; the rest was not looked at. */
+  tooDeep: boolean;
+  batch: boolean;
+  calls: ScannedCall[];
+}
+
+const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+export function scanJson(bytes: Buffer): Scan {
+  return new Scanner(bytes).run();
+}
+
+class Scanner {
+  private readonly calls: ScannedCall[] = [];
+  private at = 0;
+  private depth = 0;
+  /** Depth at which the members of a call stand. */
+  private level = 1;
+  private start = 0;
+  private call: ScannedCall = { bytes: 0, refusedKey: false };
+  private member?: { name: 'method' | 'id'; from: number };
+
+  constructor(private readonly bytes: Buffer) {}
+
+  run(): Scan {
+    const { bytes } = this;
+    while (isSpace(bytes[this.at])) this.at++;
+    const batch = bytes[this.at] === OPEN_LIST;
+    if (batch) this.level = 2;
+    this.start = batch ? this.at + 1 : this.at;
+    for (; this.at < bytes.length; this.at++) {
+      const byte = bytes[this.at];
+      if (byte === QUOTE) this.string();
+      else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
+        // The list of a batch is not counted: each of its calls may be as deep as one alone.
+        if (++this.depth - (this.level - 1) > DEPTH_LIMIT) return { tooDeep: true, batch, calls: [] };
+      } else if (byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_LIST) this.close(byte, batch);
+    }
+    if (!batch) this.endCall(bytes.length);
+    return { tooDeep: false, batch, calls: this.calls };
+  }
+
+  private close(byte: number, batch: boolean): void {
+    if (this.depth === this.level) this.endMember();
+    if (batch && this.depth === 1 && byte !== CLOSE_OBJECT) this.endCall(this.at);
+    if (byte !== COMMA) this.depth--;
+  }
+
+  private endCall(end: number): void {
+    let from = this.start;
+    while (from < end && isSpace(this.bytes[from])) from++;
+    this.call.bytes = end - from;
+    if (end > from) this.calls.push(this.call);
+    this.call = { bytes: 0, refusedKey: false };
+    this.start = end + 1;
+  }
+
+  private endMember(): void {
+    const { member } = this;
+    this.member = undefined;
+    if (!member || this.at - member.from > LONGEST_WORD) return;
+    try {
+      this.call[member.name] = JSON.parse(this.bytes.toString('utf8', member.from, this.at));
+    } catch {
+      // No JSON: the parser will say so.
+    }
+  }
+
+  /** Jumps to the closing quote; a string before a colon is a key. */
+  private string(): void {
+    const { bytes } = this;
+    const from = this.at + 1;
+    let end = bytes.indexOf(QUOTE, from);
+    while (end > 0 && escapes(bytes, end) % 2 === 1) end = bytes.indexOf(QUOTE, end + 1);
+    this.at = end < 0 ? bytes.length : end;
+    let next = this.at + 1;
+    while (isSpace(bytes[next])) next++;
+    if (bytes[next] !== COLON || this.at - from > LONGEST_WORD) return;
+    const key = keyOf(bytes, from, this.at);
+    if (key === undefined) return;
+    if (REFUSED_KEYS.has(key)) this.call.refusedKey = true;
+    if (this.depth === this.level && (key === 'method' || key === 'id')) this.member = { name: key, from: next + 1 };
+  }
+}
+
+/** How many backslashes stand right before this place. */
+function escapes(bytes: Buffer, at: number): number {
+  let count = 0;
+  while (bytes[at - 1 - count] === BACKSLASH) count++;
+  return count;
+}
+
+function keyOf(bytes: Buffer, from: number, to: number): string | undefined {
+  const text = bytes.toString('utf8', from, to);
+  if (!text.includes('\\')) return text;
+  try {
+    const key: unknown = JSON.parse(`"${text}"`);
+    return typeof key === 'string' ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where refused keys stand in a parsed value, as dotted paths. */
+export function refusedKeys(value: unknown, path: readonly string[] = []): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const here = [...path, key];
+    return [...(REFUSED_KEYS.has(key) && !Array.isArray(value) ? [here.join('.')] : []), ...refusedKeys(inner, here)];
+  });
+}

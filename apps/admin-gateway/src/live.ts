@@ -1,0 +1,126 @@
+/** All streams that are open: feeds shared by their viewers, one stream of changes for lists, one heartbeat for all. */
+import type { Bus, Log } from '@hero/bus';
+import { allChanges, type ChangeKind, HeroError, type Play, playStatus } from '@hero/contracts';
+import { every } from '@hero/service-kit';
+import type { Methods } from './methods.js';
+import { PlayFeed } from './play-feed.js';
+import { type EventStream, frame } from './sse.js';
+import { Viewer } from './viewer.js';
+
+const KINDS: readonly ChangeKind[] = ['play', 'workflow'];
+
+export interface LiveOptions {
+  heartbeatMs?: number;
+  closing: AbortSignal;
+}
+
+export class Live {
+  private readonly feeds = new Map<string, { feed: PlayFeed; viewers: number }>();
+  private readonly streams = new Set<EventStream>();
+  private readonly listeners = new Set<EventStream>();
+  private following?: Promise<unknown>;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly methods: Methods,
+    private readonly log: Log,
+    { closing, heartbeatMs = 15_000 }: LiveOptions,
+  ) {
+    every(heartbeatMs, () => this.beat(), { signal: closing, log, name: 'heartbeat' });
+    closing.addEventListener('abort', () => this.close());
+  }
+
+  /** Shows a play to a reader until it ends. Rejects before the stream is opened where there is no such play. */
+  async watch(playSid: string, stream: EventStream, after?: number): Promise<void> {
+    const held = this.feeds.get(playSid) ?? { feed: new PlayFeed(this.bus, playSid, this.log), viewers: 0 };
+    this.feeds.set(playSid, held);
+    held.viewers++;
+    const { feed } = held;
+    try {
+      // Subscribed first, then looked: so nothing falls in between.
+      await feed.ready;
+      const play: Play = await this.bus.ask(playStatus, { play_sid: playSid }, { signal: stream.closed });
+      stream.open();
+      this.streams.add(stream);
+      await this.show(new Viewer({ bus: this.bus, methods: this.methods, feed, playSid, stream, after }), play, stream);
+    } finally {
+      this.streams.delete(stream);
+      if (--held.viewers === 0) {
+        this.feeds.delete(playSid);
+        feed.stop();
+      }
+    }
+  }
+
+  /** Tells a reader of every change of plays and workflows until it leaves. */
+  async announce(stream: EventStream): Promise<void> {
+    await this.followChanges();
+    stream.open();
+    stream.send(': listening\n\n');
+    this.streams.add(stream);
+    this.listeners.add(stream);
+    stream.closed.addEventListener('abort', () => {
+      this.streams.delete(stream);
+      this.listeners.delete(stream);
+    });
+  }
+
+  get counts(): { feeds: number; streams: number } {
+    return { feeds: this.feeds.size, streams: this.streams.size };
+  }
+
+  private async show(viewer: Viewer, play: Play, stream: EventStream): Promise<void> {
+    try {
+      await viewer.run(play);
+    } catch (err) {
+      if (!stream.closed.aborted && !(err instanceof HeroError && err.code === 'NOT_FOUND')) {
+        this.log.error({ err, play_sid: play.sid }, 'live view failed');
+      }
+      // The reader comes back by itself, with its Last-Event-ID.
+      stream.close();
+    }
+  }
+
+  private followChanges(): Promise<unknown> {
+    this.following ??= Promise.all(
+      KINDS.map((kind) => this.bus.follow(allChanges(kind), (data, subject) => this.tell(kind, data, subject))),
+    ).then(() => this.bus.onReconnect(() => this.tellAll(RESYNC)));
+    this.following.catch(() => {
+      this.following = undefined;
+    });
+    return this.following;
+  }
+
+  private tell(kind: ChangeKind, data: unknown, subject: string): void {
+    const sid = subject.split('.').at(-1) ?? '';
+    this.tellAll(frame(kind, { ...(typeof data === 'object' ? data : {}), sid }));
+  }
+
+  private tellAll(text: string): void {
+    for (const stream of this.listeners) {
+      stream.send(text);
+      if (stream.full) void this.resync(stream);
+    }
+  }
+
+  /** A reader that is too slow misses changes, and is told so when it can read again. */
+  private async resync(stream: EventStream): Promise<void> {
+    this.listeners.delete(stream);
+    await stream.drained();
+    if (stream.closed.aborted) return;
+    this.listeners.add(stream);
+    stream.send(RESYNC);
+  }
+
+  private beat(): void {
+    for (const stream of this.streams) stream.beat();
+    for (const { feed } of this.feeds.values()) void feed.beat();
+  }
+
+  private close(): void {
+    for (const stream of this.streams) stream.close();
+    for (const { feed } of this.feeds.values()) feed.stop();
+  }
+}
+
+const RESYNC = frame('resync', {});

@@ -1,0 +1,90 @@
+/**
+ * Every public method, from the catalogue: there is no code per method here.
+ *
+ * 1. Parameters are validated once at this door, every fault at once, and passed on as they then are.
+ * 2. What is read from stored spans is read after the events of an ended play have been stored (bounded).
+ * 3. The only joins: what JOINS names.
+ */
+import type { Bus } from '@hero/bus';
+import {
+  type Contract,
+  HeroError,
+  issuesOf,
+  playEventsMark,
+  playLogs,
+  playSpansMethod,
+  playStatus,
+  publicContracts,
+  spansReached,
+} from '@hero/contracts';
+import { refusedKeys } from './json-scan.js';
+
+const REACH_WITHIN_MS = 2_000;
+
+interface Join {
+  /** Which result gets a field, when, and from which question. */
+  method: string;
+  when(params: Record<string, unknown>): boolean;
+  from: Contract;
+  field: string;
+}
+
+const includes =
+  (word: string) =>
+  ({ include }: Record<string, unknown>): boolean =>
+    Array.isArray(include) && include.includes(word);
+
+const JOINS: readonly Join[] = [
+  { method: playStatus.name, when: includes('spans'), from: playSpansMethod, field: 'spans' },
+  { method: playStatus.name, when: includes('logs'), from: playLogs, field: 'logs' },
+];
+
+export class Methods {
+  private readonly table = new Map(publicContracts().map((contract) => [contract.name, contract]));
+
+  constructor(private readonly bus: Bus) {}
+
+  find(name: unknown): Contract | undefined {
+    return typeof name === 'string' ? this.table.get(name) : undefined;
+  }
+
+  async call(contract: Contract, given: object, signal: AbortSignal): Promise<unknown> {
+    const parsed = contract.params.safeParse(given);
+    if (!parsed.success) {
+      const message = `The parameters of ${contract.name} do not fit; see issues.`;
+      throw new HeroError('INVALID_PARAMS', message, { issues: issuesOf(parsed.error) });
+    }
+    const params = parsed.data as Record<string, unknown>;
+    const joins = JOINS.filter((join) => join.method === contract.name && join.when(params));
+    const sid = params.play_sid;
+    if (contract.readsSpans) await this.reach(sid, signal);
+    const result = await this.bus.askRaw(contract, params, { signal });
+    if (joins.length === 0) return result;
+    await this.reach(sid, signal);
+    const joined = joins.map(async ({ from, field }) => {
+      const answer = await this.bus.askRaw(from, from.params.parse({ play_sid: sid }), { signal });
+      return [field, (answer as Record<string, unknown>)[field]];
+    });
+    return { ...(result as object), ...Object.fromEntries(await Promise.all(joined)) };
+  }
+
+  /** Waits until span-ingest has stored what an ended play sent. A registry that is away hinders nobody from reading. */
+  async reach(playSid: unknown, signal: AbortSignal): Promise<void> {
+    if (typeof playSid !== 'string') return;
+    try {
+      const limits = { signal, timeoutMs: REACH_WITHIN_MS, retryUnavailable: false };
+      const { mark } = await this.bus.ask(playEventsMark, { play_sid: playSid }, limits);
+      if (!mark) return;
+      const within = { play_sid: playSid, mark, within_ms: REACH_WITHIN_MS };
+      await this.bus.ask(spansReached, within, { signal, timeoutMs: REACH_WITHIN_MS + 1_000 });
+    } catch (error) {
+      if (!(error instanceof HeroError) || (error.code !== 'UNAVAILABLE' && error.code !== 'TIMEOUT')) throw error;
+    }
+  }
+}
+
+/** Parameters with keys that are never data are refused with their paths. */
+export function refuseKeys(params: unknown): void {
+  const issues = refusedKeys(params).map((path) => ({ path, message: 'this key is not accepted' }));
+  if (issues.length > 0) throw new HeroError('INVALID_PARAMS', 'Some keys are not accepted; see issues.', { issues });
+}

@@ -1,0 +1,163 @@
+/**
+ * What is served, and behind which checks: origin first, on every route; then, where it says so, authentication.
+ * One Express instance serves all three doors.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Bus, Log } from '@hero/bus';
+import { HeroError, publicContracts, registryStatus } from '@hero/contracts';
+import { openRpcDocument, pythonClient, typescriptClient } from '@hero/openrpc';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import helmet from 'helmet';
+import type { Access } from './access.js';
+import { authenticate, checkJson, checkOrigin, doorOf } from './doors.js';
+import { callerSignal, type Next, readBody, type Request, type Response, sendError, sendJson, sendText } from './http.js';
+import { BODY_LIMIT, failure, type JsonRpc } from './json-rpc.js';
+import type { Live } from './live.js';
+import { type Logins, login } from './login.js';
+import { homePage } from './pages.js';
+import { heroErrorOf, rpcErrorOf } from './rpc-error.js';
+import { EventStream } from './sse.js';
+
+export interface RouteParts {
+  bus: Bus;
+  log: Log;
+  access: Access;
+  rpc: JsonRpc;
+  live: Live;
+  logins: Logins;
+  closing: AbortSignal;
+}
+
+type Route = (req: Request, res: Response) => Promise<void> | void;
+export type Listener = (req: IncomingMessage, res: Response) => void;
+
+const READY_WITHIN_MS = 2_000;
+const document = openRpcDocument(publicContracts());
+const texts = new Map<string, string>();
+/** Written at the first request, and then kept. */
+const once = (name: string, write: () => string): string => {
+  const text = texts.get(name) ?? write();
+  texts.set(name, text);
+  return text;
+};
+
+export function createFront(parts: RouteParts): Listener {
+  const { access, live, log, closing } = parts;
+  const http = new ExpressAdapter();
+  const open = (route: Route) => (req: Request, res: Response) => guarded(log, route, req, res);
+  const closed = (route: Route) =>
+    open((req, res) => {
+      authenticate(req, access);
+      return route(req, res);
+    });
+  const stream = (req: IncomingMessage, res: Response): EventStream => new EventStream(res, () => mayRead(req, access));
+
+  http.disable('x-powered-by');
+  http.disable('etag');
+  http.set('query parser', 'simple');
+  http.use(headers());
+  http.use((req: Request, res: Response, next: Next) => {
+    try {
+      checkOrigin(req);
+      next();
+    } catch (error) {
+      guarded(log, () => Promise.reject(error), req, res);
+    }
+  });
+  // JSON-RPC answers its own refusals, so that a client of it reads one language.
+  http.post('/rpc', (req: Request, res: Response) => void answerRpc(parts, req, res));
+  http.get('/api/plays/:sid/spans', closed((req, res) => live.watch(req.params.sid ?? '', stream(req, res), lastEventId(req))));
+  http.get('/api/events', closed((req, res) => live.announce(stream(req, res))));
+  http.get('/', open((req, res) => sendText(res, 'text/html', homePage(doorOf(req)))));
+  http.get('/login', open((req, res) => login(req, res, access)));
+  http.post('/login-link', open(async (req, res) => sendJson(res, 200, await parts.logins.link(req))));
+  http.get('/openrpc.json', open((_, res) => sendJson(res, 200, once('openrpc', () => JSON.stringify(document)))));
+  http.get('/clients/hero_logic_client.py', open((_, res) => sendText(res, 'text/x-python', once('py', () => pythonClient(document)))));
+  http.get('/clients/hero_logic_client.ts', open((_, res) => sendText(res, 'text/plain', once('ts', () => typescriptClient(document)))));
+  http.get('/healthz', open((_, res) => sendJson(res, 200, { ok: true })));
+  http.get('/readyz', open((_, res) => answerReady(parts.bus, res, closing)));
+  http.use(open((req) => {
+    throw new HeroError('NOT_FOUND', `There is nothing at ${req.method} ${req.path.slice(0, 200)}; see GET /.`);
+  }));
+  http.use((error: unknown, req: Request, res: Response, _next: Next) => {
+    guarded(log, () => Promise.reject(isBadRequest(error) ? malformed() : error), req, res);
+  });
+  return http.getInstance() as Listener;
+}
+
+/** Express's own faults: a path that does not decode. */
+const isBadRequest = (error: unknown): boolean =>
+  error instanceof Error && 'status' in error && error.status === 400;
+const malformed = (): HeroError => new HeroError('INVALID_PARAMS', 'The address is malformed.');
+
+function headers(): (req: IncomingMessage, res: Response, next: Next) => void {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        'default-src': ["'self'"],
+        'object-src': ["'none'"],
+        'base-uri': ["'none'"],
+        'form-action': ["'self'"],
+        'frame-ancestors': ["'none'"],
+      },
+    },
+    xFrameOptions: { action: 'deny' },
+    // Loopback is not served by TLS.
+    strictTransportSecurity: false,
+  });
+}
+
+async function guarded(log: Log, route: Route, req: Request, res: Response): Promise<void> {
+  try {
+    await route(req, res);
+  } catch (cause) {
+    if (res.headersSent || res.destroyed) return;
+    sendError(res, heroErrorOf(cause, log, `${req.method} ${req.path}`));
+  }
+}
+
+async function answerRpc({ access, rpc, log, closing }: RouteParts, req: Request, res: Response): Promise<void> {
+  try {
+    authenticate(req, access);
+    checkJson(req);
+    const body = await readBody(req, BODY_LIMIT);
+    const reply = await rpc.answer(body, callerSignal(res, closing));
+    if (res.destroyed) return;
+    if (reply !== undefined) return sendJson(res, 200, reply);
+    res.statusCode = 204;
+    res.end();
+  } catch (cause) {
+    if (res.headersSent || res.destroyed) return;
+    refuseRpc(log, req, res, cause);
+  }
+}
+
+function refuseRpc(log: Log, req: Request, res: Response, cause: unknown): void {
+  const error = heroErrorOf(cause, log, '/rpc');
+  const status = { UNAUTHORIZED: 401, FORBIDDEN: 403, INVALID_PARAMS: 415, PAYLOAD_TOO_LARGE: 413 }[error.code as string];
+  if (error.code === 'UNAUTHORIZED') res.setHeader('www-authenticate', 'Bearer');
+  // What is left of the body is not read: the connection cannot be used again.
+  if (!req.complete) res.setHeader('connection', 'close');
+  sendJson(res, status ?? 500, failure(null, rpcErrorOf(error, log, '/rpc')));
+}
+
+async function answerReady(bus: Bus, res: Response, signal: AbortSignal): Promise<void> {
+  if (!bus.connected) throw new HeroError('UNAVAILABLE', 'NATS is not reachable.');
+  await bus.ask(registryStatus, {}, { timeoutMs: READY_WITHIN_MS, retryUnavailable: false, signal });
+  sendJson(res, 200, { ok: true });
+}
+
+function mayRead(req: IncomingMessage, access: Access): boolean {
+  try {
+    authenticate(req, access);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function lastEventId(req: Request): number | undefined {
+  const given = req.headers['last-event-id'];
+  return typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : undefined;
+}

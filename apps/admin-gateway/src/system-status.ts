@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Bus } from '@hero/bus';
+import { HeroError, registryStatus, type SystemStatus } from '@hero/contracts';
+import { gatherInfo } from '@hero/service-kit';
+import { z } from 'zod';
+
+/** What the supervisor writes of the servers that it has started. */
+const Embedded = z.object({
+  nats: z.object({ embedded: z.boolean().default(true), pid: z.int().optional() }).optional(),
+  postgres: z.object({ embedded: z.boolean().default(true), pid: z.int().optional() }).optional(),
+});
+type Embedded = z.infer<typeof Embedded>;
+
+const NOT_EMBEDDED = { embedded: false };
+const REGISTRY_WITHIN_MS = 2_000;
+
+/** The state of the whole: what still answers is shown when something else does not. */
+export async function systemStatus(bus: Bus, home: string, sandbox: string): Promise<SystemStatus> {
+  const [services, registry, embedded] = await Promise.all([gatherInfo(bus), askRegistry(bus), readEmbedded(home)]);
+  return {
+    services,
+    nats: { url: urlOf(bus), version: bus.nc.info?.version ?? '', ...(embedded.nats ?? NOT_EMBEDDED) },
+    postgres: { version: registry?.postgres_version ?? null, ...(embedded.postgres ?? NOT_EMBEDDED) },
+    sandbox,
+    queue: registry?.queue ?? null,
+  };
+}
+
+/** Without the credentials that the configured URL may carry. */
+const urlOf = (bus: Bus): string => `nats://${bus.nc.getServer()}`;
+
+async function askRegistry(bus: Bus) {
+  try {
+    return await bus.ask(registryStatus, {}, { timeoutMs: REGISTRY_WITHIN_MS, retryUnavailable: false });
+  } catch (error) {
+    if (error instanceof HeroError) return undefined;
+    throw error;
+  }
+}
+
+async function readEmbedded(home: string): Promise<Embedded> {
+  try {
+    const parsed = Embedded.safeParse(JSON.parse(await readFile(join(home, 'var', 'run', 'embedded.json'), 'utf8')));
+    return parsed.success ? parsed.data : {};
+  } catch {
+    // No supervisor here, or one that is just writing: nothing is known of embedded servers.
+    return {};
+  }
+}
