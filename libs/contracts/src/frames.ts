@@ -13,11 +13,11 @@ export const EVENT_LIMIT = 512 * 1024;
 
 const Id = z.int().min(1);
 
-/** First line on either connection: which play this is. The token is single use and known to the fork server only. */
+/** First line on each connection: which play this is. The token is single use and known to the fork server only. */
 export const Hello = z.strictObject({
   t: z.literal('hello'),
   token: z.string(),
-  lane: z.enum(['control', 'telemetry']),
+  lane: z.enum(['control', 'telemetry', 'output']),
 });
 
 /** What a play may say on its control lane. */

@@ -1,0 +1,104 @@
+/**
+ * The fork server that takes orders now, and older ones that still have plays.
+ *
+ * 1. After so many forks a new one takes over; the old one ends with its last play: no running play is lost.
+ * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '@hero/bus';
+import type { SandboxReport } from '@hero/contracts';
+import { ForkServer, type ForkSettings, type Order, type Started } from './fork-server.js';
+import type { Python } from './python.js';
+
+const LONGEST_WAIT_MS = 5_000;
+
+export class ForkServers {
+  private readonly all = new Set<ForkServer>();
+  private replacing?: Promise<void>;
+  private closed = false;
+  private leaseUntil?: number;
+
+  private constructor(
+    private current: ForkServer,
+    private readonly start: () => Promise<ForkServer>,
+    private readonly recycleAfter: number,
+    private readonly log: Log,
+  ) {
+    this.adopt(current);
+  }
+
+  /** Fails when the first one does: an executor that cannot start a play must not take any. */
+  static async open(python: Python, settings: ForkSettings, recycleAfter: number, log: Log): Promise<ForkServers> {
+    const start = (): Promise<ForkServer> => ForkServer.start(python, settings, log);
+    return new ForkServers(await start(), start, recycleAfter, log);
+  }
+
+  get sandbox(): SandboxReport {
+    const { level, enforced, missing } = this.current.ready;
+    return { level, enforced, missing };
+  }
+
+  get owner(): { uid: number; gid: number } {
+    return this.current.ready;
+  }
+
+  /** Whether the one that takes orders lives. */
+  get healthy(): boolean {
+    return this.all.has(this.current);
+  }
+
+  get pids(): number[] {
+    return [...this.all].map(({ pid }) => pid);
+  }
+
+  fork(order: Order): Started {
+    const started = this.current.fork(order);
+    if (this.current.forks >= this.recycleAfter) this.replace();
+    return started;
+  }
+
+  lease(untilMs: number): void {
+    this.leaseUntil = untilMs;
+    for (const server of this.all) server.lease(untilMs);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.replacing;
+    await Promise.all([...this.all].map((server) => server.close()));
+  }
+
+  private adopt(server: ForkServer): void {
+    this.all.add(server);
+    if (this.leaseUntil !== undefined) server.lease(this.leaseUntil);
+    void server.gone.then(() => {
+      this.all.delete(server);
+      if (server !== this.current || this.closed) return;
+      this.log.error({ pid: server.pid }, 'the fork server died; its plays are given back, another one is started');
+      this.replace();
+    });
+  }
+
+  private replace(): void {
+    this.replacing ??= this.succeed().finally(() => {
+      this.replacing = undefined;
+    });
+  }
+
+  private async succeed(): Promise<void> {
+    for (let waitMs = 50; !this.closed; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+      try {
+        const next = await this.start();
+        const old = this.current;
+        this.current = next;
+        this.adopt(next);
+        old.retire();
+        this.log.info({ pid: next.pid, before: old.pid, forks: old.forks }, 'a new fork server takes over');
+        return;
+      } catch (err) {
+        this.log.error({ err, wait_ms: waitMs }, 'no fork server could be started; trying again');
+        await delay(waitMs);
+      }
+    }
+  }
+}

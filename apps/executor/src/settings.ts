@@ -1,0 +1,91 @@
+/**
+ * What an executor reads from its environment. What has no meaning yet is refused with a sentence, never ignored, and
+ * every fault is said at once.
+ */
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { isAbsolute, resolve } from 'node:path';
+import { StartFault } from '@hero/service-kit';
+import { z } from 'zod';
+
+export interface Mount {
+  path: string;
+  writable: boolean;
+}
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== ''),
+);
+
+const mounts = list.transform((entries, check): Mount[] =>
+  entries.map((entry) => {
+    const writable = entry.endsWith(':rw');
+    const path = entry.replace(/:(rw|ro)$/, '');
+    const refuse = (why: string): void => check.addIssue({ code: 'custom', message: `"${entry}": ${why}` });
+    if (!isAbsolute(path)) refuse('write an absolute path, and :rw after it where plays may write');
+    else if (resolve(path) === '/') refuse('the whole file system is no mount; name the folders that plays need');
+    else if (!existsSync(path)) refuse('there is no such folder; make it first');
+    return { path: resolve(path), writable };
+  }),
+);
+
+const notYet = (what: string) =>
+  z
+    .undefined({ error: `${what} have not landed yet` })
+    .optional()
+    .describe('Leave it out.');
+
+const port = String.raw`[^\s:,]+:\d+`;
+const egress = z
+  .string()
+  .default('none')
+  .superRefine((word, check) => {
+    if (word === 'none' || word === 'host') return;
+    const later = word === 'public' || new RegExp(`^(public|${port})(,(public|${port}))*$`).test(word);
+    const why = later ? `"${word}" needs the proxy, which has not landed yet` : `"${word}" is not known`;
+    check.addIssue({ code: 'custom', message: why });
+  })
+  .transform((word) => (word === 'host' ? ('host' as const) : ('none' as const)))
+  .describe('Set none (plays reach nothing) or host (plays use this machine’s network).');
+
+const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+export const executorEnv = z.object({
+  HERO_SLOTS: whole(1, 1000)
+    .default(() => Math.max(4, 2 * availableParallelism()))
+    .describe('Plays at once, 1 to 1000; default: twice the cores, at least 4.'),
+  HERO_SANDBOX: z
+    .enum(['off', 'default', 'strict'])
+    .default('default')
+    .refine((level) => level !== 'strict', 'the level strict has not landed yet')
+    .transform((level) => (level === 'off' ? ('off' as const) : ('default' as const)))
+    .describe('Set default, or off (development only: plays are not isolated).'),
+  HERO_EGRESS: egress,
+  HERO_MOUNTS: mounts.default([]).describe('Folders that plays may see: path[:rw], comma-separated.'),
+  HERO_PRELOAD: list.default([]).describe('Python modules that every play finds imported, comma-separated.'),
+  HERO_PYTHON: z.string().default('python3').describe('The Python interpreter of plays, 3.10 or newer.'),
+  HERO_ALWAYS_REPLAY: z
+    .enum(['0', '1'])
+    .default('0')
+    .transform((word) => word === '1')
+    .describe('1: every play is suspended and replayed after each commit (for tests).'),
+  HERO_DRAIN_MS: whole(0, 600_000).default(22_000).describe('How long running plays may go on after SIGTERM, in ms.'),
+  HERO_RECYCLE: whole(1, 1_000_000).default(2_000).describe('Plays of one fork server before it is replaced.'),
+  HERO_SECRETS_FILE: notYet('Secrets'),
+  AIBROKER_URL: notYet('Language models'),
+  AIBROKER_API_KEY: notYet('Language models'),
+  AIBROKER_MODEL: notYet('Language models'),
+});
+export type ExecutorEnv = z.output<typeof executorEnv>;
+
+/** A mount must not show plays what belongs to the services. */
+export function checkMounts(given: readonly Mount[], varFolder: string): void {
+  const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+  const faults = given
+    .filter(({ path }) => within(path, varFolder) || within(varFolder, path))
+    .map(({ path }) => `HERO_MOUNTS: ${path} shows plays the services’ own files in ${varFolder}; name another folder.`);
+  if (faults.length > 0) throw new StartFault('executor cannot start: its environment is not right.', faults);
+}

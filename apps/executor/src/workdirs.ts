@@ -1,0 +1,84 @@
+/**
+ * The folders of plays: empty in every attempt, removed after it.
+ *
+ * Each attempt has a folder of its own, `plays/<instance>/<play>.<epoch>/work`, so that an attempt which another executor
+ * took over never meets the new one's files; inside the jail it is seen as `plays/<play>/work`.
+ */
+import { execFile } from 'node:child_process';
+import { chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Log } from '@hero/bus';
+
+export interface Workdirs {
+  /** The folder of all plays of this executor. */
+  readonly folder: string;
+  make(play: string, epoch: number | string, owner: { uid: number; gid: number }): Promise<string>;
+  remove(workdir: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const OWNER_FILE = 'executor.pid';
+
+export async function openWorkdirs(plays: string, instance: string, python: string, log: Log): Promise<Workdirs> {
+  const folder = join(plays, instance);
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  await writeFile(join(folder, OWNER_FILE), String(process.pid));
+  const removeFolder = (path: string): Promise<void> => removeAll(path, python, log);
+  void sweep(plays, instance, removeFolder, log);
+  return {
+    folder,
+    async make(play, epoch, { uid, gid }) {
+      const own = join(folder, `${play}.${epoch}`);
+      const work = join(own, 'work');
+      await mkdir(own, { mode: 0o711 });
+      await mkdir(work, { mode: 0o700 });
+      if (uid !== process.getuid?.()) await chown(work, uid, gid);
+      return work;
+    },
+    remove: (workdir) => removeFolder(join(workdir, '..')),
+    close: () => removeFolder(folder),
+  };
+}
+
+/** What executors left that were killed. */
+async function sweep(
+  plays: string,
+  instance: string,
+  remove: (path: string) => Promise<void>,
+  log: Log,
+): Promise<void> {
+  for (const name of await readdir(plays).catch(() => [])) {
+    if (name === instance) continue;
+    const owner = await readOwner(join(plays, name, OWNER_FILE));
+    if (owner === undefined || isAlive(owner)) continue;
+    log.info({ folder: join(plays, name) }, 'removing the plays’ folders of an executor that was killed');
+    await remove(join(plays, name));
+  }
+}
+
+async function readOwner(file: string): Promise<number | undefined> {
+  const { readFile } = await import('node:fs/promises');
+  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+async function removeAll(path: string, python: string, log: Log): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    // Nested too deep for a path, or without permissions: by folder descriptors, never following a link.
+    await promisify(execFile)(python, ['-I', join(import.meta.dirname, '..', 'remove-tree.py'), path]).catch((err) =>
+      log.warn({ err, path }, 'a play’s folder could not be removed; remove it by hand'),
+    );
+  }
+}
