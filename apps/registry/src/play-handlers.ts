@@ -1,0 +1,79 @@
+import { type CallContext, Handle } from '@hero/bus';
+import {
+  type Params,
+  playCancel,
+  playDelete,
+  playEventsMark,
+  playList,
+  playPendingResumes,
+  playResume,
+  playRetry,
+  playRunAsync,
+  playStart,
+  playStatus,
+  playWait,
+  registryStatus,
+} from '@hero/contracts';
+import { Controller } from '@nestjs/common';
+import { Plays } from './plays.js';
+import { Resumes } from './resumes.js';
+import { Starts } from './starts.js';
+import { Waits } from './waits.js';
+
+@Controller()
+export class PlayHandlers {
+  constructor(
+    private readonly plays: Plays,
+    private readonly starts: Starts,
+    private readonly resumes: Resumes,
+    private readonly waits: Waits,
+  ) {}
+
+  @Handle(playStart) start(p: Params<typeof playStart>) {
+    return this.starts.start(p);
+  }
+
+  @Handle(playRunAsync) runAsync(p: Params<typeof playRunAsync>) {
+    return this.starts.runAsync(p);
+  }
+
+  @Handle(playStatus) status(p: Params<typeof playStatus>) {
+    return this.plays.status(p);
+  }
+
+  @Handle(playWait) wait(p: Params<typeof playWait>, context: CallContext) {
+    return this.waits.wait(p, context.closing);
+  }
+
+  @Handle(playList) list(p: Params<typeof playList>) {
+    return this.plays.list(p);
+  }
+
+  @Handle(playCancel) cancel(p: Params<typeof playCancel>) {
+    return this.plays.cancel(p);
+  }
+
+  @Handle(playResume) resume(p: Params<typeof playResume>) {
+    return this.resumes.answer(p);
+  }
+
+  @Handle(playPendingResumes) pendingResumes(p: Params<typeof playPendingResumes>) {
+    return this.resumes.pending(p);
+  }
+
+  @Handle(playRetry) retry(p: Params<typeof playRetry>) {
+    return this.plays.retry(p);
+  }
+
+  @Handle(playDelete) remove(p: Params<typeof playDelete>) {
+    return this.plays.remove(p);
+  }
+
+  @Handle(playEventsMark) eventsMark(p: Params<typeof playEventsMark>) {
+    return this.plays.eventsMark(p.play_sid);
+  }
+
+  @Handle(registryStatus) registryStatus() {
+    return this.plays.registryStatus();
+  }
+}

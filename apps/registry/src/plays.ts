@@ -1,0 +1,209 @@
+/**
+ * Plays as their readers see them, and what ends, reopens or deletes them from outside.
+ *
+ * 1. Cancel is one transaction from the play down through its spawned children: whoever holds a row when the cancel wants it
+ *    goes first, everybody after it finds the play final and wakes nothing (I6).
+ * 2. A final status stays (I7); only a retry reopens `failed` and `timed_out`.
+ */
+import {
+  type EventsMark,
+  FINAL_STATUSES,
+  HeroError,
+  isFinal,
+  type Params,
+  type Play,
+  PLAY_TRANSITIONS,
+  type playCancel,
+  type playDelete,
+  type playList,
+  type playRetry,
+  type playStatus,
+  type Result,
+  type registryStatus,
+  type ResumeRequest,
+} from '@hero/contracts';
+import type { Sql } from '@hero/persistence';
+import { failpoint } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { Gone } from './changes.js';
+import { refuseUnstorable } from './json-values.js';
+import { type Moved, MoveStore } from './move-store.js';
+import { type Locked, type PlayRow, PlayStore, type ResumeRow } from './play-store.js';
+import { Relay } from './relay.js';
+import { RetryStore } from './retry-store.js';
+import { storable } from './endings.js';
+
+@Injectable()
+export class Plays {
+  constructor(
+    private readonly store: PlayStore,
+    private readonly moves: MoveStore,
+    private readonly retries: RetryStore,
+    private readonly relay: Relay,
+  ) {}
+
+  async get(sid: string): Promise<Play> {
+    const [row, resumes] = await Promise.all([this.store.play(sid), this.store.resumes([sid])]);
+    if (!row) throw noPlay(sid);
+    return withResumes(row, resumes);
+  }
+
+  async status({ play_sid, include }: Params<typeof playStatus>): Promise<Play> {
+    refuseUnstorable({ play_sid });
+    const play = await this.get(play_sid);
+    return include.includes('step_outputs') ? { ...play, step_outputs: await this.store.stepOutputs(play_sid) } : play;
+  }
+
+  async list(p: Params<typeof playList>): Promise<Result<typeof playList>> {
+    refuseUnstorable(p);
+    const { status, text, input, since, until, limit, cursor, ...same } = p;
+    const rows = await this.store.list(
+      {
+        ...same,
+        statuses: status === undefined ? undefined : [status].flat(),
+        text: text && `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`,
+        input: input && JSON.stringify(input),
+        since: timeOf('since', since),
+        until: timeOf('until', until),
+        below: cursor && sidOf(cursor),
+      },
+      limit,
+    );
+    const resumes = rows.length > 0 ? await this.store.resumes(rows.map(({ item }) => item.sid)) : [];
+    const last = rows.at(-1);
+    return {
+      items: rows.map(({ item }) => withResumes(item, resumes)),
+      next_cursor: last?.more ? Buffer.from(`p${last.item.sid}`).toString('base64url') : null,
+    };
+  }
+
+  async cancel({ play_sid, reason }: Params<typeof playCancel>): Promise<Play> {
+    refuseUnstorable({ play_sid });
+    await failpoint('registry.cancel.before');
+    const moved = await this.store.database.tx(async (sql) => {
+      const play = await this.store.lock(play_sid, sql);
+      if (!play) throw noPlay(play_sid);
+      if (isFinal(play.status)) throw final(play, 'It cannot be cancelled any more');
+      return this.cancelTree([play], reason, sql);
+    });
+    await failpoint('registry.cancel.after');
+    this.tell(moved);
+    return this.get(play_sid);
+  }
+
+  /** For the deletion of a workflow: cancels whatever of it is not final, with all children. To be told after the commit. */
+  async cancelAllOf(workflowSid: string, reason: string, sql: Sql): Promise<Moved[]> {
+    const moved: Moved[] = [];
+    for (const sid of await this.store.sidsOf(workflowSid, 'active', sql)) {
+      const play = await this.store.lock(sid, sql);
+      if (play && !isFinal(play.status)) moved.push(...(await this.cancelTree([play], reason, sql)));
+    }
+    return moved;
+  }
+
+  async retry({ play_sid }: Params<typeof playRetry>): Promise<Play> {
+    refuseUnstorable({ play_sid });
+    await failpoint('registry.retry.before');
+    const moved = await this.store.database.tx(async (sql) => {
+      const play = await this.store.lock(play_sid, sql);
+      if (!play) throw noPlay(play_sid);
+      // The one way back from a final status (I7).
+      const reopened = isFinal(play.status) && PLAY_TRANSITIONS[play.status].includes('pending');
+      if (!reopened) throw final(play, 'Only a failed or timed out play can be retried');
+      if (play.error) await this.retries.dropErrors(play_sid, play.error, sql);
+      return this.moves.move('pending', { play_sid, afresh: true }, sql);
+    });
+    if (moved) this.relay.tell(moved);
+    return this.get(play_sid);
+  }
+
+  async remove({ play_sid }: Params<typeof playDelete>): Promise<Result<typeof playDelete>> {
+    refuseUnstorable({ play_sid });
+    const change = await this.store.database.tx(async (sql) => {
+      const play = await this.store.lock(play_sid, sql);
+      if (!play) throw noPlay(play_sid);
+      if (!isFinal(play.status))
+        throw final(play, `Only a final play can be deleted (${FINAL_STATUSES.join(', ')}); cancel it first`);
+      return this.store.remove(play_sid, sql);
+    });
+    if (change) this.relay.tell(change);
+    return { ok: true };
+  }
+
+  async eventsMark(playSid: string): Promise<{ mark: EventsMark | null }> {
+    const found = await this.store.mark(playSid);
+    if (!found) throw noPlay(playSid);
+    return { mark: isFinal(found.status) ? found.mark : null };
+  }
+
+  async registryStatus(): Promise<Result<typeof registryStatus>> {
+    const { version, ...queue } = await this.store.queue();
+    return { postgres_version: version, queue };
+  }
+
+  /** Level by level, so that no row is waited for while one below it is held. */
+  private async cancelTree(roots: Locked[], reason: string, sql: Sql): Promise<Moved[]> {
+    const moved: Moved[] = [];
+    const error = reason ? storable({ type: 'Cancelled', message: reason, traceback: '', span_id: null }) : null;
+    for (
+      let level = roots;
+      level.length > 0;
+      level = await this.store.lockChildren(
+        level.map((play) => play.play_sid),
+        sql,
+      )
+    ) {
+      for (const { play_sid } of level) {
+        const cancelled = await this.moves.move('cancelled', { play_sid, error }, sql);
+        if (cancelled) moved.push(cancelled);
+      }
+    }
+    return moved;
+  }
+
+  /** Announces what was cancelled, and tells the executors that run it. */
+  tell(moved: readonly Moved[]): void {
+    this.relay.tell(...moved);
+    this.relay.nudge(
+      ...moved.flatMap(({ owner, play_sid, epoch }): Gone[] => (owner === null ? [] : [{ owner, play_sid, epoch }])),
+    );
+  }
+}
+
+function withResumes(row: PlayRow, resumes: ResumeRow[]): Play {
+  const own = resumes.filter(({ play_sid }) => play_sid === row.sid);
+  const open = isFinal(row.status) ? [] : own.filter(({ resumed_at }) => resumed_at === null);
+  return {
+    ...row,
+    pending_resumes: open.map(requestOf),
+    received_resumes: Object.fromEntries(
+      own.filter(({ outcome }) => outcome === 'answer').map(({ id, payload }) => [id, payload]),
+    ),
+  };
+}
+
+/** A timeout without a default has an error in place of an answer, which is the play's memory and nobody's payload. */
+export function requestOf({ outcome, ...request }: ResumeRow): ResumeRequest {
+  return outcome === 'error' ? { ...request, payload: null } : request;
+}
+
+export const noPlay = (sid: string): HeroError =>
+  new HeroError('NOT_FOUND', `There is no play ${sid}; play_list shows what there is.`);
+
+const final = ({ play_sid, status }: Locked, then: string): HeroError =>
+  new HeroError('INVALID_STATE', `Play ${play_sid} is ${status}. ${then}.`, { details: { status } });
+
+function timeOf(path: string, time: string | undefined): string | undefined {
+  if (time === undefined || !Number.isNaN(Date.parse(time))) return time && new Date(time).toISOString();
+  throw new HeroError('INVALID_PARAMS', 'A time is not one; see issues.', {
+    issues: [{ path, message: 'write it as 2026-11-21T09:30:00.000Z' }],
+  });
+}
+
+function sidOf(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (/^p[\w-]{1,64}$/.test(text)) return text.slice(1);
+  throw new HeroError('INVALID_PARAMS', 'The cursor is none of this list; start again without it.', {
+    issues: [{ path: 'cursor', message: 'pass next_cursor of the page before, unchanged' }],
+  });
+}

@@ -1,0 +1,62 @@
+/**
+ * Keeps the streams and what must be in them. A JetStream message is a wake-up: it may be lost, and nothing breaks.
+ *
+ * 1. Missing streams are made, at start, after each reconnect, and every 2 s.
+ * 2. A play that stays pending is told again: after 5 s, then 10, 20, 40, 60. Not while the stream holds at least as many
+ *    messages as there are pending plays: then nothing is lost, the queue is long (it does not grow by being long).
+ * 3. When the work stream turns out to be a new one, every pending play is told again at once.
+ */
+import { Bus } from '@hero/bus';
+import { every, type Log, type Timer } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import { OutboxStore } from './outbox-store.js';
+import { Relay } from './relay.js';
+import { ensureStreams } from './streams.js';
+
+const EVERY_MS = 2_000;
+const BATCH = 500;
+
+@Injectable()
+export class Reconciler {
+  private made?: string;
+  private timer?: Timer;
+  private log?: Log;
+
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly relay: Relay,
+    private readonly bus: Bus,
+  ) {}
+
+  /** The streams are there when this returns. */
+  async start(log: Log): Promise<void> {
+    this.log = log;
+    await this.reconcile();
+    const timer = every(EVERY_MS, () => this.reconcile(), { log, name: 'reconciler' });
+    this.bus.onReconnect(() => timer.now());
+    this.timer = timer;
+  }
+
+  async stop(): Promise<void> {
+    await this.timer?.stop();
+  }
+
+  async reconcile(): Promise<void> {
+    if (!this.bus.connected) return;
+    const { waiting, made } = await ensureStreams(this.bus);
+    if (this.made !== undefined && this.made !== made) {
+      this.log?.warn({ made }, 'the work stream is a new one; telling every pending play again');
+      await this.store.allOverdue();
+    }
+    this.made = made;
+    for (;;) {
+      const overdue = await this.store.overdue(BATCH);
+      if (overdue.length === 0) return;
+      if (waiting < (await this.store.pending())) {
+        await Promise.all(overdue.map((play) => this.relay.wakeAgain(play)));
+        this.log?.info({ plays: overdue.length, waiting }, 'told pending plays again');
+      }
+      if (overdue.length < BATCH) return;
+    }
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Tells what was committed: wake-ups and events into JetStream, announcements on the bus.
+ *
+ * 1. The outbox row is the promise. The registry that committed it tells it at once from memory, and deletes it when the
+ *    streams have stored it; what is left (a crash, an outage) is told by whoever sweeps next.
+ * 2. Everything may be told twice: wake-ups carry `play:run_seq` as their id and are claimed by compare-and-swap (I8);
+ *    an event batch has the row's id as its source, and is the same to the byte.
+ * 3. A wake-up never waits for telemetry: from memory it goes out even where the row's events cannot.
+ * 4. Events go out in the order of their rows: after a failure none is told from memory until a sweep has caught up.
+ */
+import { Bus, publishJson } from '@hero/bus';
+import { change as changeSubject, executorNudge, spansDelete, telemetry, WORK_SUBJECT } from '@hero/contracts';
+import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { Change, Gone } from './changes.js';
+import { OutboxStore } from './outbox-store.js';
+
+const SWEEP_MS = 500;
+const FORGET_MS = 25;
+/** Younger rows are being told by the registry that wrote them. */
+const OWN_MS = 2_000;
+const STORED_WITHIN_MS = 2_000;
+const RETRY_MS = 2_000;
+const BATCH = 500;
+
+@Injectable()
+export class Relay {
+  private readonly telling = new Set<number>();
+  private told: number[] = [];
+  /** Rule 4. */
+  private behind = false;
+  private timers: Timer[] = [];
+  private log?: Log;
+
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly bus: Bus,
+  ) {}
+
+  start(log: Log): void {
+    this.log = log;
+    const sweep = every(SWEEP_MS, () => this.sweep(), { log, name: 'relay' });
+    this.bus.onReconnect(() => sweep.now());
+    this.timers = [sweep, every(FORGET_MS, () => this.forget(), { log, name: 'outbox' })];
+  }
+
+  /** What was told but not yet deleted is told again by the next registry, harmlessly. */
+  async stop(): Promise<void> {
+    await Promise.all(this.timers.map((timer) => timer.stop()));
+    await this.forget();
+  }
+
+  /** After the commit: tells these changes now. Never fails: what cannot be told stays in the outbox. */
+  tell(...changes: readonly Change[]): void {
+    for (const change of changes) {
+      this.announce(change);
+      if (change.later) continue;
+      if (this.behind || !this.bus.connected) {
+        this.behind = true;
+        if (this.bus.connected) void this.wake(change).catch(() => undefined);
+      } else void this.deliver(change);
+    }
+  }
+
+  /** Tells executors which claims are no longer their own; their next lease says the same. */
+  nudge(...gone: readonly Gone[]): void {
+    for (const { owner, play_sid, epoch } of gone)
+      this.bus.announce(executorNudge(owner), { gone: [{ play_sid, epoch }] });
+  }
+
+  /** Rows that their registry did not tell. */
+  async sweep(): Promise<void> {
+    while (this.bus.connected) {
+      const rows = (await this.store.due(this.behind ? 0 : OWN_MS, BATCH)).filter(({ id }) => !this.telling.has(id));
+      const stored = await Promise.all(rows.map((row) => this.deliver(row)));
+      for (const row of rows) if (!row.deleted) this.announce(row);
+      for (const [place, row] of rows.entries()) {
+        if (!stored[place]) await this.store.later(row.play_sid, row.deleted ? 5 * RETRY_MS : RETRY_MS);
+      }
+      await this.forget();
+      if (rows.length > 0) this.log?.debug({ rows: rows.length }, 'outbox swept');
+      if (rows.length < BATCH) {
+        this.behind = stored.includes(false);
+        return;
+      }
+    }
+  }
+
+  /** Whether all that one row promises is stored. */
+  private async deliver(change: Change): Promise<boolean> {
+    this.telling.add(change.id);
+    try {
+      await failpoint('registry.relay.publish.before');
+      await Promise.all([this.wake(change), this.event(change), this.deletion(change)]);
+      await failpoint('registry.relay.publish.after');
+      this.told.push(change.id);
+      return true;
+    } catch (err) {
+      this.behind = true;
+      this.log?.warn({ err, play_sid: change.play_sid, outbox: change.id }, 'not told yet; it stays in the outbox');
+      return false;
+    } finally {
+      this.telling.delete(change.id);
+    }
+  }
+
+  private async wake({ play_sid, run_seq }: Change): Promise<void> {
+    if (run_seq !== null) await this.publish(WORK_SUBJECT, { play_sid, run_seq }, `${play_sid}:${run_seq}`);
+  }
+
+  /** Tells a wake-up that seems lost; under an id of its own, because the stream may remember the one before. */
+  async wakeAgain({
+    play_sid,
+    run_seq,
+    republished,
+  }: {
+    play_sid: string;
+    run_seq: number;
+    republished: number;
+  }): Promise<void> {
+    await this.publish(WORK_SUBJECT, { play_sid, run_seq }, `${play_sid}:${run_seq}:${republished}`);
+  }
+
+  private async event({ id, play_sid, attempt, status, moved, answered, at }: Change): Promise<void> {
+    const events = (answered ?? []).map((answer) => ({ type: 'answered', at, ...answer }));
+    const all = moved ? [...events, { type: 'status', at, status }] : events;
+    if (all.length === 0) return;
+    await this.publish(telemetry(play_sid), { play_sid, attempt, source: `r${id}`, batch: 1, events: all }, `r${id}`);
+  }
+
+  private async deletion({ play_sid, deleted }: Change): Promise<void> {
+    if (deleted) await this.bus.ask(spansDelete, { play_sids: [play_sid] }, { timeoutMs: STORED_WITHIN_MS });
+  }
+
+  private async publish(subject: string, data: object, msgID: string): Promise<void> {
+    await publishJson(this.bus.js, subject, data, { msgID, timeout: STORED_WITHIN_MS });
+  }
+
+  private announce({ play_sid, workflow_sid, status, at, deleted }: Change): void {
+    this.bus.announce(changeSubject('play', play_sid), {
+      play_sid,
+      workflow_sid,
+      status,
+      at,
+      ...(deleted && { deleted }),
+    });
+  }
+
+  private async forget(): Promise<void> {
+    if (this.told.length === 0) return;
+    const ids = this.told;
+    this.told = [];
+    try {
+      await this.store.told(ids);
+    } catch (error) {
+      this.told.push(...ids);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Answers to questions: from a person, a program, or the timer.
+ *
+ * 1. Everything is decided under the play's row: who comes second finds the question answered (I5) or the play final (I6).
+ * 2. An answer is checked against the question's schema before anything is written.
+ * 3. A play that waits becomes pending; one whose process is just going is told to come back; one that runs finds the
+ *    answer at its next pause, one that is pending in its memory. Answers within the same moment wake it once.
+ * 4. A timeout without a default is remembered as an error at the pause's place, which the pause raises.
+ */
+import {
+  HeroError,
+  isFinal,
+  type Params,
+  type playPendingResumes,
+  type playResume,
+  type ResumeRequest,
+  type Result,
+} from '@hero/contracts';
+import type { Sql } from '@hero/persistence';
+import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { Answered, Change } from './changes.js';
+import { jsonFaults, refuseUnstorable } from './json-values.js';
+import { MoveStore } from './move-store.js';
+import { faultsOf } from './pauses.js';
+import { type Locked, PlayStore } from './play-store.js';
+import { noPlay, requestOf } from './plays.js';
+import { Relay } from './relay.js';
+import { type Due, type DueRow, ResumeStore } from './resume-store.js';
+
+const TIMER_MS = 200;
+const BATCH = 100;
+
+type Answer = Result<typeof playResume>;
+
+@Injectable()
+export class Resumes {
+  private timer?: Timer;
+
+  constructor(
+    private readonly store: ResumeStore,
+    private readonly plays: PlayStore,
+    private readonly moves: MoveStore,
+    private readonly relay: Relay,
+  ) {}
+
+  start(log: Log): void {
+    this.timer = every(TIMER_MS, () => this.expire(), { log, name: 'question timeouts' });
+  }
+
+  async stop(): Promise<void> {
+    await this.timer?.stop();
+  }
+
+  async answer(p: Params<typeof playResume>): Promise<Answer> {
+    const { payload: value, ...names } = p;
+    refuseUnstorable(names);
+    const unfit = jsonFaults(value, 'payload');
+    if (unfit.length > 0) throw misfit(unfit);
+    await failpoint('registry.resume.before');
+    const done = await this.store.database.tx((sql) => this.commit(p, JSON.stringify(value), sql));
+    await failpoint('registry.resume.after');
+    if (done.change) this.relay.tell(done.change);
+    return done.answer;
+  }
+
+  async pending({ play_sid }: Params<typeof playPendingResumes>): Promise<ResumeRequest[]> {
+    if (play_sid !== undefined) {
+      refuseUnstorable({ play_sid });
+      if (!(await this.plays.mark(play_sid))) throw noPlay(play_sid);
+    }
+    const rows = await this.plays.openResumes(play_sid);
+    return rows.map(requestOf);
+  }
+
+  private async commit(
+    p: Params<typeof playResume>,
+    payload: string,
+    sql: Sql,
+  ): Promise<{ answer: Answer; change?: Change }> {
+    const { play_sid, resume_id, name = '' } = p;
+    const play = await this.plays.lock(play_sid, sql);
+    if (!play) throw noPlay(play_sid);
+    const question =
+      resume_id === undefined
+        ? await this.store.byName(play_sid, name, sql)
+        : await this.store.byId(play_sid, resume_id, sql);
+    if (question && question.resumed_at !== null) throw alreadyResumed(question.name, question.resumed_at);
+    if (isFinal(play.status)) {
+      throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits for an answer any more.`);
+    }
+    if (!question) {
+      if (resume_id !== undefined) throw noQuestion(play_sid, resume_id);
+      return { answer: await this.keep(play_sid, name, payload, sql) };
+    }
+    const faults = faultsOf(question, payload);
+    if (faults.length > 0) throw misfit(faults);
+    const resumed_at = await this.store.give(
+      { id: question.id, payload, outcome: 'answer', resumed_by: 'interactive' },
+      sql,
+    );
+    // The play is locked and the question was open: nobody else can have answered it.
+    if (resumed_at === undefined) throw new Error(`Question ${question.id} was answered under the lock of its play.`);
+    await this.store.interactive(play_sid, sql);
+    const change = await this.wake(play, [{ resume_id: question.id, resumed_by: 'interactive' }], sql);
+    return { answer: { ok: true, resumed_at, kept: false }, change };
+  }
+
+  private async keep(playSid: string, name: string, payload: string, sql: Sql): Promise<Answer> {
+    const { kept_at, fresh } = await this.store.keep(playSid, name, payload, sql);
+    if (!fresh) throw alreadyResumed(name, kept_at);
+    await this.store.interactive(playSid, sql);
+    return { ok: true, resumed_at: kept_at, kept: true };
+  }
+
+  /** Rule 3. */
+  private async wake(play: Wakeable, answered: Answered[], sql: Sql): Promise<Change | undefined> {
+    const { play_sid, status } = play;
+    if (status === 'awaiting_resume') return this.moves.move('pending', { play_sid, answered }, sql);
+    await this.store.wake(play_sid, sql);
+    return this.moves.tell(play_sid, answered, sql);
+  }
+
+  /** Answers every question whose time is over, with its default or with an error. */
+  async expire(): Promise<void> {
+    for (;;) {
+      const due = await this.store.due(BATCH);
+      let expired = 0;
+      for (const question of due) {
+        const change = await this.store.database.tx((sql) => this.expireOne(question, sql));
+        if (change === 'held') continue;
+        expired++;
+        if (change) this.relay.tell(change);
+      }
+      if (expired < BATCH) return;
+    }
+  }
+
+  private async expireOne(due: Due, sql: Sql): Promise<Change | 'held' | undefined> {
+    const row = await this.store.lockDue(due, sql);
+    if (!row) return 'held';
+    if (!row.waits) {
+      await this.store.forgetTimer(due.id, sql);
+      return undefined;
+    }
+    const outcome = row.fallback === null ? 'error' : 'answer';
+    const payload = row.fallback ?? pauseTimeout(row);
+    const given = await this.store.give({ id: due.id, payload, outcome, resumed_by: 'timeout' }, sql);
+    if (given === undefined) return undefined;
+    return this.wake(
+      { play_sid: due.play_sid, status: row.status },
+      [{ resume_id: due.id, resumed_by: 'timeout' }],
+      sql,
+    );
+  }
+}
+
+type Wakeable = Pick<Locked, 'play_sid' | 'status'>;
+
+/** Rule 4: the shape of a remembered error. */
+function pauseTimeout({ name, seconds }: DueRow): string {
+  const message = `Nobody answered the pause ${JSON.stringify(name)} within ${seconds} s.`;
+  return JSON.stringify({
+    type: 'PauseTimeout',
+    module: 'hero_tracing',
+    message,
+    data: { name, seconds },
+    traceback: '',
+  });
+}
+
+function misfit(issues: HeroError['issues']): HeroError {
+  return new HeroError('INVALID_PARAMS', 'The answer does not fit the question; see issues.', { issues });
+}
+
+function alreadyResumed(name: string, resumed_at: string): HeroError {
+  return new HeroError('ALREADY_RESUMED', `The question ${JSON.stringify(name)} was answered at ${resumed_at}.`, {
+    details: { resumed_at },
+  });
+}
+
+const noQuestion = (playSid: string, id: string): HeroError =>
+  new HeroError('NOT_FOUND', `Play ${playSid} has no question ${id}; play_pending_resumes shows the open ones.`);

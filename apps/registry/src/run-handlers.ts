@@ -1,0 +1,59 @@
+import { Handle } from '@hero/bus';
+import {
+  executorLease,
+  type Params,
+  playClaim,
+  playEnd,
+  playExit,
+  playMemory,
+  playPause,
+  playRelease,
+  stepCommit,
+} from '@hero/contracts';
+import { Controller } from '@nestjs/common';
+import { Leases } from './leases.js';
+import { Pauses } from './pauses.js';
+import { Runs } from './runs.js';
+import { Steps } from './steps.js';
+
+@Controller()
+export class RunHandlers {
+  constructor(
+    private readonly runs: Runs,
+    private readonly steps: Steps,
+    private readonly pauses: Pauses,
+    private readonly leases: Leases,
+  ) {}
+
+  @Handle(playClaim) claim(p: Params<typeof playClaim>) {
+    return this.runs.claim(p);
+  }
+
+  @Handle(playMemory) memory(p: Params<typeof playMemory>) {
+    return this.runs.page(p);
+  }
+
+  @Handle(stepCommit) commit(p: Params<typeof stepCommit>) {
+    return this.steps.commit(p);
+  }
+
+  @Handle(playPause) pause(p: Params<typeof playPause>) {
+    return this.pauses.pause(p);
+  }
+
+  @Handle(playEnd) end(p: Params<typeof playEnd>) {
+    return this.runs.end(p);
+  }
+
+  @Handle(playExit) exit(p: Params<typeof playExit>) {
+    return this.runs.exit(p);
+  }
+
+  @Handle(playRelease) release(p: Params<typeof playRelease>) {
+    return this.runs.release(p);
+  }
+
+  @Handle(executorLease) lease(p: Params<typeof executorLease>) {
+    return this.leases.renew(p);
+  }
+}

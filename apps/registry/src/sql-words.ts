@@ -1,0 +1,20 @@
+import { type PlayStatus, PLAY_STATUSES, PLAY_TRANSITIONS } from '@hero/contracts';
+
+/** A time as the contract writes it. The sessions run in UTC. */
+export const iso = (time: string): string => `to_char(${time}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+const listed = (statuses: readonly PlayStatus[]): string => statuses.map((status) => `'${status}'`).join(', ');
+
+/** The states from which a play may come to this one: PLAY_TRANSITIONS, read backwards, as an SQL list. */
+export const sources = (to: PlayStatus): string =>
+  listed(PLAY_STATUSES.filter((from) => PLAY_TRANSITIONS[from].includes(to)));
+
+/** Word for word as in the indexes of migration 0002, so that they are used. */
+export const ACTIVE = `'pending', 'running', 'awaiting_resume'`;
+
+/** A row of the outbox as Change. */
+export const changeOf = (t: string): string => `${t}.id::float8 AS id, ${t}.play_sid, ${t}.workflow_sid, ${t}.attempt,
+  ${t}.status, ${t}.moved, ${t}.answered, ${t}.run_seq, ${t}.deleted, ${iso(`${t}.at`)} AS at, ${t}.due_at > now() AS later`;
+
+/** Milliseconds that the attempt under way has run, in database time. */
+export const RUNNING_MS = `coalesce(extract(epoch FROM now() - running_since) * 1000, 0)`;
