@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sys
+from json.encoder import encode_basestring as quoted
+from typing import Any
+
+from . import _events, _places, _tasks
+from ._calls import happened_in
+from ._control import EXIT_DISCONNECTED, ControlLane, garbage
+from ._declare import Declaration
+from ._errors import OptionError, Refused
+from ._output import Budget, Output
+from ._remember import describe
+from ._root import run_root
+from ._session import Session, activate
+from ._source import FILE, Functions, load_source
+from ._telemetry import Telemetry
+
+__all__ = ["EXIT_DISCONNECTED", "run_play"]
 
 
 def run_play(control: socket.socket, telemetry: socket.socket) -> int:
@@ -10,7 +28,128 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
 
     The caller has sent the `hello` line on both connections already (they are not counted in `emitted`) and has entered
     the sandbox and the play's working directory. The caller ends the process with `os._exit(code)`: 0 after a committed
-    end, 75 is never returned (a suspended play leaves by `os._exit(75)` itself), another code where the play ended
-    itself by `SystemExit`, 70 where the executor's connection ended or said something that is no frame.
+    end; another code where the play ended itself by `SystemExit`. A suspended play leaves by `os._exit(75)` itself, and
+    a play whose executor is gone, or said something that is no frame, by `os._exit(71)`.
     """
-    raise NotImplementedError
+    lane = ControlLane(control)
+    events = Telemetry(telemetry)
+    start, memory = _read_start(lane)
+    budget = Budget()
+    out, err = Output("stdout", 1, events, budget), Output("stderr", 2, events, budget)
+    session = Session(
+        lane,
+        events,
+        play_sid=start["play_sid"],
+        version_sid=start["version_sid"],
+        attempt=start["attempt"],
+        always_replay=start["always_replay"],
+        memory=memory,
+        file=FILE,
+    )
+
+    def end_lines() -> None:
+        out.end()
+        err.end()
+
+    session.before_leaving = end_lines
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = out, err
+    activate(session)
+    _tasks.install()
+    try:
+        text, error = _run(session, start)
+        if isinstance(error, SystemExit):
+            return _exit_code(error)
+        if isinstance(error, KeyboardInterrupt):
+            return 130
+        end_lines()
+        out.tell_cut()
+        return _end(session, text, error)
+    finally:
+        end_lines()
+        events.flush(1.0)
+        activate(None)
+        sys.stdout, sys.stderr = before
+
+
+def _read_start(lane: ControlLane) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    start = lane.receive()
+    if start["t"] != "start":
+        garbage()
+    memory: dict[str, tuple[str, str]] = {}
+    while (frame := lane.receive())["t"] != "go":
+        if frame["t"] != "memory":
+            garbage()
+        for place, kind, text in frame["items"]:
+            memory[place] = (kind, text)
+    return start, memory
+
+
+def _run(session: Session, start: dict[str, Any]) -> tuple[str | None, BaseException | None]:
+    functions: Functions = {}
+    try:
+        module, functions = load_source(start["source"])
+        declaration = getattr(getattr(module, start["entry"], None), "__hero_flow__", None)
+        if not isinstance(declaration, Declaration):
+            raise OptionError(f"the source has no flow {start['entry']!r}: decorate a function of that name with @flow")
+        session.functions = functions
+        kwargs = declaration.root_arguments(json.loads(start["input"]))
+    except BaseException as error:
+        return None, _failed_to_load(session, start, error)
+    return run_root(session, declaration, (), kwargs)
+
+
+def _failed_to_load(session: Session, start: dict[str, Any], error: BaseException) -> BaseException:
+    """The source did not load, or has no such entry: the root span exists all the same, and says why."""
+    span = session.root.span
+    span.name = start["workflow_name"]
+    span.start(None, "flow_root", _places.ROOT_PLACE, "{}", FILE, None)
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        span.end("cancelled")
+    else:
+        happened_in(error, span.id)
+        span.end("failed", error=describe(error))
+    return error
+
+
+def _end(session: Session, text: str | None, error: BaseException | None) -> int:
+    if error is None:
+        reply = _send_end(session, "success", text, None)
+        if reply.get("t") == "done":
+            return 0
+        error = Refused(reply.get("code", ""), reply.get("message", ""))
+        happened_in(error, session.root.span.id)
+        session.root.span.end("failed", error=describe(error), soft=False)
+    for output in (session.last_output, None):
+        reply = _send_end(session, "failed", output, error)
+        if reply.get("t") == "done":
+            return 0
+    sys.stderr.write(f"hero_tracing: the end of the play was refused: {reply.get('message', '')}\n")
+    return 1
+
+
+def _send_end(session: Session, status: str, output: str | None, error: BaseException | None) -> dict[str, Any]:
+    shown = "null"
+    if error is not None:
+        told = {name: _events.cut(text) for name, text in describe(error).items()}
+        told["message"] = told["message"].replace("\x00", "\ufffd")
+        told["traceback"] = told["traceback"].replace("\x00", "\ufffd")
+        span_id = getattr(error, "__hero_span__", None) or session.root.span.id
+        shown = json.dumps({**told, "span_id": span_id}, ensure_ascii=False)
+    emitted = session.telemetry.flush(1.0)
+    return session.lane.request(
+        "end",
+        f'"status":"{status}","output":{"null" if output is None else quoted(output)},"error":{shown},'
+        f'"cost_usd":{session.take_cost()!r},"emitted":{emitted}',
+    )
+
+
+def _exit_code(leaving: SystemExit) -> int:
+    """As Python itself makes an exit code of it."""
+    code = leaving.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1

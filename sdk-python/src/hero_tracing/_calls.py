@@ -1,0 +1,261 @@
+"""One call of a flow, from its place to its committed outcome. Sync and async flows share all of it.
+
+Rules:
+ 1. The place is counted at the call; what is remembered there is returned (or raised) without running the body.
+ 2. The outcome is committed before the caller sees it (I3), and the caller sees the decoded JSON, also the first time.
+ 3. What is not remembered (SystemExit, KeyboardInterrupt, cancellation) closes the call without an outcome.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextvars import Token
+from json.encoder import encode_basestring as quoted
+from time import perf_counter
+from typing import Any
+
+from . import _events, _places
+from ._awaited import in_coroutine
+from ._canonical import dump
+from ._declare import Declaration
+from ._errors import NotJson, OptionError, OutputMismatch, Refused, ResultNotJson
+from ._fields import check_outputs
+from ._remember import NOT_REMEMBERED, describe, error_json
+from ._session import Session, no_context
+from ._spans import Span
+from ._tree import Node, current
+
+Settling = Generator[str, dict[str, Any], "BaseException | None"]
+_SCALARS = ("true", "false", "null")
+
+
+class Call:
+    """A flow call that really runs."""
+
+    __slots__ = ("session", "declaration", "node", "key", "_token", "_sha256", "result")
+
+    def __init__(self, session: Session, declaration: Declaration, node: Node, key: str) -> None:
+        self.session = session
+        self.declaration = declaration
+        self.node = node
+        self.key = key
+        self._token: Token[Node] | None = None
+        self._sha256 = ""
+        self.result: Any = None
+        node.owner = self
+
+    def start(self, parent: Node | None, kind: str = "step", counted: bool = False) -> None:
+        """Opens the node and its span; the body runs in its context from now on."""
+        session, node = self.session, self.node
+        if not counted and parent is not None:
+            session.tree.open(node)
+        file, line, self._sha256 = session.function_of(self.declaration.fn)
+        node.span.start(parent.span.id if parent else None, kind, node.place, "{}", file, line)
+        if parent is not None:
+            with session.lock:
+                session.bodies += 1
+        self._token = current.set(node)
+
+    def leave(self) -> None:
+        """The body has ended: its context is the caller's again."""
+        try:
+            current.reset(self._token)  # type: ignore[arg-type]
+        except ValueError:  # a coroutine that was closed in another context
+            pass
+
+    def settle(self, value: Any, error: BaseException | None) -> Settling:
+        """Yields the commits that the outcome needs, and returns the error that the caller gets, if any."""
+        session, span = self.session, self.node.span
+        at, duration_ms = _events.now(), (perf_counter() - span.started) * 1000
+        text = None
+        try:
+            if error is None:
+                text, error = self.encoded(value)
+            elif isinstance(error, NOT_REMEMBERED):
+                span.end("cancelled", at=at, duration_ms=duration_ms)
+                return error
+            described = None
+            if self.declaration.memo:
+                if text is not None:
+                    reply = yield self._commit("value", text)
+                    if reply.get("t") == "refused":
+                        error, text = Refused(reply.get("code", ""), reply.get("message", "")), None
+                if error is not None:
+                    described = describe(error)
+                    reply = yield self._commit("error", error_json(error, described))
+            if error is not None:
+                happened_in(error, span.id)
+                described = described or describe(error)
+                span.end("failed", at=at, duration_ms=duration_ms, key=self.key, error=described)
+                return error
+            session.last_output = text
+            self.result = value if text in _SCALARS else json.loads(text)  # type: ignore[arg-type]
+            span.end("success", at=at, duration_ms=duration_ms, key=self.key, output=text)
+            return None
+        finally:
+            self._close()
+
+    def encoded(self, value: Any) -> tuple[str | None, BaseException | None]:
+        try:
+            text = dump(value, "result")
+            if self.declaration.outputs is not None:
+                check_outputs(self.declaration.outputs, value)
+            return text, None
+        except NotJson as problem:
+            return None, ResultNotJson(problem.path, f"{problem.problem} (returned by {self.declaration.name!r})")
+        except OutputMismatch as problem:
+            return None, problem
+        except RecursionError:
+            return None, ResultNotJson("result", "nested too deeply")
+
+    def _commit(self, kind: str, text: str) -> str:
+        node = self.node
+        cost = self.session.take_cost()
+        return (
+            f'"steps":[{{"place":"{node.place}","step_key":"{self.key}","span_id":"{node.span.id}",'
+            f'"name":{self.declaration.name_json},"kind":"{kind}","outcome":{quoted(text)},'
+            f'"function_sha256":"{self._sha256}"}}],"cost_usd":{cost!r}'
+        )
+
+    def _close(self) -> None:
+        session = self.session
+        with session.lock:
+            session.bodies -= 1
+        if session.tree.close(self.node):
+            session.at_rest()
+        if session.always_replay and self.declaration.memo:
+            session.replay_now()
+
+
+class Remembered:
+    """A call whose outcome is known: `recall` gives it."""
+
+    __slots__ = ("_session", "_kind", "_text", "_span_id")
+
+    def __init__(self, session: Session, kind: str, text: str, span_id: str) -> None:
+        self._session = session
+        self._kind = kind
+        self._text = text
+        self._span_id = span_id
+
+    def recall(self) -> Any:
+        session = self._session
+        if self._kind != "error":
+            session.last_output = self._text
+        try:
+            return session.recall(self._kind, self._text)
+        except Exception as error:
+            happened_in(error, self._span_id)
+            raise
+
+
+def enter(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Call | Remembered:
+    """Finds the place of the call and what is remembered there."""
+    session = parent.session
+    if parent.closed:
+        raise no_context(f"The flow {declaration.name!r} (its caller has returned already; it)")
+    if session.missing_await is not None:
+        session.check_awaited()
+    place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
+    return at_place(declaration, parent, place)
+
+
+def at_place(declaration: Declaration, parent: Node, place: str) -> Call | Remembered:
+    session = parent.session
+    span_id = _places.span_id(session.play_sid, place)
+    remembered = session.memory.get(place)
+    if remembered is not None and declaration.memo:
+        session.telemetry.emit(_events.span_replayed(span_id), True)
+        return Remembered(session, remembered[0], remembered[1], span_id)
+    node = Node(session, parent, Span(session, span_id, declaration.name), place, declaration.is_async)
+    return Call(session, declaration, node, session.step_key(place))
+
+
+def call_sync(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Any:
+    call = enter(declaration, args, kwargs, parent)
+    if type(call) is Remembered:
+        return call.recall()
+    assert type(call) is Call
+    call.start(parent)
+    return run_sync(call, args, kwargs)
+
+
+def run_sync(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    value = error = failure = None
+    try:
+        value = call.declaration.fn(*args, **kwargs)
+    except BaseException as raised:
+        error = raised
+    call.leave()
+    settling = call.settle(value, error)
+    lane = call.session.lane
+    try:
+        body = next(settling)
+        while True:
+            body = settling.send(lane.request("commit", body))
+    except StopIteration as end:
+        failure = end.value
+    finally:
+        settling.close()
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            del failure, error
+    return call.result
+
+
+async def call_async(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Any:
+    call = enter(declaration, args, kwargs, parent)
+    if type(call) is Remembered:
+        return call.recall()
+    assert type(call) is Call
+    call.start(parent)
+    return await run_async(call, args, kwargs)
+
+
+async def run_async(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    value = error = failure = None
+    try:
+        value = await call.declaration.fn(*args, **kwargs)
+    except BaseException as raised:
+        error = raised
+    call.leave()
+    settling = call.settle(value, error)
+    lane = call.session.lane
+    try:
+        body = next(settling)
+        while True:
+            body = settling.send(await lane.request_async("commit", body))
+    except StopIteration as end:
+        failure = end.value
+    finally:
+        settling.close()
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            del failure, error
+    return call.result
+
+
+def happened_in(error: BaseException, span_id: str) -> None:
+    """Notes the innermost span that an error came from; outer ones do not overwrite it."""
+    if getattr(error, "__hero_span__", None) is None:
+        try:
+            error.__hero_span__ = span_id  # type: ignore[attr-defined]
+        except Exception:
+            pass  # a class that takes no attributes: the root's span is shown instead
+
+
+def check_sync_here(what: str, node: Node) -> bool:
+    """True: inside a coroutine, so the operation must be awaited."""
+    if not in_coroutine():
+        return False
+    if not node.is_async:
+        raise OptionError(
+            f"{what} would block the event loop: the flow {node.span.name!r} is not async but was called from a "
+            f"coroutine. Make it `async def`, or call it by `await asyncio.to_thread(…)`"
+        )
+    return True

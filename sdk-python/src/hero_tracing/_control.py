@@ -1,0 +1,252 @@
+"""The control lane: requests to the executor, each answered once (docs/protocol.md, section 2).
+
+Rules:
+ 1. Whoever waits reads: the first waiting thread reads for all (the leader) and passes the lead on when it has its own
+    reply, so that a lone thread needs no hand-over. Coroutines wait for futures; their loop reads when no thread does.
+ 2. Ids rise from 1 in the order of the bytes on the wire.
+ 3. The end of the connection, or anything that is no frame, ends the process at once: there is nobody to work for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import threading
+from typing import Any, NoReturn
+
+FRAME_LIMIT = 18 * 1024 * 1024
+EXIT_DISCONNECTED = 71
+Reply = dict[str, Any]
+
+
+class _Waiter:
+    __slots__ = ("future", "latch", "loop", "reply")
+
+    def __init__(self, future: asyncio.Future[Reply] | None = None, loop: asyncio.AbstractEventLoop | None = None):
+        self.reply: Reply | None = None
+        self.latch: Any = None
+        self.future = future
+        self.loop = loop
+
+
+class ControlLane:
+    """Requests over one socket, from any thread and any event loop."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(True)
+        self._sock: socket.socket | None = sock
+        self._send_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._waiters: dict[int, _Waiter] = {}
+        self._leading = False
+        self._last_id = 0
+        self._tail = b""  # the begin of a line whose end has not come; `_long` has it in pieces
+        self._long: list[bytes] = []
+        self._lines: list[bytes] = []
+        self._watching: dict[asyncio.AbstractEventLoop, int] = {}
+
+    # --- before `go` --------------------------------------------------------------------------------------------------
+
+    def receive(self) -> Reply:
+        """The next frame, for the frames before `go`."""
+        while not self._lines:
+            self._fill()
+        return self._parse(self._lines.pop(0))
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def request(self, kind: str, body: str) -> Reply:
+        """Sends one request and waits for its reply. `body` is the JSON of its other fields, without braces."""
+        waiter = _Waiter()
+        id = self._post(kind, body, waiter)
+        with self._lock:
+            if waiter.reply is not None:
+                return waiter.reply
+            if self._leading:
+                waiter.latch = threading.Lock()
+                waiter.latch.acquire()
+            else:
+                self._leading = True
+        if waiter.latch is not None:
+            try:
+                waiter.latch.acquire()
+            except BaseException:
+                self._abandon(id, waiter)
+                raise
+            if waiter.reply is not None:
+                return waiter.reply
+        try:
+            while waiter.reply is None:
+                self._take(blocking=True)
+            return waiter.reply
+        finally:
+            self._waiters.pop(id, None)
+            self._pass_on()
+
+    async def request_async(self, kind: str, body: str) -> Reply:
+        """The same inside a coroutine: the loop goes on meanwhile."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Reply] = loop.create_future()
+        waiter = _Waiter(future, loop)
+        self._watch(loop)
+        try:
+            self._post(kind, body, waiter)
+            return await future
+        finally:
+            self._unwatch(loop)
+
+    def detach(self) -> None:
+        """In a fork of the play's process: this lane belongs to the parent."""
+        self._send_lock, self._lock = threading.Lock(), threading.Lock()
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def _post(self, kind: str, body: str, waiter: _Waiter) -> int:
+        with self._send_lock:
+            if self._sock is None:
+                from ._errors import Disconnected
+
+                raise Disconnected("this process is a fork of the play's: call flows in the play's own process")
+            id = self._last_id + 1
+            data = f'{{"t":"{kind}","id":{id},{body}}}\n'.encode()
+            if len(data) > FRAME_LIMIT:
+                waiter.reply = {"t": "refused", "id": id, "code": "TOO_LARGE", "message": _too_large(len(data))}
+                if waiter.future is not None:
+                    waiter.future.set_result(waiter.reply)
+                return id
+            self._last_id = id
+            self._waiters[id] = waiter
+            try:
+                self._sock.sendall(data)
+            except OSError:
+                gone()
+            return id
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _take(self, blocking: bool) -> None:
+        """Reads once and hands out the replies that came. Only the leader is here."""
+        if not self._lines and not self._fill(blocking):
+            return
+        lines, self._lines = self._lines, []
+        with self._lock:
+            for line in lines:
+                reply = self._parse(line)
+                waiter = self._waiters.pop(reply.get("id", 0), None)
+                if waiter is None:
+                    continue  # its thread was interrupted, or its task cancelled
+                waiter.reply = reply
+                if waiter.latch is not None:
+                    waiter.latch.release()
+                elif waiter.future is not None:
+                    self._resolve(waiter)
+
+    def _fill(self, blocking: bool = True) -> bool:
+        """False: nothing to read now. Else `_lines` may have grown."""
+        sock = self._sock
+        if sock is None:
+            gone()
+        try:
+            data = sock.recv(1 << 18, 0 if blocking else socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            gone()
+        if not data:
+            gone()
+        if self._tail:
+            if b"\n" not in data:
+                self._long.append(data)
+                if sum(map(len, self._long)) > FRAME_LIMIT:
+                    garbage()
+                return True
+            data = b"".join((*self._long, data))
+        lines = data.split(b"\n")
+        self._tail = lines.pop()
+        self._long = [self._tail]
+        self._lines += lines
+        return True
+
+    @staticmethod
+    def _parse(line: bytes) -> Reply:
+        try:
+            frame = json.loads(line)
+        except ValueError:
+            garbage()
+        if not isinstance(frame, dict) or not isinstance(frame.get("t"), str):
+            garbage()
+        return frame
+
+    def _resolve(self, waiter: _Waiter) -> None:
+        future, loop = waiter.future, waiter.loop
+        assert future is not None and loop is not None
+
+        def settle() -> None:
+            if not future.done():
+                future.set_result(waiter.reply or {})
+
+        try:
+            loop.call_soon_threadsafe(settle)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            pass
+
+    def _pass_on(self) -> None:
+        """The leader has what it wanted: the lead goes to a waiting thread."""
+        with self._lock:
+            for waiter in self._waiters.values():
+                if waiter.latch is not None:
+                    waiter.latch.release()
+                    return
+            self._leading = False
+
+    def _abandon(self, id: int, waiter: _Waiter) -> None:
+        with self._lock:
+            if waiter.reply is None and self._waiters.pop(id, None) is not None and not waiter.latch.acquire(False):
+                return
+        if waiter.reply is None:  # the lead had been passed to this waiter
+            self._pass_on()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            count = self._watching.get(loop, 0)
+            self._watching[loop] = count + 1
+        if count == 0 and self._sock is not None:
+            loop.add_reader(self._sock.fileno(), self._readable)
+
+    def _unwatch(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            count = self._watching[loop] - 1
+            if count:
+                self._watching[loop] = count
+                return
+            del self._watching[loop]
+        if self._sock is not None and not loop.is_closed():
+            loop.remove_reader(self._sock.fileno())
+
+    def _readable(self) -> None:
+        with self._lock:
+            if self._leading:
+                return  # a thread reads already, for everybody
+            self._leading = True
+        try:
+            self._take(blocking=False)
+        finally:
+            self._pass_on()
+
+
+def _too_large(size: int) -> str:
+    return f"{size} bytes do not fit into a frame of {FRAME_LIMIT}: write large data to a file and return its name"
+
+
+def gone() -> NoReturn:
+    """The executor's connection ended: nothing that this process does counts any more."""
+    os._exit(EXIT_DISCONNECTED)
+
+
+def garbage() -> NoReturn:
+    """The executor said something that is no frame."""
+    os.write(2, b"hero_tracing: the executor sent something that is no frame; the play ends here\n")
+    os._exit(EXIT_DISCONNECTED)

@@ -1,0 +1,98 @@
+"""The errors of the SDK, each named after what went wrong and saying what to do next.
+
+Exception
+└── FlowError                 everything below
+    ├── Failed                `flow.Failed`: "this did not work", said by the flow itself
+    ├── NotJson               a value that is not JSON; `.path` says where in it
+    │   ├── ArgumentNotJson   … given to a flow
+    │   └── ResultNotJson     … returned by a flow
+    ├── OutputMismatch        a result that is not what `outputs` declares; `.path` says where
+    ├── OptionError           a wrong use of `@flow`, `flow.step`, `flow.pause` …
+    ├── NotAwaited            an operation in a coroutine without `await`
+    ├── NoContext             a flow called from a thread that carries no context
+    ├── Refused               the runtime refused an outcome, a question or an output; `.code` says why
+    ├── PauseTimeout          nobody answered a pause in time, and it has no default
+    └── Disconnected          the runtime is gone, or this process is a fork of the play's
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class FlowError(Exception):
+    """What every error of the SDK is."""
+
+
+class Failed(FlowError):
+    """Says "this did not work": the message is for the reader, the data for the caller; no traceback is shown.
+
+    It is remembered like every error of a step: a replay raises it again with its message and data.
+
+    >>> error = Failed("no source found", topic="heat pumps")
+    >>> str(error), error.data
+    ('no source found', {'topic': 'heat pumps'})
+    """
+
+    def __init__(self, message: str = "", /, **data: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class NotJson(FlowError):
+    """A value that JSON cannot carry; `path` names it inside the whole value.
+
+    >>> NotJson("result.items[3]", "nan is not a JSON number").path
+    'result.items[3]'
+    """
+
+    def __init__(self, path: str = "", problem: str = "") -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+        self.path = path
+        self.problem = problem
+
+
+class ArgumentNotJson(NotJson):
+    """An argument of a flow that JSON cannot carry: pass data, and make clients and files inside the flow."""
+
+
+class ResultNotJson(NotJson):
+    """The result of a flow that JSON cannot carry: return data."""
+
+
+class OutputMismatch(FlowError):
+    """A result that is not what the flow's `outputs` declare."""
+
+    def __init__(self, path: str = "", problem: str = "") -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class OptionError(FlowError):
+    """A wrong use of the authoring surface; the message names the option and what to write instead."""
+
+
+class NotAwaited(FlowError):
+    """`flow.pause`, `ask_user`, `flow.map` or an async flow in a coroutine without `await`."""
+
+
+class NoContext(FlowError):
+    """A flow called from a thread that does not know which step it belongs to."""
+
+
+class Refused(FlowError):
+    """The runtime refused what the play wanted to commit."""
+
+    def __init__(self, code: str = "", message: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class PauseTimeout(FlowError):
+    """Nobody answered the pause in time, and it has no default."""
+
+
+class Disconnected(FlowError):
+    """There is no runtime to speak to (any more)."""

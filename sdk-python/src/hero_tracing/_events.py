@@ -1,0 +1,125 @@
+"""The lines of the telemetry lane (libs/contracts/src/spans.ts, EmittedEvent), written without a detour over dicts."""
+
+from __future__ import annotations
+
+import json
+import time
+from json.encoder import encode_basestring as quoted
+
+from ._sanitise import clean_text
+
+OUTPUT_LIMIT = 256 * 1024
+TEXT_LIMIT = 64 * 1024
+NAME_LIMIT = 200
+
+_second = (0, "")
+
+
+def now() -> str:
+    """The time as the protocol writes it: ISO 8601 UTC with milliseconds.
+
+    >>> len(now()), now()[-1]
+    (24, 'Z')
+    """
+    global _second
+    at = time.time()
+    whole = int(at)
+    second, text = _second
+    if whole != second:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+        _second = (whole, text)
+    return f"{text}.{int((at - whole) * 1000):03d}Z"
+
+
+def cut(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Cuts a text for the reader and says by how much.
+
+    >>> cut("abcdef", 4)
+    'abcd… (2 more characters)'
+    """
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
+
+
+def span_started(
+    span_id: str, parent_id: str | None, name: str, kind: str, place: str, tags: str, file: str | None, line: int | None
+) -> str:
+    parent = f'"{parent_id}"' if parent_id else "null"
+    where = f'{quoted(file) if file else "null"},"source_line":{line or "null"}'
+    return (
+        f'{{"type":"span_started","at":"{now()}","span_id":"{span_id}","parent_id":{parent},'
+        f'"name":{quoted(clean_text(name[:NAME_LIMIT]))},"kind":"{kind}","place":"{place}","tags":{tags},'
+        f'"source_file":{where}}}\n'
+    )
+
+
+def span_replayed(span_id: str, key: str | None = None, output: str | None = None) -> str:
+    more = f',"step_key":"{key}"' if key else ""
+    if output is not None and len(output) <= OUTPUT_LIMIT:
+        more += f',"output":{_event_json(output)}'
+    return (
+        f'{{"type":"span_ended","at":"{now()}","span_id":"{span_id}","status":"replayed","duration_ms":null{more}}}\n'
+    )
+
+
+def span_ended(
+    at: str,
+    span_id: str,
+    status: str,
+    duration_ms: float | None,
+    *,
+    key: str | None = None,
+    output: str | None = None,
+    error: dict[str, str] | None = None,
+    cost_usd: float = 0,
+    usage: str | None = None,
+) -> str:
+    parts = [
+        f'{{"type":"span_ended","at":"{at}","span_id":"{span_id}","status":"{status}",'
+        f'"duration_ms":{"null" if duration_ms is None else round(duration_ms, 3)}'
+    ]
+    if key:
+        parts.append(f',"step_key":"{key}"')
+    if output is not None and len(output) <= OUTPUT_LIMIT:
+        text = _event_json(output)
+        if len(text.encode()) <= OUTPUT_LIMIT:
+            parts.append(f',"output":{text}')
+    if error is not None:
+        shown = {name: cut(clean_text(text), TEXT_LIMIT // 4) for name, text in error.items()}
+        parts.append(f',"error":{json.dumps(shown, ensure_ascii=False)}')
+    if cost_usd:
+        parts.append(f',"cost_usd":{cost_usd!r}')
+    if usage:
+        parts.append(f',"usage":{usage}')
+    parts.append("}\n")
+    return "".join(parts)
+
+
+def span_tagged(span_id: str, tags: str) -> str:
+    return f'{{"type":"span_tagged","at":"{now()}","span_id":"{span_id}","tags":{tags}}}\n'
+
+
+def log(span_id: str | None, text: str, stream: str = "log", cut_text: bool = True) -> str:
+    where = f'"{span_id}"' if span_id else "null"
+    shown = quoted(clean_text(cut(text) if cut_text else text))
+    return f'{{"type":"log","at":"{now()}","span_id":{where},"text":{shown},"stream":"{stream}"}}\n'
+
+
+def dropped(count: int, reason: str = "overload") -> str:
+    return f'{{"type":"dropped","at":"{now()}","count":{count},"reason":"{reason}"}}\n'
+
+
+def _event_json(text: str) -> str:
+    """A database cannot store NUL in JSON: events show U+FFFD instead; the outcome itself keeps it."""
+    if "\\u0000" not in text:
+        return text
+    return json.dumps(_without_nul(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+
+
+def _without_nul(value: object) -> object:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [_without_nul(inner) for inner in value]
+    if isinstance(value, dict):
+        return {clean_text(key): _without_nul(inner) for key, inner in value.items()}
+    return value

@@ -1,0 +1,127 @@
+"""Inputs and outputs as `@flow` declares them (libs/contracts/src/workflows.ts, FlowField), and the check of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from ._errors import OptionError, OutputMismatch
+
+FIELD_TYPES = ("string", "integer", "number", "boolean", "object", "array", "any")
+FIELD_KEYS = ("type", "required", "default", "description", "enum", "schema")
+_PYTHON_TYPES: dict[Any, str] = {
+    str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array", tuple: "array",
+    Any: "any",
+}  # fmt: skip
+
+
+class _FieldBase(TypedDict):
+    name: str
+    field_type: str
+    required: bool
+
+
+class Field(_FieldBase, total=False):
+    default: Any
+    description: str
+    enum: list[Any]
+    schema: dict[str, Any]
+
+
+def fields_of(declared: Mapping[str, Any], where: str) -> list[Field]:
+    """Reads `{"topic": {"type": "string", "required": True}}`; `{"topic": "string"}` and `{"topic": str}` are short forms.
+
+    >>> fields_of({"n": {"type": "integer", "default": 3}}, "inputs")
+    [{'name': 'n', 'field_type': 'integer', 'required': False, 'default': 3}]
+    """
+    if not isinstance(declared, Mapping):
+        raise OptionError(f"@flow: {where} is an object of fields, as {{'topic': {{'type': 'string'}}}}")
+    return [field_of(name, spec, f"{where}[{name!r}]", where == "outputs") for name, spec in declared.items()]
+
+
+def field_of(name: Any, spec: Any, where: str, required: bool) -> Field:
+    if not isinstance(name, str):
+        raise OptionError(f"@flow: {where}: names of fields are texts")
+    if isinstance(spec, Mapping):
+        for key in spec:
+            if key not in FIELD_KEYS:
+                raise OptionError(f"@flow: {where} has no option {key!r}; a field has {', '.join(FIELD_KEYS)}")
+        kind = _type_name(spec.get("type", "any"), where)
+    else:
+        kind, spec = _type_name(spec, where), {}
+    field: Field = {
+        "name": name,
+        "field_type": kind,
+        "required": bool(spec.get("required", required and "default" not in spec)),
+    }
+    if "default" in spec:
+        field["default"] = spec["default"]
+    if "description" in spec:
+        field["description"] = str(spec["description"])
+    if "enum" in spec:
+        field["enum"] = list(spec["enum"])
+    if "schema" in spec:
+        field["schema"] = dict(spec["schema"])
+    return field
+
+
+def check_outputs(fields: list[Field], value: Any) -> None:
+    """Raises OutputMismatch where a result is not what the flow declares.
+
+    >>> check_outputs(fields_of({"answer": "string"}, "outputs"), {"answer": 3})
+    Traceback (most recent call last):
+    hero_tracing._errors.OutputMismatch: result.answer: declared as string, but it is an integer
+    """
+    if not isinstance(value, dict):
+        raise OutputMismatch("result", f"must be an object with {_names(fields)}, but it is {kind_of(value)}")
+    for field in fields:
+        name = field["name"]
+        if name not in value:
+            if field["required"]:
+                raise OutputMismatch(f"result.{name}", "declared in outputs, but not returned")
+            continue
+        found = value[name]
+        if found is None and not field["required"]:
+            continue
+        if not fits(field["field_type"], found):
+            raise OutputMismatch(f"result.{name}", f"declared as {field['field_type']}, but it is {kind_of(found)}")
+        if "enum" in field and found not in field["enum"]:
+            raise OutputMismatch(f"result.{name}", f"must be one of {field['enum']}")
+
+
+def fits(kind: str, value: Any) -> bool:
+    if kind == "any":
+        return True
+    if kind == "string":
+        return isinstance(value, str)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "object":
+        return isinstance(value, dict)
+    if kind == "array":
+        return isinstance(value, list)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return kind == "number" or isinstance(value, int) or value.is_integer()
+
+
+def kind_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {str: "a string", int: "an integer", float: "a number", dict: "an object", list: "an array"}
+    return next((word for kind, word in names.items() if isinstance(value, kind)), type(value).__name__)
+
+
+def _type_name(kind: Any, where: str) -> str:
+    if isinstance(kind, str) and kind in FIELD_TYPES:
+        return kind
+    try:
+        return _PYTHON_TYPES[kind]
+    except (KeyError, TypeError):
+        raise OptionError(f"@flow: {where}: {kind!r} is no type; types are {', '.join(FIELD_TYPES)}") from None
+
+
+def _names(fields: list[Field]) -> str:
+    return ", ".join(field["name"] for field in fields)

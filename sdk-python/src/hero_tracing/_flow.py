@@ -1,0 +1,218 @@
+"""`flow`: the decorator, and everything a flow may do."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from . import _errors, _pause
+from ._awaited import Awaited
+from ._calls import Call, call_async, call_sync
+from ._declare import Declaration, check_option
+from ._errors import OptionError
+from ._local import run_local, run_local_async
+from ._map import map_items
+from ._places import idempotency_key
+from ._session import active, no_context
+from ._spans import Span
+from ._steps import StepBlock
+from ._tree import current
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+_LATER = ("invoke", "sleep", "sleep_until", "now", "uuid", "random")
+
+
+class CurrentSpan:
+    """The span that this code runs in; in a thread or Task its own."""
+
+    def _span(self, what: str) -> Span:
+        return _pause.here(f"flow.current_span.{what}").span
+
+    def tag(self, name: str, value: Any) -> None:
+        """Shows a value beside the span. Any value: what is no JSON is shown as its repr.
+
+        On a replay the code outside of remembered steps runs again, and so do its tags.
+        """
+        self._span("tag").tag(name, value)
+
+    def log(self, text: Any) -> None:
+        """Adds a line to the span's log; `print` does the same."""
+        self._span("log").log(text)
+
+    def cost(self, usd: float, /, **usage: Any) -> None:
+        """Adds a cost in US dollars, and what was used for it, as `cost(0.002, input_tokens=900)`.
+
+        Several costs of one span add up; the cost of a play is the sum over the spans that really ran.
+        """
+        if isinstance(usd, bool) or not isinstance(usd, (int, float)) or not 0 <= usd < float("inf"):
+            raise OptionError("flow.current_span.cost: usd is a number, 0 or more")
+        self._span("cost").cost(float(usd), usage)
+
+
+class CurrentStep:
+    """The flow call that this code belongs to."""
+
+    @property
+    def key(self) -> str:
+        """An idempotency key for the outside world: the same in every attempt of this step, different in every play."""
+        node = _pause.here("flow.current_step.key")
+        call: Call = node.owner
+        return idempotency_key(call.session.play_sid, call.key)
+
+    @property
+    def name(self) -> str:
+        """The name of the flow."""
+        call: Call = _pause.here("flow.current_step.name").owner
+        return call.declaration.name
+
+
+class Flow:
+    """The one object that flows are written with: `from hero_tracing import flow`.
+
+    As a decorator it makes a function a workflow, a step and a unit of memory at once. The first call of a flow is the
+    play; each call of another flow inside of it is a step whose outcome is remembered.
+
+    >>> @flow
+    ... def double(n: int) -> int:
+    ...     return 2 * n
+    >>> @flow(name="sum_up", inputs={"numbers": {"type": "array", "required": True}})
+    ... def main(numbers):
+    ...     return sum(flow.map(double, numbers))
+    >>> main([1, 2, 3])
+    12
+    """
+
+    Failed = _errors.Failed
+
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Callable[P, R]: ...
+
+    @overload
+    def __call__(
+        self,
+        *,
+        name: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        memo: bool = True,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def __call__(self, fn: Any = None, /, **options: Any) -> Any:
+        """Declares a flow, as `@flow` or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, memo=True)`.
+
+        Arguments and results are JSON; the caller gets the decoded JSON of the result, also the first time, so that a
+        replay sees the same. With `memo=False` the call is only a span, and runs again in every attempt.
+        Raises OptionError for an option that is not there; ArgumentNotJson and ResultNotJson name the path of a value.
+        """
+        for option in options:
+            check_option(option)
+        if fn is None:
+            return lambda fn: _decorate(fn, options)
+        if not callable(fn):
+            raise OptionError("@flow takes its options by name, as @flow(name='pick')")
+        return _decorate(fn, options)
+
+    def step(self, name: str, /, **tags: Any) -> StepBlock:
+        """A span without memory around a block of code; `with` and `async with` both work.
+
+        >>> @flow
+        ... def write():
+        ...     with flow.step("draft", tone="plain") as step:
+        ...         step.tag("words", 120)
+        ...     return "done"
+        >>> write()
+        'done'
+        """
+        return StepBlock(name, "step", tags, f"flow.step({name!r})")
+
+    def span(self, name: str, /, *, kind: str = "other", **tags: Any) -> StepBlock:
+        """As `flow.step`, with a kind: `step`, `rpc` or `other`."""
+        return StepBlock(name, kind, tags, f"flow.span({name!r})")
+
+    def map(self, fn: Callable[[T], Any], items: Iterable[T], *, max_workers: int | None = None) -> Any:
+        """Calls a flow with each item, at most `max_workers` (32) at a time, and returns the results in order.
+
+        Each item is remembered by itself: a replay runs only those that were not done. An item that waits for an answer
+        gives its place to the next one. When items fail, the others still end; then the first error is raised.
+        In a coroutine: `await flow.map(…)`.
+        """
+        return map_items(fn, items, max_workers)
+
+    def pause(
+        self,
+        name: str,
+        *,
+        schema: Mapping[str, Any] | None = None,
+        ui: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        default: Any = _pause.MISSING,
+    ) -> Any:
+        """Waits for an answer from a person, a webhook or another service, for days if need be, and returns it.
+
+        `schema` is the JSON Schema that an answer must satisfy; without `ui` no form is shown. After `timeout` seconds
+        the answer is `default`, or PauseTimeout is raised. While the play waits it holds no process: it is replayed
+        when the answer is there, and no `except` or `finally` notices. In a coroutine: `await flow.pause(…)`.
+        """
+        return _pause.pause(name, schema=schema, ui=ui, timeout=timeout, default=default)
+
+    current_span = CurrentSpan()
+    current_step = CurrentStep()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _LATER:
+                raise OptionError(f"flow.{name} is not there in this version of hero_tracing")
+            raise AttributeError(f"flow has no {name!r}")
+
+
+flow = Flow()
+
+
+def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
+    declaration = Declaration(fn, **options)
+
+    if declaration.is_async:
+
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            parent = current.get(None)
+            inner = _call_async(declaration, args, kwargs)
+            return Awaited(f"{declaration.name}(…)", inner, parent.session if parent else None)
+
+        mark = getattr(inspect, "markcoroutinefunction", None)
+        if mark is not None:
+            mark(wrapper)
+    else:
+
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            parent = current.get(None)
+            if parent is not None:
+                return call_sync(declaration, args, kwargs, parent)
+            if active() is not None:
+                raise no_context(f"The flow {declaration.name!r}")
+            return run_local(declaration, args, kwargs)
+
+    wrapper.__hero_flow__ = declaration  # type: ignore[attr-defined]
+    return wrapper
+
+
+async def _call_async(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    parent = current.get(None)
+    if parent is not None:
+        return await call_async(declaration, args, kwargs, parent)
+    if active() is not None:
+        raise no_context(f"The flow {declaration.name!r}")
+    return await run_local_async(declaration, args, kwargs)
+
+
+def declaration_of(fn: Any) -> Declaration | None:
+    """What `@flow` declared for this function, if it did."""
+    return getattr(fn, "__hero_flow__", None)

@@ -1,0 +1,166 @@
+"""`flow.pause`: a named question that the play waits for without holding a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping
+from json.encoder import encode_basestring as quoted
+from typing import Any
+
+from . import _events, _places
+from ._awaited import Awaited
+from ._calls import check_sync_here
+from ._canonical import dump
+from ._declare import check_name
+from ._errors import NoContext, NotJson, OptionError
+from ._session import Question, Session, active, no_context
+from ._spans import Span
+from ._tree import Node, current
+
+MISSING: Any = object()
+
+
+def here(what: str) -> Node:
+    """The node that this code belongs to."""
+    node = current.get(None)
+    if node is None:
+        if active() is not None:
+            raise no_context(what)
+        raise NoContext(f"{what} works inside a flow only: call it from a function decorated with @flow")
+    if node.closed:
+        raise no_context(f"{what} (its flow has returned already; it)")
+    return node
+
+
+def pause(
+    name: str,
+    *,
+    schema: Mapping[str, Any] | None = None,
+    ui: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+    default: Any = MISSING,
+    what: str = "",
+) -> Any:
+    what = what or f"flow.pause({name!r})"
+    node = here(what)
+    check_name(name, "flow.pause")
+    spec = (name, _object(schema, "schema"), _object(ui, "ui"), _milliseconds(timeout), _default(default))
+    if spec[3] is None and spec[4] is not None:
+        raise OptionError("flow.pause: a default is what the timeout answers, so it needs a timeout")
+    if check_sync_here(what, node):
+        return Awaited(what, _wait_async(node, *spec), node.session)
+    return _wait(node, *spec)
+
+
+def _wait(node: Node, *spec: Any) -> Any:
+    opened = _open(node, *spec)
+    if not isinstance(opened, Question):
+        return opened[0]
+    session = node.session
+    latch = threading.Lock()
+    latch.acquire()
+    opened.deliver = latch.release
+    session.ask(opened)
+    latch.acquire()
+    gates = _gates(node)
+    for gate in gates:
+        gate.enter()
+    return _answered(session, opened)
+
+
+async def _wait_async(node: Node, *spec: Any) -> Any:
+    node = here("flow.pause") if current.get(None) is not node else node  # awaited in a Task of its own
+    opened = _open(node, *spec)
+    if not isinstance(opened, Question):
+        return opened[0]
+    session = node.session
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def deliver() -> None:
+        loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+
+    opened.deliver, opened.loop = deliver, loop
+    session.ask(opened)
+    try:
+        await future
+        for gate in _gates(node):
+            await gate.enter_async()
+    except asyncio.CancelledError:
+        session.forget(opened)
+        opened.node.span.end("cancelled")
+        session.tree.close(opened.node)
+        raise
+    return _answered(session, opened)
+
+
+def _open(
+    node: Node, name: str, schema: str, ui: str, timeout_ms: int | None, default: str | None
+) -> Question | tuple[Any]:
+    """The question, or what memory answers it with."""
+    session = node.session
+    session.check_awaited()
+    place = node.child_place(quoted(f"pause:{name}"), "null")
+    span_id = _places.span_id(session.play_sid, place)
+    remembered = session.memory.get(place)
+    if remembered is not None:
+        kind, text = remembered
+        session.telemetry.emit(_events.span_replayed(span_id, output=text if kind != "error" else None), True)
+        return (session.recall(kind, text),)
+    leaf = Node(session, node, Span(session, span_id, name), place, node.is_async)
+    session.tree.open(leaf)
+    leaf.span.start(node.span.id, "other", place, '{"pause":true}', *session.caller())
+    return Question(leaf, name, schema, ui, timeout_ms, default)
+
+
+def _answered(session: Session, question: Question) -> Any:
+    node = question.node
+    if question.error is not None:
+        node.span.end("failed", error={"type": type(question.error).__name__, "message": str(question.error)})
+        session.tree.close(node)
+        raise question.error
+    assert question.text is not None
+    node.span.end("success", output=question.text, soft=False)
+    session.tree.close(node)
+    return json.loads(question.text)
+
+
+def _gates(node: Node) -> list[Any]:
+    """The maps whose worker places this branch gave up while it waited, the outermost first."""
+    gates = []
+    step: Node | None = node
+    while step is not None:
+        if step.gate is not None:
+            gates.append(step.gate)
+        step = step.parent
+    return gates[::-1]
+
+
+def _object(value: Mapping[str, Any] | None, what: str) -> str:
+    if value is None:
+        return "null"
+    if not isinstance(value, Mapping):
+        raise OptionError(f"flow.pause: {what} is an object")
+    try:
+        return dump(dict(value), what)
+    except NotJson as error:
+        raise OptionError(f"flow.pause: {error}") from None
+
+
+def _milliseconds(timeout: float | None) -> int | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout < 10**10:
+        raise OptionError("flow.pause: timeout is a number of seconds, 0 or more")
+    return round(timeout * 1000)
+
+
+def _default(default: Any) -> str | None:
+    if default is MISSING:
+        return None
+    try:
+        return dump(default, "default")
+    except NotJson as error:
+        raise OptionError(f"flow.pause: {error}") from None

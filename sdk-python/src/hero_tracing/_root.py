@@ -1,0 +1,81 @@
+"""The root of a play: the entry flow, whose outcome is the play's end and is not a step's."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Any
+
+from . import _places
+from ._calls import Call, happened_in
+from ._declare import Declaration
+from ._remember import describe
+from ._session import Session
+
+Outcome = tuple["str | None", "BaseException | None"]
+
+
+def start_root(session: Session, declaration: Declaration) -> Call:
+    """Opens the root span; the body runs in its context from now on."""
+    node = session.root
+    node.span.name = declaration.name
+    node.is_async = declaration.is_async
+    call = Call(session, declaration, node, session.step_key(_places.ROOT_PLACE))
+    call.start(None, "flow_root")
+    return call
+
+
+def end_root(call: Call, value: Any, error: BaseException | None) -> Outcome:
+    """Encodes the result, ends the span and returns the output's JSON text or the error."""
+    call.leave()
+    session, span = call.session, call.node.span
+    duration_ms = (perf_counter() - span.started) * 1000
+    text = None
+    if error is None:
+        text, error = call.encoded(value)
+        del value
+        try:
+            session.check_awaited()
+        except Exception as missing:
+            text, error = None, missing
+    if error is None:
+        span.end("success", duration_ms=duration_ms, output=text, soft=False)
+    elif isinstance(error, (SystemExit, KeyboardInterrupt)):
+        span.end("cancelled", duration_ms=duration_ms, soft=False)
+    else:
+        happened_in(error, span.id)
+        span.end("failed", duration_ms=duration_ms, error=describe(error), soft=False)
+    session.tree.close(call.node)
+    return text, error
+
+
+def run_root(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+    """Runs the entry flow, sync or async, to its end."""
+    if declaration.is_async:
+        return _run_loop(session, declaration, args, kwargs)
+    call = start_root(session, declaration)
+    value, error = None, None
+    try:
+        value = declaration.fn(*args, **kwargs)
+    except BaseException as raised:
+        error = raised
+    return end_root(call, value, error)
+
+
+async def run_root_async(
+    session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Outcome:
+    call = start_root(session, declaration)
+    value, error = None, None
+    try:
+        value = await declaration.fn(*args, **kwargs)
+    except BaseException as raised:
+        error = raised
+    return end_root(call, value, error)
+
+
+def _run_loop(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+    try:
+        return asyncio.run(run_root_async(session, declaration, args, kwargs))
+    except (SystemExit, KeyboardInterrupt) as leaving:  # from another Task: asyncio lets them pass at once
+        return None, leaving

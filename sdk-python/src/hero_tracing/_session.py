@@ -1,0 +1,294 @@
+"""One running play, in the runtime or outside of it: identity, memory, lanes, open questions.
+
+Rules:
+ 1. A step's outcome is committed before the step returns to user code (I3).
+ 2. Questions are sent when the tree is at rest, all in one request; a suspended process leaves at once, with nothing
+    unwound.
+ 3. What is remembered is read from `memory` only; nothing is ever put into it while the play runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from json.encoder import encode_basestring as quoted
+from typing import Any, NoReturn, Protocol
+
+from . import _places
+from ._errors import NoContext, NotAwaited, Refused
+from ._remember import rebuild
+from ._spans import Span
+from ._tree import Node, Tree
+
+EXIT_SUSPENDED = 75
+ALWAYS_REPLAYS = 200
+
+
+class Lane(Protocol):
+    """Who commits: the executor over the control lane, or nobody (outside the runtime)."""
+
+    def request(self, kind: str, body: str) -> dict[str, Any]: ...
+    async def request_async(self, kind: str, body: str) -> dict[str, Any]: ...
+    def detach(self) -> None: ...
+
+
+class EventLane(Protocol):
+    """Where events go: to the executor, or to the terminal."""
+
+    def emit(self, line: str, soft: bool = False) -> None: ...
+    def flush(self, seconds: float = ...) -> int: ...
+    def detach(self) -> None: ...
+
+
+class Question:
+    """A pause that waits for its answer."""
+
+    __slots__ = ("node", "name", "schema", "ui", "timeout_ms", "default", "deliver", "loop", "text", "error")
+
+    def __init__(self, node: Node, name: str, schema: str, ui: str, timeout_ms: int | None, default: str | None):
+        self.node = node
+        self.name = name
+        self.schema = schema
+        self.ui = ui
+        self.timeout_ms = timeout_ms
+        self.default = default
+        self.deliver: Callable[[], Any] = lambda: None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.text: str | None = None
+        self.error: BaseException | None = None
+
+    def frame(self) -> str:
+        timeout = "null" if self.timeout_ms is None else self.timeout_ms
+        default = "null" if self.default is None else quoted(self.default)
+        return (
+            f'{{"place":"{self.node.place}","span_id":"{self.node.span.id}","name":{quoted(self.name)},'
+            f'"schema":{self.schema},"ui":{self.ui},"timeout_ms":{timeout},"default":{default}}}'
+        )
+
+
+class Session:
+    """Everything that the steps of one play share."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        telemetry: EventLane,
+        *,
+        play_sid: str,
+        version_sid: str,
+        attempt: int = 1,
+        always_replay: bool = False,
+        memory: dict[str, tuple[str, str]] | None = None,
+        file: str | None = None,
+        functions: dict[int, tuple[int, str]] | None = None,
+    ) -> None:
+        self.lane = lane
+        self.telemetry = telemetry
+        self.play_sid = play_sid
+        self.version_sid = version_sid
+        self.always_replay = always_replay and attempt <= ALWAYS_REPLAYS
+        self.memory = memory or {}
+        self.file = file
+        self.functions = functions or {}
+        self.tree = Tree()
+        self.lock = threading.Lock()
+        self.questions: list[Question] = []
+        self.asking = False
+        self.bodies = 0
+        self.cost = 0.0
+        self.last_output: str | None = None
+        self.missing_await: str | None = None
+        self.root = self._root()
+        self.before_leaving: Callable[[], None] = lambda: None
+
+    def _root(self) -> Node:
+        span = Span(self, _places.span_id(self.play_sid, _places.ROOT_PLACE), "")
+        return Node(self, None, span, _places.ROOT_PLACE, False)
+
+    # --- identities ---------------------------------------------------------------------------------------------------
+
+    def step_key(self, place: str) -> str:
+        return _places.step_key(self.version_sid, place)
+
+    def function_of(self, fn: Callable[..., Any]) -> tuple[str | None, int | None, str]:
+        """File, line and hash of a function as written; no file for what is not in the play's own source."""
+        code = getattr(fn, "__code__", None)
+        if code is None or code.co_filename != self.file:
+            return None, None, ""
+        line, sha256 = self.functions.get(code.co_firstlineno, (code.co_firstlineno, ""))
+        return self.file, line, sha256
+
+    def caller(self) -> tuple[str | None, int | None]:
+        """File and line of the play's own source that this call comes from."""
+        frame = sys._getframe(1)
+        for _ in range(12):
+            if frame.f_code.co_filename == self.file:
+                return self.file, frame.f_lineno
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+        return None, None
+
+    # --- cost ---------------------------------------------------------------------------------------------------------
+
+    def add_cost(self, usd: float) -> None:
+        with self.lock:
+            self.cost += usd
+
+    def take_cost(self) -> float:
+        if not self.cost:
+            return 0
+        with self.lock:
+            cost, self.cost = self.cost, 0.0
+        return cost
+
+    # --- pauses -------------------------------------------------------------------------------------------------------
+
+    def ask(self, question: Question) -> None:
+        """The question waits from now on; its `deliver` is called when it has an answer or an error."""
+        with self.lock:
+            self.questions.append(question)
+        if self.tree.wait(question.node):
+            self.at_rest()
+
+    def forget(self, question: Question) -> None:
+        """The branch that asked was cancelled."""
+        with self.lock:
+            if question in self.questions:
+                self.questions.remove(question)
+
+    def at_rest(self) -> None:
+        """Every open leaf waits. Where an event loop takes part, what is ready in it goes first."""
+        with self.lock:
+            loop = next((question.loop for question in self.questions if question.loop is not None), None)
+        if loop is None:
+            self._send_questions()
+        else:
+            loop.call_soon_threadsafe(self._when_idle, loop, 3)
+
+    def _when_idle(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
+        if not self.tree.resting:
+            return
+        ready = getattr(loop, "_ready", None)
+        if rounds and (ready is None or ready):
+            loop.call_soon(self._when_idle, loop, rounds - 1 if ready is None else 3)
+        else:
+            self._send_questions()
+
+    def _send_questions(self) -> None:
+        while True:
+            with self.lock:
+                if self.asking or not (self.tree.resting and self.questions):
+                    return
+                self.asking = True
+            try:
+                self._send_once()
+            finally:
+                self.asking = False  # then look again: others may have come to rest meanwhile
+
+    def _send_once(self) -> None:
+        with self.lock:
+            asked = list(self.questions)
+        for question in asked:
+            question.node.span.end("paused")
+        reply = self._pause([question.frame() for question in asked], replay=False)
+        kind = reply.get("t")
+        done: list[Question] = []
+        if kind == "answers":
+            by_place = {question.node.place: question for question in asked}
+            for answer in reply.get("answers", ()):
+                question = by_place.get(answer.get("place"))
+                if question is not None:
+                    question.text = answer["payload"]
+                    done.append(question)
+        elif kind == "refused":
+            asked[0].error = Refused(reply.get("code", ""), reply.get("message", ""))
+            done.append(asked[0])
+        if not done:
+            from ._control import garbage
+
+            garbage()
+        with self.lock:
+            for question in done:
+                self.questions.remove(question)
+        self.tree.wake([question.node for question in done])
+        for question in done:
+            question.deliver()
+
+    def _pause(self, questions: list[str], replay: bool) -> dict[str, Any]:
+        self.before_leaving()
+        emitted = self.telemetry.flush(1.0)
+        body = (
+            f'"questions":[{",".join(questions)}],"replay":{"true" if replay else "false"},'
+            f'"cost_usd":{self.take_cost()!r},"emitted":{emitted}'
+        )
+        reply = self.lane.request("pause", body)
+        if reply.get("t") == "suspended":
+            leave(EXIT_SUSPENDED)
+        return reply
+
+    def replay_now(self) -> None:
+        """Always-replay tests: a commit is done and no step body is open, so this attempt ends here."""
+        with self.lock:
+            if self.asking or self.bodies:
+                return
+            self.asking = True
+        try:
+            self._pause([], replay=True)
+        finally:
+            self.asking = False
+
+    # --- what is remembered -------------------------------------------------------------------------------------------
+
+    def recall(self, kind: str, text: str) -> Any:
+        """The remembered value, or the remembered error raised."""
+        if kind == "error":
+            raise rebuild(text)
+        return json.loads(text)
+
+    def check_awaited(self) -> None:
+        if self.missing_await is not None:
+            message, self.missing_await = self.missing_await, None
+            raise NotAwaited(message)
+
+    def detach(self) -> None:
+        self.lane.detach()
+        self.telemetry.detach()
+
+
+_active: Session | None = None
+
+
+def active() -> Session | None:
+    """The play that this process runs now."""
+    return _active
+
+
+def activate(session: Session | None) -> None:
+    global _active
+    _active = session
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with nothing unwound: no `except`, no `finally`, no `atexit` sees it."""
+    os._exit(code)
+
+
+def _after_fork() -> None:
+    if _active is not None:
+        _active.detach()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def no_context(what: str) -> NoContext:
+    return NoContext(
+        f"{what} was called from a thread that does not know its step. Start the thread with the context of the step: "
+        "threading.Thread(target=contextvars.copy_context().run, args=(fn, …)), or "
+        "executor.submit(contextvars.copy_context().run, fn, …); flow.map does it by itself."
+    )

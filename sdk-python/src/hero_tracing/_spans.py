@@ -1,0 +1,79 @@
+"""Spans: what a node shows of itself. A flow call, a `flow.step`, a map and a pause have one; a branch has none."""
+
+from __future__ import annotations
+
+import threading
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from . import _events
+from ._sanitise import clean_object, tags_json
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+
+class Span:
+    """One node of the live tree: the same place has the same span id in every attempt."""
+
+    __slots__ = ("session", "id", "name", "started", "cost_usd", "usage")
+
+    def __init__(self, session: Session, id: str, name: str) -> None:
+        self.session = session
+        self.id = id
+        self.name = name
+        self.started = 0.0
+        self.cost_usd = 0.0
+        self.usage: dict[str, Any] | None = None
+
+    def start(self, parent: str | None, kind: str, place: str, tags: str, file: str | None, line: int | None) -> None:
+        self.session.telemetry.emit(_events.span_started(self.id, parent, self.name, kind, place, tags, file, line))
+        self.started = perf_counter()
+
+    def end(
+        self,
+        status: str,
+        *,
+        at: str | None = None,
+        duration_ms: float | None = None,
+        key: str | None = None,
+        output: str | None = None,
+        error: dict[str, str] | None = None,
+        soft: bool = True,
+    ) -> None:
+        line = _events.span_ended(
+            at or _events.now(),
+            self.id,
+            status,
+            (perf_counter() - self.started) * 1000 if duration_ms is None else duration_ms,
+            key=key,
+            output=output,
+            error=error,
+            cost_usd=self.cost_usd,
+            usage=tags_json(clean_object(self.usage)) if self.usage else None,
+        )
+        self.session.telemetry.emit(line, soft)
+
+    def tag(self, name: str, value: Any) -> None:
+        tags = clean_object({str(name): value})
+        self.session.telemetry.emit(_events.span_tagged(self.id, tags_json(tags)))
+
+    def log(self, text: Any) -> None:
+        self.session.telemetry.emit(_events.log(self.id, text if isinstance(text, str) else str(text)))
+
+    def cost(self, usd: float, usage: dict[str, Any]) -> None:
+        with _cost_lock:
+            self.cost_usd += usd
+            merged = self.usage = dict(self.usage or {})
+            for name, value in usage.items():
+                before = merged.get(name)
+                both = _is_number(value) and _is_number(before)
+                merged[name] = before + value if both else value
+        self.session.add_cost(usd)
+
+
+_cost_lock = threading.Lock()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,92 @@
+"""`flow.step` and `flow.span`: spans without memory, as context managers, sync and async."""
+
+from __future__ import annotations
+
+from json.encoder import encode_basestring as quoted
+from types import TracebackType
+from typing import Any
+
+from . import _places
+from ._calls import happened_in
+from ._canonical import canonical
+from ._declare import check_name
+from ._errors import OptionError
+from ._pause import here
+from ._remember import NOT_REMEMBERED, describe
+from ._sanitise import clean_object, tags_json
+from ._spans import Span
+from ._tree import Node, current
+
+KINDS = ("step", "rpc", "other")
+
+
+class StepBlock:
+    """An open `with flow.step(…)` block; it may be used once, as `with` or as `async with`."""
+
+    def __init__(self, name: str, kind: str, tags: dict[str, Any], what: str) -> None:
+        check_name(name, what)
+        if kind not in KINDS:
+            raise OptionError(f"{what}: kind is one of {', '.join(KINDS)}, not {kind!r}")
+        self._name = name
+        self._kind = kind
+        self._tags = tags
+        self._what = what
+        self._node: Node | None = None
+        self._token: Any = None
+
+    def tag(self, name: str, value: Any) -> None:
+        self._span().tag(name, value)
+
+    def log(self, text: Any) -> None:
+        self._span().log(text)
+
+    def cost(self, usd: float, **usage: Any) -> None:
+        self._span().cost(usd, usage)
+
+    def _span(self) -> Span:
+        if self._node is None:
+            raise OptionError(f"{self._what} is not open yet: use it as `with {self._what} as step:`")
+        return self._node.span
+
+    def __enter__(self) -> StepBlock:
+        parent = here(self._what)
+        if self._node is not None:
+            raise OptionError(f"{self._what} was used twice: make a new one for each block")
+        session = parent.session
+        session.check_awaited()
+        tags = clean_object(self._tags)
+        place = parent.child_place(quoted(f"step:{self._name}"), canonical(tags))
+        node = Node(
+            session, parent, Span(session, _places.span_id(session.play_sid, place), self._name), place, parent.is_async
+        )
+        node.owner = parent.owner
+        session.tree.open(node)
+        node.span.start(parent.span.id, self._kind, place, tags_json(tags), *session.caller())
+        self._node = node
+        self._token = current.set(node)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        node = self._node
+        assert node is not None
+        try:
+            current.reset(self._token)
+        except ValueError:  # an async generator that was closed in another context
+            pass
+        if error is None:
+            node.span.end("success")
+        elif isinstance(error, NOT_REMEMBERED):
+            node.span.end("cancelled")
+        else:
+            happened_in(error, node.span.id)
+            node.span.end("failed", error=describe(error))
+        if node.session.tree.close(node):
+            node.session.at_rest()
+
+    async def __aenter__(self) -> StepBlock:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, tb)

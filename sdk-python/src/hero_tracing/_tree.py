@@ -1,0 +1,205 @@
+"""The tree of what is open, and the rule that says when a play may be suspended (docs/protocol.md, sections 1 and 3).
+
+Rules:
+ 1. A node is active while it is an open leaf that does not wait, or while one of its children is active.
+ 2. When the root stops being active, every open leaf waits: only then the questions are sent.
+ 3. A node that closes before its children leaves them to its parent.
+ 4. All counting happens under one lock; what follows from it (`True`: at rest) is done outside of it.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from ._places import Counter
+
+if TYPE_CHECKING:
+    from ._session import Session
+    from ._spans import Span
+
+
+class Node:
+    """An open flow call, step, span, pause or branch. A branch has the place and the span of the node it belongs to."""
+
+    __slots__ = (
+        "session", "parent", "span", "place", "branch", "branch_json", "counter", "tasks", "owner", "is_async",
+        "open", "busy", "waiting", "closed", "gate",
+    )  # fmt: skip
+
+    def __init__(self, session: Session, parent: Node | None, span: Span, place: str, is_async: bool) -> None:
+        self.session = session
+        self.parent = parent
+        self.span = span
+        self.place = place
+        self.branch = ""
+        self.branch_json = '""'
+        self.counter: Counter | None = None
+        self.tasks = 0
+        self.owner: Any = None  # the flow call that this node belongs to
+        self.is_async = is_async
+        self.open = 0
+        self.busy = 0
+        self.waiting = False
+        self.closed = False
+        self.gate: Gate | None = None
+
+    def child_place(self, name_json: str, args: str) -> str:
+        """The place of a call under this node, counted now."""
+        counter = self.counter
+        if counter is None:
+            counter = self.counter = Counter()
+        return counter.place(self.place, self.branch_json, name_json, args)
+
+    def branched(self, branch: str) -> Node:
+        """A branch of this node: an item of a map, or an asyncio Task."""
+        node = Node(self.session, self, self.span, self.place, self.is_async)
+        node.branch = f"{self.branch}/{branch}" if self.branch else branch
+        node.branch_json = f'"{node.branch}"'
+        node.owner = self.owner
+        return node
+
+
+class Gate:
+    """Is told, under the tree's lock, when its node stops being active and when it becomes active again."""
+
+    def rested(self) -> None: ...
+
+    def woke(self) -> None: ...
+
+
+current: ContextVar[Node] = ContextVar("hero_tracing_node")
+
+
+class Tree:
+    """Counts active leaves. `True` from a method means: the root has just come to rest."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.resting = False
+
+    def open(self, node: Node) -> None:
+        with self.lock:
+            parent = _standing(node)
+            if parent is None:
+                return
+            parent.open += 1
+            parent.busy += 1
+            if parent.busy == 1 and parent.open > 1:
+                self._woke(parent)
+
+    def close(self, node: Node) -> bool:
+        with self.lock:
+            if node.closed:
+                return False
+            node.closed = True
+            parent = _standing(node)
+            if parent is None:
+                return False
+            if node.open:
+                was_busy = 1 if node.busy else 0
+                parent.open += node.open - 1
+                parent.busy += node.busy - was_busy
+                return False
+            if not node.waiting:
+                parent.busy -= 1
+            parent.open -= 1
+            if parent.open == 0:
+                if node.waiting:  # the parent was at rest with its only child, and is a leaf now
+                    self._woke(parent)
+                return False
+            return parent.busy == 0 and not node.waiting and self._rested(parent)
+
+    def wait(self, node: Node) -> bool:
+        """The leaf waits from now on."""
+        with self.lock:
+            node.waiting = True
+            parent = _standing(node)
+            if parent is None:
+                return self._rested(node)
+            parent.busy -= 1
+            return parent.busy == 0 and self._rested(parent)
+
+    def wake(self, nodes: list[Node]) -> None:
+        """The leaves go on: all of them at once, so that none of them can bring the tree to rest before the others."""
+        with self.lock:
+            for node in nodes:
+                if not node.waiting or node.closed:
+                    continue
+                node.waiting = False
+                parent = _standing(node)
+                if parent is None:
+                    self.resting = False
+                    continue
+                parent.busy += 1
+                if parent.busy == 1:
+                    self._woke(parent)
+
+    def reserve(self, node: Node, count: int) -> None:
+        """Counts children that are not there yet: items of a map that no worker has taken."""
+        with self.lock:
+            if count == 0:
+                return
+            was_leaf = node.open == 0
+            node.open += count
+            node.busy += count
+            if not was_leaf and node.busy == count:
+                self._woke(node)
+
+    def release(self, node: Node, count: int) -> bool:
+        """Takes reserved children back that need no node: remembered items."""
+        with self.lock:
+            if count == 0:
+                return False
+            node.open -= count
+            node.busy -= count
+            return node.open > 0 and node.busy == 0 and self._rested(node)
+
+    def park(self, node: Node, count: int) -> bool:
+        """Reserved children cannot start before others have gone on: they wait."""
+        with self.lock:
+            node.busy -= count
+            return count > 0 and node.busy == 0 and self._rested(node)
+
+    def unpark(self, node: Node, count: int) -> None:
+        with self.lock:
+            node.busy += count
+            if count > 0 and node.busy == count:
+                self._woke(node)
+
+    def _rested(self, node: Node) -> bool:
+        while True:
+            if node.gate is not None:
+                node.gate.rested()
+            parent = _standing(node)
+            if parent is None:
+                self.resting = True
+                return True
+            parent.busy -= 1
+            if parent.busy:
+                return False
+            node = parent
+
+    def _woke(self, node: Node) -> None:
+        while True:
+            if node.gate is not None:
+                node.gate.woke()
+            parent = _standing(node)
+            if parent is None:
+                self.resting = False
+                return
+            parent.busy += 1
+            if parent.busy > 1:
+                return
+            node = parent
+
+
+def _standing(node: Node) -> Node | None:
+    """The nearest parent that is still open (rule 3)."""
+    parent = node.parent
+    if parent is not None and parent.closed:
+        while parent.closed and parent.parent is not None:
+            parent = parent.parent
+        node.parent = parent
+    return parent

@@ -1,0 +1,1 @@
+from fake_executor import play  # noqa: F401

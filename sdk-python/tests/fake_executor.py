@@ -1,0 +1,180 @@
+"""An executor and a registry in a hundred lines: one attempt is one forked process with two real connections.
+
+It keeps what a registry keeps (memory by place, open questions), and writes every frame and event down for assertions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+
+class Attempt:
+    """One process of the play: what it said, and how it ended."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.raw: list[bytes] = []
+        self.code: int | None = None
+        self.signal: int | None = None
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == "span_started" and event["name"] == name]
+
+    def logs(self, stream: str = "stdout") -> list[str]:
+        return [event["text"] for event in self.events if event["type"] == "log" and event["stream"] == stream]
+
+    def replayed(self) -> list[str]:
+        return [event["span_id"] for event in self.events if event.get("status") == "replayed"]
+
+
+class FakeExecutor:
+    """Plays one source over as many attempts as the test wants."""
+
+    def __init__(self, source: str, entry: str = "main", input: dict[str, Any] | None = None, **start: Any) -> None:
+        self.start = {
+            "t": "start",
+            "play_sid": "play-1",
+            "attempt": 0,
+            "version_sid": "version-1",
+            "workflow_name": "test",
+            "source": source,
+            "entry": entry,
+            "options": {},
+            "input": json.dumps(input or {}),
+            "sandbox": {"level": "off"},
+            "always_replay": False,
+            **start,
+        }
+        self.memory: dict[str, tuple[str, str]] = {}
+        self.commits: list[dict[str, Any]] = []
+        self.questions: dict[str, dict[str, Any]] = {}
+        self.prefill: dict[str, list[Any]] = {}
+        self.attempts: list[Attempt] = []
+        self.output: Any = None
+        self.error: dict[str, Any] | None = None
+        self.end: dict[str, Any] | None = None
+        self.on_frame: Any = None  # (frame) -> reply | bytes | None, before what is usual
+
+    def run(self, until_end: bool = False) -> Attempt:
+        attempt = self._attempt()
+        while until_end and attempt.code == 75:
+            attempt = self._attempt()
+        return attempt
+
+    def answer(self, name: str, value: Any) -> None:
+        """Answers the oldest open question of the name."""
+        place = next(place for place, question in self.questions.items() if question["name"] == name)
+        self.answer_at(place, value)
+
+    def answer_at(self, place: str, value: Any) -> None:
+        del self.questions[place]
+        self.memory[place] = ("answer", json.dumps(value))
+
+    def _attempt(self) -> Attempt:
+        self.start["attempt"] += 1
+        attempt = Attempt()
+        self.attempts.append(attempt)
+        mine, theirs = socket.socketpair()
+        my_events, their_events = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            mine.close()
+            my_events.close()
+            _be_the_play(theirs, their_events)
+        theirs.close()
+        their_events.close()
+        reader = threading.Thread(target=self._read_events, args=(my_events, attempt))
+        reader.start()
+        try:
+            self._serve(mine, attempt)
+        finally:
+            mine.close()
+            _, status = os.waitpid(pid, 0)
+            reader.join()
+            my_events.close()
+        if os.WIFEXITED(status):
+            attempt.code = os.WEXITSTATUS(status)
+        else:
+            attempt.signal = os.WTERMSIG(status)
+        return attempt
+
+    def _serve(self, control: socket.socket, attempt: Attempt) -> None:
+        items = [[place, kind, text] for place, (kind, text) in self.memory.items()]
+        pages = [items[i : i + 3000] for i in range(0, len(items), 3000)] or [[]]
+        for frame in (self.start, *({"t": "memory", "items": page} for page in pages), {"t": "go"}):
+            control.sendall(json.dumps(frame).encode() + b"\n")
+        expected = 1
+        with control.makefile("rb") as lines:
+            try:
+                for line in lines:
+                    frame = json.loads(line)
+                    attempt.frames.append(frame)
+                    assert frame["id"] == expected, "ids rise from 1"
+                    expected += 1
+                    reply = self.on_frame(frame) if self.on_frame else None
+                    if reply is None:
+                        reply = getattr(self, f"_{frame['t']}")(frame)
+                    if reply == b"":
+                        return
+                    control.sendall(reply if isinstance(reply, bytes) else json.dumps(reply).encode() + b"\n")
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+
+    def _commit(self, frame: dict[str, Any]) -> dict[str, Any]:
+        for step in frame["steps"]:
+            assert step["place"] not in self.memory, "I3: a committed step never runs again"
+            self.memory[step["place"]] = (step["kind"], step["outcome"])
+            self.commits.append(step)
+        return {"t": "done", "id": frame["id"]}
+
+    def _pause(self, frame: dict[str, Any]) -> dict[str, Any]:
+        answers = []
+        for question in frame["questions"]:
+            waiting = self.prefill.get(question["name"])
+            if waiting:
+                text = json.dumps(waiting.pop(0))
+                self.memory[question["place"]] = ("answer", text)
+                answers.append({"place": question["place"], "payload": text})
+            else:
+                self.questions.setdefault(question["place"], question)
+        if answers:
+            return {"t": "answers", "id": frame["id"], "answers": answers}
+        return {"t": "suspended", "id": frame["id"]}
+
+    def _end(self, frame: dict[str, Any]) -> dict[str, Any]:
+        self.end = frame
+        self.error = frame["error"]
+        self.output = None if frame["output"] is None else json.loads(frame["output"])
+        return {"t": "done", "id": frame["id"]}
+
+    def _read_events(self, sock: socket.socket, attempt: Attempt) -> None:
+        with sock.makefile("rb") as lines:
+            for line in lines:
+                attempt.raw.append(line)
+                attempt.events.append(json.loads(line))
+
+
+def _be_the_play(control: socket.socket, telemetry: socket.socket) -> None:
+    code = 99
+    try:
+        from hero_tracing._play import run_play
+
+        code = run_play(control, telemetry)
+    except BaseException:
+        import traceback
+
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(code)
+
+
+@pytest.fixture
+def play() -> Any:
+    return FakeExecutor
