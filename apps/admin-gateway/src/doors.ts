@@ -62,7 +62,10 @@ export function authenticate(req: IncomingMessage, access: Access): void {
   }
   const cookie = cookiesOf(req).get(sessionCookie(door));
   if (cookie === undefined || !access.isSession(cookie)) {
-    throw new HeroError('UNAUTHORIZED', 'Send `Authorization: Bearer …`, or open the login link that `hero_logic up` prints.');
+    throw new HeroError(
+      'UNAUTHORIZED',
+      'Send `Authorization: Bearer …`, or open the login link that `hero_logic up` prints.',
+    );
   }
   if (req.method === 'GET' || req.method === 'HEAD') return;
   const csrf = req.headers[CSRF_HEADER];
@@ -74,7 +77,13 @@ export function authenticate(req: IncomingMessage, access: Access): void {
 /** Only `application/json`, in UTF-8, as it is: no form of a web page can send that to another origin unasked. */
 export function checkJson(req: IncomingMessage): void {
   const type = (req.headers['content-type'] ?? '').toLowerCase();
-  if (!/^application\/json(\s*;\s*charset="?utf-8"?)?\s*$/.test(type) || req.headers['content-encoding'] !== undefined) {
-    throw new HeroError('INVALID_PARAMS', 'Send the body as `Content-Type: application/json`, in UTF-8 and not compressed.');
+  if (
+    !/^application\/json(\s*;\s*charset="?utf-8"?)?\s*$/.test(type) ||
+    req.headers['content-encoding'] !== undefined
+  ) {
+    throw new HeroError(
+      'INVALID_PARAMS',
+      'Send the body as `Content-Type: application/json`, in UTF-8 and not compressed.',
+    );
   }
 }

@@ -1,4 +1,5 @@
 /** Small words for HTTP that every route here uses. */
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HeroError } from '@hero/contracts';
 
@@ -52,18 +53,24 @@ export function cookiesOf(req: IncomingMessage): Map<string, string> {
   return new Map(pairs);
 }
 
-/** Ends what is done for a request when its caller goes away or the gateway stops. */
+/** Ends what is done for a request when its caller goes away or the gateway stops. Any number of things may listen to it. */
 export function callerSignal(res: Response, closing: AbortSignal): AbortSignal {
-  const gone = new AbortController();
+  const caller = new AbortController();
+  setMaxListeners(0, caller.signal, closing);
+  const end = (): void => caller.abort();
+  closing.addEventListener('abort', end, { once: true });
   res.once('close', () => {
-    if (!res.writableFinished) gone.abort();
+    closing.removeEventListener('abort', end);
+    if (!res.writableFinished) end();
   });
-  return AbortSignal.any([gone.signal, closing]);
+  if (closing.aborted) end();
+  return caller.signal;
 }
 
 /** The whole body, at most so many bytes. Too many: the rest is not read, and the connection ends with the reply. */
 export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
-  const refusal = () => new HeroError('PAYLOAD_TOO_LARGE', `A body has at most ${limit} bytes.`, { details: { limit } });
+  const refusal = () =>
+    new HeroError('PAYLOAD_TOO_LARGE', `A body has at most ${limit} bytes.`, { details: { limit } });
   if (Number(req.headers['content-length'] ?? 0) > limit) return Promise.reject(refusal());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -66,7 +66,11 @@ export class JsonRpc {
     return undefined;
   }
 
-  private async one(value: unknown, scanned: ScannedCall | undefined, signal: AbortSignal): Promise<string | undefined> {
+  private async one(
+    value: unknown,
+    scanned: ScannedCall | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const call = callOf(value);
     if ('fault' in call) return failure(call.id, invalid(call.fault));
     const { id, method, params } = call;
@@ -82,7 +86,9 @@ export class JsonRpc {
   ): Promise<{ result: unknown } | { error: RpcError }> {
     const contract = this.methods.find(method);
     if (!contract) {
-      return { error: { code: METHOD_NOT_FOUND, message: `There is no method ${method.slice(0, 100)}; see rpc.discover.` } };
+      return {
+        error: { code: METHOD_NOT_FOUND, message: `There is no method ${method.slice(0, 100)}; see rpc.discover.` },
+      };
     }
     try {
       return { result: (await this.call(contract, params, scanned, signal)) ?? null };
@@ -129,9 +135,13 @@ const withId = (id: Id, reply: object): string => JSON.stringify({ jsonrpc: '2.0
 export const failure = (id: Id, error: RpcError): string => withId(id, { error });
 
 export function tooLarge(bytes: number, limit: number): HeroError {
-  return new HeroError('PAYLOAD_TOO_LARGE', `The call has more than ${limit} bytes; pass large data as a file's path.`, {
-    details: { bytes, limit },
-  });
+  return new HeroError(
+    'PAYLOAD_TOO_LARGE',
+    `The call has more than ${limit} bytes; pass large data as a file's path.`,
+    {
+      details: { bytes, limit },
+    },
+  );
 }
 
 /** The replies of a batch; those that no longer fit say so instead. */

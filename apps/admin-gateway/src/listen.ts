@@ -69,7 +69,7 @@ async function onPort(front: Listener, host: string, port: number): Promise<Serv
   try {
     await bound;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     const remedy = `Port ${port} on ${host} is taken; set HERO_HTTP_PORT to another one, or to 0 for a free one.`;
     throw new StartFault('The gateway cannot listen.', [remedy]);
   }

@@ -34,7 +34,11 @@ export function login(req: Request, res: Response, access: Access): void {
   res.setHeader('cache-control', 'no-store');
   if (!session) {
     res.statusCode = 403;
-    sendText(res, 'text/plain', 'This login link was used, or is older than ten minutes. `hero_logic up` prints a new one.\n');
+    sendText(
+      res,
+      'text/plain',
+      'This login link was used, or is older than ten minutes. `hero_logic up` prints a new one.\n',
+    );
     return;
   }
   const door = doorOf(req);

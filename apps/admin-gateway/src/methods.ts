@@ -62,8 +62,8 @@ export class Methods {
     if (joins.length === 0) return result;
     await this.reach(sid, signal);
     const joined = joins.map(async ({ from, field }) => {
-      const answer = await this.bus.askRaw(from, from.params.parse({ play_sid: sid }), { signal });
-      return [field, (answer as Record<string, unknown>)[field]];
+      const answer = await this.bus.askRaw(from, from.params.parse({ play_sid: sid }), { signal }).catch(nothingYet);
+      return [field, answer === NOTHING ? [] : (answer as Record<string, unknown>)[field]];
     });
     return { ...(result as object), ...Object.fromEntries(await Promise.all(joined)) };
   }
@@ -81,6 +81,13 @@ export class Methods {
       if (!(error instanceof HeroError) || (error.code !== 'UNAVAILABLE' && error.code !== 'TIMEOUT')) throw error;
     }
   }
+}
+
+/** The registry knows the play; a store that does not has got no event of it so far. */
+const NOTHING = Symbol('nothing yet');
+function nothingYet(error: unknown): typeof NOTHING {
+  if (error instanceof HeroError && error.code === 'NOT_FOUND') return NOTHING;
+  throw error;
 }
 
 /** Parameters with keys that are never data are refused with their paths. */

@@ -7,10 +7,19 @@
  * 3. It keeps a bounded tail, for viewers that arrive a little late; the rest is in the store.
  */
 import { type Bus, type Log, pause } from '@hero/bus';
-import { HeroError, isFinal, type Play, type PlayEvent, PLAY_STATUSES, playEvents, playSpans, playStatus } from '@hero/contracts';
+import {
+  HeroError,
+  isFinal,
+  type Play,
+  type PlayEvent,
+  PLAY_STATUSES,
+  playEvents,
+  playSpans,
+  playStatus,
+} from '@hero/contracts';
 import { frame } from './sse.js';
 
-export const PAGE = 1_000;
+const PAGE = 1_000;
 const TAIL_EVENTS = 2_000;
 const TAIL_BYTES = 2 * 1024 * 1024;
 const AHEAD_LIMIT = 10_000;
@@ -149,9 +158,10 @@ export class PlayFeed {
       for (let tries = 0; ; tries++) {
         const { items } = await this.page(this.seq ?? 0);
         this.pass(items, true);
-        if (items.length >= PAGE) continue;
-        const rest = this.pass(this.ahead.splice(0), tries > HOLE_TRIES);
-        if (rest.length === 0) return;
+        const announced = this.ahead.splice(0);
+        const rest = this.pass(announced, tries > HOLE_TRIES);
+        // Done when what was announced follows without a hole, or else when the store has no more.
+        if (rest.length === 0 && (announced.length > 0 || items.length === 0)) return;
         this.ahead = [...rest, ...this.ahead];
         if (items.length === 0) await pause(RETRY_MS, this.stopping.signal);
       }
@@ -163,13 +173,13 @@ export class PlayFeed {
   }
 
   /** A page of the stored history; asked again until the store is there, or nobody looks any more. */
-  async page(after: number): Promise<{ items: PlayEvent[]; seq: number }> {
+  async page(after: number, limit = PAGE): Promise<{ items: PlayEvent[] }> {
     return this.persist(async () => {
       try {
-        return await this.bus.ask(playEvents, { play_sid: this.playSid, after_seq: after, limit: PAGE }, this.limits);
+        return await this.bus.ask(playEvents, { play_sid: this.playSid, after_seq: after, limit }, this.limits);
       } catch (error) {
         // The store learns of a play with its first event.
-        if (error instanceof HeroError && error.code === 'NOT_FOUND') return { items: [], seq: 0 };
+        if (error instanceof HeroError && error.code === 'NOT_FOUND') return { items: [] };
         throw error;
       }
     });

@@ -10,7 +10,16 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import helmet from 'helmet';
 import type { Access } from './access.js';
 import { authenticate, checkJson, checkOrigin, doorOf } from './doors.js';
-import { callerSignal, type Next, readBody, type Request, type Response, sendError, sendJson, sendText } from './http.js';
+import {
+  callerSignal,
+  type Next,
+  readBody,
+  type Request,
+  type Response,
+  sendError,
+  sendJson,
+  sendText,
+} from './http.js';
 import { BODY_LIMIT, failure, type JsonRpc } from './json-rpc.js';
 import type { Live } from './live.js';
 import { type Logins, login } from './login.js';
@@ -66,19 +75,69 @@ export function createFront(parts: RouteParts): Listener {
   });
   // JSON-RPC answers its own refusals, so that a client of it reads one language.
   http.post('/rpc', (req: Request, res: Response) => void answerRpc(parts, req, res));
-  http.get('/api/plays/:sid/spans', closed((req, res) => live.watch(req.params.sid ?? '', stream(req, res), lastEventId(req))));
-  http.get('/api/events', closed((req, res) => live.announce(stream(req, res))));
-  http.get('/', open((req, res) => sendText(res, 'text/html', homePage(doorOf(req)))));
-  http.get('/login', open((req, res) => login(req, res, access)));
-  http.post('/login-link', open(async (req, res) => sendJson(res, 200, await parts.logins.link(req))));
-  http.get('/openrpc.json', open((_, res) => sendJson(res, 200, once('openrpc', () => JSON.stringify(document)))));
-  http.get('/clients/hero_logic_client.py', open((_, res) => sendText(res, 'text/x-python', once('py', () => pythonClient(document)))));
-  http.get('/clients/hero_logic_client.ts', open((_, res) => sendText(res, 'text/plain', once('ts', () => typescriptClient(document)))));
-  http.get('/healthz', open((_, res) => sendJson(res, 200, { ok: true })));
-  http.get('/readyz', open((_, res) => answerReady(parts.bus, res, closing)));
-  http.use(open((req) => {
-    throw new HeroError('NOT_FOUND', `There is nothing at ${req.method} ${req.path.slice(0, 200)}; see GET /.`);
-  }));
+  http.get(
+    '/api/plays/:sid/spans',
+    closed((req, res) => live.watch(req.params.sid ?? '', stream(req, res), lastEventId(req))),
+  );
+  http.get(
+    '/api/events',
+    closed((req, res) => live.announce(stream(req, res))),
+  );
+  http.get(
+    '/',
+    open((req, res) => sendText(res, 'text/html', homePage(doorOf(req)))),
+  );
+  http.get(
+    '/login',
+    open((req, res) => login(req, res, access)),
+  );
+  http.post(
+    '/login-link',
+    open(async (req, res) => sendJson(res, 200, await parts.logins.link(req))),
+  );
+  http.get(
+    '/openrpc.json',
+    open((_, res) =>
+      sendJson(
+        res,
+        200,
+        once('openrpc', () => JSON.stringify(document)),
+      ),
+    ),
+  );
+  http.get(
+    '/clients/hero_logic_client.py',
+    open((_, res) =>
+      sendText(
+        res,
+        'text/x-python',
+        once('py', () => pythonClient(document)),
+      ),
+    ),
+  );
+  http.get(
+    '/clients/hero_logic_client.ts',
+    open((_, res) =>
+      sendText(
+        res,
+        'text/plain',
+        once('ts', () => typescriptClient(document)),
+      ),
+    ),
+  );
+  http.get(
+    '/healthz',
+    open((_, res) => sendJson(res, 200, { ok: true })),
+  );
+  http.get(
+    '/readyz',
+    open((_, res) => answerReady(parts.bus, res, closing)),
+  );
+  http.use(
+    open((req) => {
+      throw new HeroError('NOT_FOUND', `There is nothing at ${req.method} ${req.path.slice(0, 200)}; see GET /.`);
+    }),
+  );
   http.use((error: unknown, req: Request, res: Response, _next: Next) => {
     guarded(log, () => Promise.reject(isBadRequest(error) ? malformed() : error), req, res);
   });
@@ -87,7 +146,7 @@ export function createFront(parts: RouteParts): Listener {
 
 /** Express's own faults: a path that does not decode. */
 const isBadRequest = (error: unknown): boolean =>
-  error instanceof Error && 'status' in error && error.status === 400;
+  typeof error === 'object' && error !== null && 'status' in error && error.status === 400;
 const malformed = (): HeroError => new HeroError('INVALID_PARAMS', 'The address is malformed.');
 
 function headers(): (req: IncomingMessage, res: Response, next: Next) => void {
@@ -135,7 +194,9 @@ async function answerRpc({ access, rpc, log, closing }: RouteParts, req: Request
 
 function refuseRpc(log: Log, req: Request, res: Response, cause: unknown): void {
   const error = heroErrorOf(cause, log, '/rpc');
-  const status = { UNAUTHORIZED: 401, FORBIDDEN: 403, INVALID_PARAMS: 415, PAYLOAD_TOO_LARGE: 413 }[error.code as string];
+  const status = { UNAUTHORIZED: 401, FORBIDDEN: 403, INVALID_PARAMS: 415, PAYLOAD_TOO_LARGE: 413 }[
+    error.code as string
+  ];
   if (error.code === 'UNAUTHORIZED') res.setHeader('www-authenticate', 'Bearer');
   // What is left of the body is not read: the connection cannot be used again.
   if (!req.complete) res.setHeader('connection', 'close');

@@ -24,7 +24,7 @@ export function rpcErrorOf(cause: unknown, log: Log, method: string): RpcError {
 
 export function heroErrorOf(cause: unknown, log: Log, method: string): HeroError {
   if (cause instanceof HeroError) return cause;
-  if (cause instanceof Error && (cause.name === 'AbortError' || cause.name === 'TimeoutError')) {
+  if (isAbort(cause)) {
     return new HeroError('UNAVAILABLE', 'The gateway is stopping, or the caller went away; ask again.', { cause });
   }
   const faultId = randomBytes(4).toString('hex');
@@ -34,3 +34,7 @@ export function heroErrorOf(cause: unknown, log: Log, method: string): HeroError
     cause,
   });
 }
+
+/** What an AbortSignal throws. By name: it is not an Error everywhere. */
+const isAbort = (cause: unknown): boolean =>
+  typeof cause === 'object' && cause !== null && 'name' in cause && cause.name === 'AbortError';

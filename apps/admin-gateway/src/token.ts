@@ -14,11 +14,13 @@ export async function adminToken(path: string): Promise<string> {
     await writeFile(path, `${fresh}\n`, { mode: 0o600, flag: 'wx' });
     return fresh;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const token = (await readFile(path, 'utf8')).trim();
   if (!TOKEN.test(token)) {
-    throw new StartFault('The admin token is not usable.', [`${path} holds no token; remove it, and a new one is made.`]);
+    throw new StartFault('The admin token is not usable.', [
+      `${path} holds no token; remove it, and a new one is made.`,
+    ]);
   }
   if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600);
   return token;

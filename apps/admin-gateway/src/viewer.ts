@@ -5,7 +5,7 @@
 import type { Bus } from '@hero/bus';
 import { HeroError, isFinal, type Play, playSpansMethod, playStatus, type Span } from '@hero/contracts';
 import type { Methods } from './methods.js';
-import { type FeedViewer, type Frame, PAGE, type PlayFeed } from './play-feed.js';
+import type { FeedViewer, Frame, PlayFeed } from './play-feed.js';
 import { type EventStream, frame } from './sse.js';
 
 type Outcome = 'lagging' | 'over';
@@ -28,14 +28,20 @@ export class Viewer implements FeedViewer {
 
   /** Until the end of the play, of the stream, or of the gateway. The play is the one that was found at the door. */
   async run(play: Play): Promise<void> {
-    const { after, feed, stream } = this.options;
-    const newest = after === undefined ? undefined : (await feed.page(after)).seq;
-    // A number from a history that is no more (or from nowhere) is no place to go on from.
-    let outcome = after !== undefined && (newest ?? 0) >= after ? await this.goOn(play, after) : await this.look('snapshot');
+    const { after, stream } = this.options;
+    let outcome =
+      after !== undefined && (await this.isKnown(after)) ? await this.goOn(play, after) : await this.look('snapshot');
     while (outcome === 'lagging' && !stream.closed.aborted) {
       await stream.drained();
       outcome = await this.look('resync');
     }
+  }
+
+  /** A number from a history that is no more (or from nowhere) is no place to go on from. */
+  private async isKnown(seq: number): Promise<boolean> {
+    if (seq === 0) return true;
+    const { items } = await this.options.feed.page(seq - 1, 1);
+    return items[0]?.seq === seq;
   }
 
   take(frames: readonly Frame[]): void {
@@ -70,21 +76,18 @@ export class Viewer implements FeedViewer {
     const play = await feed.persist(() => bus.ask(playStatus, { play_sid: playSid }, feed.limits));
     if (isFinal(play.status)) await methods.reach(playSid, stream.closed);
     const { spans, seq } = await feed.persist(() => this.spans());
-    this.position = seq;
-    feed.begin(seq);
     stream.send(frame(event, { play, spans, seq }, seq));
-    if (isFinal(play.status)) return this.over(play);
     await stream.drained();
-    return this.live();
+    return this.goOn(play, seq);
   }
 
+  /** What came after a number: first from the store, at the reader's own pace; then as it comes. */
   private async goOn(play: Play, after: number): Promise<Outcome> {
     const { feed, methods, playSid, stream } = this.options;
     this.position = after;
     const final = isFinal(play.status);
     if (final) await methods.reach(playSid, stream.closed);
-    // What was missed comes from the store; the feed has begun to follow before, and goes on from there.
-    while ((await this.readPage()) === PAGE);
+    while ((await this.readPage()) > 0);
     if (stream.closed.aborted) return 'over';
     if (final) return this.over(play);
     feed.begin(this.position);

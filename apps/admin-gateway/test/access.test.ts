@@ -1,0 +1,227 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Access } from '../src/access.js';
+import { type Answer, openRig, portOf, type Rig, type Sent, send } from './rig.js';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await openRig();
+});
+afterAll(async () => await rig?.[Symbol.asyncDispose]());
+
+const CALL = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'play_list', params: {} });
+const bearer = (): Record<string, string> => ({ authorization: `Bearer ${rig.token}` });
+/** By HTTP as a client with the token, unless the test says otherwise. */
+const http = (sent: Sent = {}): Promise<Answer> => send({ port: portOf(rig) }, { body: CALL, ...sent });
+const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
+  send({ port: portOf(rig) }, { method: 'GET', path, headers });
+const codeOf = (answer: Answer): [number, string | undefined] => [answer.status, answer.json().error?.data?.code];
+
+describe('the HTTP port', () => {
+  test('serves bearers of the token, and nobody else', async () => {
+    expect((await http({ headers: bearer() })).json().error).toBeUndefined();
+    expect(codeOf(await http())).toEqual([401, 'UNAUTHORIZED']);
+    for (const token of ['', 'x', rig.token.slice(1), `${rig.token}x`, rig.token.toUpperCase()]) {
+      expect(codeOf(await http({ headers: { authorization: `Bearer ${token}` } }))).toEqual([401, 'UNAUTHORIZED']);
+    }
+    expect((await http({ headers: { authorization: `Basic ${rig.token}` } })).status).toBe(401);
+    expect((await get('/api/events')).status).toBe(401);
+    expect((await get('/api/plays/p/spans')).status).toBe(401);
+  });
+
+  test('refuses foreign host names on every route, before it looks at the token', async () => {
+    const port = portOf(rig);
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      '127.0.0.1:1',
+      `127.0.0.1.evil.example:${port}`,
+      `user@127.0.0.1:${port}`,
+    ]) {
+      for (const path of ['/', '/healthz', '/openrpc.json', '/login?code=x', '/api/events', '/nothing']) {
+        expect([host, path, (await get(path, { host, ...bearer() })).status]).toEqual([host, path, 403]);
+      }
+      expect((await http({ headers: { host, ...bearer() } })).status).toBe(403);
+    }
+    for (const host of [`localhost:${port}`, `LocalHost:${port}`, `[::1]:${port}`]) {
+      expect([host, (await get('/healthz', { host })).status]).toEqual([host, 200]);
+    }
+  });
+
+  test('refuses other origins and other sites, the token notwithstanding', async () => {
+    const port = portOf(rig);
+    for (const origin of [
+      'http://evil.example',
+      'null',
+      `https://127.0.0.1:${port}`,
+      `http://localhost:${port}`,
+      'http://127.0.0.1:1',
+    ]) {
+      expect([
+        origin,
+        ...codeOf(await http({ headers: { ...bearer(), origin, host: `127.0.0.1:${port}` } })).slice(0, 1),
+      ]).toEqual([origin, 403]);
+    }
+    expect((await http({ headers: { ...bearer(), origin: `http://127.0.0.1:${port}` } })).status).toBe(200);
+    for (const site of ['cross-site', 'same-site']) {
+      expect((await http({ headers: { ...bearer(), 'sec-fetch-site': site } })).status).toBe(403);
+    }
+    for (const site of ['same-origin', 'none']) {
+      expect((await http({ headers: { ...bearer(), 'sec-fetch-site': site } })).status).toBe(200);
+    }
+  });
+
+  test('gives no leave to other origins, and says what a page may do', async () => {
+    const asked = await send(
+      { port: portOf(rig) },
+      { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST' } },
+    );
+    expect(Object.keys(asked.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    const page = await get('/');
+    expect(page.status).toBe(200);
+    expect(page.headers['content-security-policy']).toContain("default-src 'self'");
+    expect(page.headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(page.headers['x-content-type-options']).toBe('nosniff');
+    expect(page.headers).not.toHaveProperty('x-powered-by');
+    expect(page.body).not.toMatch(/<script|style=|onclick/);
+    expect(page.body).not.toContain(rig.token);
+  });
+
+  test('has the document, the clients and its health without a token; what has not landed is 404', async () => {
+    expect((await get('/openrpc.json')).json<{ openrpc: string }>().openrpc).toBe('1.3.2');
+    expect((await get('/clients/hero_logic_client.py')).body).toContain('class HeroClient');
+    expect((await get('/clients/hero_logic_client.ts')).body).toContain('export class HeroClient');
+    expect((await get('/healthz')).json()).toEqual({ ok: true });
+    expect((await get('/readyz')).json()).toEqual({ ok: true });
+    for (const path of ['/metrics', '/mcp', '/hooks/resume/x', '/clients/../../etc/passwd', '/%zz']) {
+      const answer = await get(path);
+      expect([path, [400, 404].includes(answer.status)]).toEqual([path, true]);
+      expect(answer.json().error?.message).not.toMatch(/node_modules|\.ts|\.js/);
+    }
+  });
+});
+
+describe('the token', () => {
+  test('is 256 bits in a file for the owner alone, and stays over restarts', async () => {
+    const path = join(rig.home, 'var', 'admin.token');
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(Buffer.from(rig.token, 'base64url')).toHaveLength(32);
+    expect((await readFile(path, 'utf8')).trim()).toBe(rig.token);
+  });
+});
+
+interface Browser {
+  cookies: string;
+  csrf: string;
+  setCookies: string[];
+}
+
+async function newLink(): Promise<string> {
+  const made = await send({ socketPath: rig.rpcSocket }, { path: '/login-link' });
+  return made.json<{ url: string }>().url;
+}
+
+async function logIn(): Promise<Browser> {
+  const url = new URL(await newLink());
+  const answer = await get(url.pathname + url.search);
+  expect([answer.status, answer.headers.location]).toEqual([303, '/']);
+  const setCookies = answer.headers['set-cookie'] as string[];
+  const pairs = setCookies.map((cookie) => cookie.split(';')[0] ?? '');
+  return {
+    setCookies,
+    cookies: pairs.join('; '),
+    csrf: (pairs.find((p) => p.startsWith('hero_csrf')) ?? '').split('=')[1] ?? '',
+  };
+}
+
+describe('a login link', () => {
+  test('is made on the owner’s socket only, and kept in a file that only the owner reads', async () => {
+    for (const to of [{ port: portOf(rig) }, { socketPath: rig.adminSocket }]) {
+      expect(
+        (await send(to, { path: '/login-link', headers: { ...bearer(), host: `127.0.0.1:${portOf(rig)}` } })).status,
+      ).toBe(403);
+    }
+    const url = await newLink();
+    expect(url).toContain(`${rig.gateway.httpUrl}/login?code=`);
+    const file = join(rig.home, 'var', 'login-link');
+    expect((await readFile(file, 'utf8')).trim()).toBe(url);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test('works once', async () => {
+    const url = new URL(await newLink());
+    const path = url.pathname + url.search;
+    expect((await get(path)).status).toBe(303);
+    const again = await get(path);
+    expect(again.status).toBe(403);
+    expect(again.headers).not.toHaveProperty('set-cookie');
+    for (const bad of ['/login', '/login?code=', '/login?code=x', '/login?code=a&code=b'])
+      expect((await get(bad)).status).toBe(403);
+  });
+
+  test('gives a session that no script reads and no other site sends', async () => {
+    const { setCookies } = await logIn();
+    const [session = '', csrf = ''] = setCookies;
+    expect(session).toMatch(/^hero_session_\d+=.*; HttpOnly; .*SameSite=Strict/);
+    expect(csrf).toMatch(/^hero_csrf_\d+=.*SameSite=Strict/);
+    expect(csrf).not.toContain('HttpOnly');
+  });
+
+  test('ends after ten minutes, and its session after a week', () => {
+    let now = 0;
+    const access = new Access('t', () => now);
+    const late = access.newLoginCode();
+    now = 10 * 60_000;
+    expect(access.login(late.code)).toBeUndefined();
+    const session = access.login(access.newLoginCode().code);
+    const cookie = session?.cookie ?? '';
+    expect(access.isSession(cookie)).toBe(true);
+    expect(new Access('t', () => now).isSession(cookie)).toBe(true);
+    expect(new Access('another', () => now).isSession(cookie)).toBe(false);
+    now += 7 * 24 * 3600_000;
+    expect(access.isSession(cookie)).toBe(false);
+  });
+});
+
+describe('a session', () => {
+  test('reads with its cookie, and acts only with the CSRF header beside it', async () => {
+    const { cookies, csrf } = await logIn();
+    expect(codeOf(await http({ headers: { cookie: cookies } }))).toEqual([403, 'FORBIDDEN']);
+    expect(codeOf(await http({ headers: { cookie: cookies, 'x-hero-csrf': 'x' } }))).toEqual([403, 'FORBIDDEN']);
+    const other = await logIn();
+    expect(codeOf(await http({ headers: { cookie: cookies, 'x-hero-csrf': other.csrf } }))).toEqual([403, 'FORBIDDEN']);
+    expect((await http({ headers: { cookie: cookies, 'x-hero-csrf': csrf } })).json().error).toBeUndefined();
+    expect((await get('/api/plays/nobody/spans', { cookie: cookies })).status).toBe(404);
+  });
+
+  test('that was altered in any part is none', async () => {
+    const { cookies, csrf } = await logIn();
+    const [name, value = ''] = (cookies.split('; ')[0] ?? '').split('=');
+    const [end = '', nonce, sign] = value.split('.');
+    for (const altered of [
+      `${Number(end) + 1}.${nonce}.${sign}`,
+      `${end}.x.${sign}`,
+      `${end}.${nonce}.`,
+      '..',
+      'x',
+      '',
+    ]) {
+      expect((await http({ headers: { cookie: `${name}=${altered}`, 'x-hero-csrf': csrf } })).status).toBe(401);
+    }
+  });
+});
+
+describe('the sockets', () => {
+  test('are for the owner alone, and rpc.sock needs no token', async () => {
+    for (const path of [rig.rpcSocket, rig.adminSocket]) expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await send({ socketPath: rig.rpcSocket }, { body: CALL })).json().error).toBeUndefined();
+  });
+
+  test('admin.sock serves what the HTTP port serves, with its checks', async () => {
+    const to = { socketPath: rig.adminSocket };
+    expect((await send(to, { body: CALL })).status).toBe(401);
+    expect((await send(to, { body: CALL, headers: { ...bearer(), host: 'evil.example' } })).status).toBe(403);
+    expect((await send(to, { body: CALL, headers: { ...bearer(), host: 'localhost' } })).status).toBe(200);
+    expect((await send(to, { method: 'GET', path: '/', headers: { host: 'localhost' } })).status).toBe(200);
+  });
+});

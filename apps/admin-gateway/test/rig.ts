@@ -1,0 +1,146 @@
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type Bus, connectBus, silent } from '@hero/bus';
+import { tempFolder, testNats } from '@hero/testing';
+import { type Gateway, openGateway } from '../src/gateway.js';
+import { openRegistry, openSpanIngest, World } from './world.js';
+
+export interface Rig extends AsyncDisposable {
+  home: string;
+  natsUrl: string;
+  gateway: Gateway;
+  /** The gateway's own connection. */
+  bus: Bus;
+  /** Of the scripted span-ingest: announces what it stored. */
+  ingest: Bus;
+  world: World;
+  token: string;
+  rpcSocket: string;
+  adminSocket: string;
+  restartNats(): Promise<void>;
+}
+
+export interface RigOptions {
+  heartbeatMs?: number;
+}
+
+/** A gateway with everything around it that is not the gateway: NATS, a scripted registry and span-ingest. */
+export async function openRig({ heartbeatMs }: RigOptions = {}): Promise<Rig> {
+  const stack = new AsyncDisposableStackLike();
+  try {
+    const folder = stack.use(await tempFolder());
+    const nats = stack.use(await testNats());
+    const world = new World();
+    stack.use(await openRegistry(nats.url, world));
+    const ingest = stack.use(await openSpanIngest(nats.url, world));
+    const bus = stack.use(await connectBus({ url: nats.url, name: 'admin-gateway', log: silent }));
+    const closing = new AbortController();
+    const [rpcSocket, adminSocket] = [join(folder.path, 'rpc.sock'), join(folder.path, 'admin.sock')];
+    const gateway = await openGateway({
+      bus,
+      log: silent,
+      home: folder.path,
+      host: '127.0.0.1',
+      port: 0,
+      rpcSocket,
+      adminSocket,
+      closing: closing.signal,
+      heartbeatMs,
+    });
+    stack.defer(async () => {
+      closing.abort();
+      await gateway.close();
+    });
+    const token = (await readFile(join(folder.path, 'var', 'admin.token'), 'utf8')).trim();
+    return {
+      home: folder.path,
+      natsUrl: nats.url,
+      gateway,
+      bus,
+      ingest: ingest.bus,
+      world,
+      token,
+      rpcSocket,
+      adminSocket,
+      restartNats: () => nats.restart(),
+      [Symbol.asyncDispose]: () => stack.dispose(),
+    };
+  } catch (error) {
+    await stack.dispose();
+    throw error;
+  }
+}
+
+/** What AsyncDisposableStack is, before Node has it. */
+class AsyncDisposableStackLike {
+  private readonly work: (() => Promise<void> | PromiseLike<void>)[] = [];
+  use<T extends AsyncDisposable>(thing: T): T {
+    this.defer(async () => await thing[Symbol.asyncDispose]());
+    return thing;
+  }
+  defer(end: () => Promise<void>): void {
+    this.work.push(end);
+  }
+  async dispose(): Promise<void> {
+    for (let end = this.work.pop(); end; end = this.work.pop()) await end();
+  }
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+  json: <T = Reply>() => T;
+}
+export interface Reply {
+  id?: unknown;
+  result?: unknown;
+  error?: {
+    code: number;
+    message: string;
+    data?: { code?: string; retry?: boolean; issues?: unknown; details?: unknown };
+  };
+}
+
+export interface Sent {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}
+
+/** One raw request, as strange as a test wants it. */
+export function send(to: { socketPath: string } | { port: number }, sent: Sent): Promise<Answer> {
+  const { method = 'POST', path = '/rpc', headers = {}, body } = sent;
+  return new Promise((resolve, reject) => {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request({ ...to, host: '127.0.0.1', method, path, headers: { ...type, ...headers }, agent: false });
+    asked.once('response', (reply) => {
+      text(reply).then(
+        (read) =>
+          resolve({
+            status: reply.statusCode ?? 0,
+            headers: reply.headers,
+            body: read,
+            json: <T>() => JSON.parse(read) as T,
+          }),
+        reject,
+      );
+    });
+    asked.once('error', reject);
+    asked.end(body);
+  });
+}
+
+export const portOf = (rig: Rig): number => Number(new URL(rig.gateway.httpUrl).port);
+
+/** One JSON-RPC call through the owner's socket. */
+export async function rpc(rig: Rig, method: string, params: object = {}): Promise<Reply> {
+  const answer = await send(
+    { socketPath: rig.rpcSocket },
+    { body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }) },
+  );
+  return answer.json();
+}

@@ -1,0 +1,229 @@
+import { EventEmitter } from 'node:events';
+import { type Bus, BusServer, type CallContext, connectBus, Handle, silent } from '@hero/bus';
+import {
+  HeroError,
+  isFinal,
+  type Params,
+  type Play,
+  type PlayEvent,
+  type PlayStatus,
+  playEvents,
+  playEventsMark,
+  playList,
+  playLogs,
+  playResume,
+  playSpans,
+  playSpansMethod,
+  playStart,
+  playStatus,
+  playWait,
+  registryStatus,
+  type Result,
+  spansReached,
+  workflowCreate,
+  workflowGet,
+} from '@hero/contracts';
+import { Controller, Inject, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+const NOW = '2026-11-21T09:30:00.000Z';
+
+/** A registry and a span-ingest by script: real doors on a real bus, their truth in this object. */
+export class World extends EventEmitter {
+  readonly plays = new Map<string, Play>();
+  readonly events = new Map<string, PlayEvent[]>();
+  /** Where a play's history ends, as the registry says; stored batches are counted below. */
+  readonly marks = new Map<string, { source: string; batch: number }>();
+  readonly asked: string[] = [];
+  reached = true;
+  lost = false;
+
+  play(sid: string, status: PlayStatus = 'running'): Play {
+    const play: Play = {
+      sid,
+      name: 'welcome',
+      workflow_sid: 'w1',
+      workflow_name: 'welcome',
+      version_sid: 'v1',
+      version_number: 1,
+      status,
+      input_data: {},
+      output_data: null,
+      error: null,
+      pending_resumes: [],
+      received_resumes: {},
+      prefill_only: false,
+      total_cost_usd: 0,
+      attempt: 1,
+      diverged: null,
+      parent_play_sid: null,
+      parent_span_id: null,
+      sandbox: null,
+      created_at: NOW,
+      started_at: NOW,
+      completed_at: null,
+      duration_ms: null,
+    };
+    this.plays.set(sid, play);
+    return play;
+  }
+
+  setStatus(sid: string, status: PlayStatus): void {
+    const play = this.plays.get(sid);
+    if (play) this.plays.set(sid, { ...play, status });
+    this.emit('status');
+  }
+
+  /** Stores events and announces them, as span-ingest does; `lost`: the announcement is. */
+  append(bus: Bus, sid: string, bodies: readonly object[], { lost = this.lost } = {}): PlayEvent[] {
+    const stored = this.events.get(sid) ?? [];
+    const fresh = bodies.map(
+      (body, index) => ({ play_sid: sid, seq: stored.length + index + 1, attempt: 1, at: NOW, ...body }) as PlayEvent,
+    );
+    this.events.set(sid, [...stored, ...fresh]);
+    if (!lost) bus.announce(playSpans(sid), { play_sid: sid, events: fresh });
+    return fresh;
+  }
+
+  logs(count: number, text = 'line'): object[] {
+    return Array.from({ length: count }, () => ({ type: 'log', span_id: null, text, stream: 'log' }));
+  }
+
+  known(sid: string): Play {
+    const play = this.plays.get(sid);
+    if (play) return play;
+    throw new HeroError('NOT_FOUND', `There is no play ${sid}; list them with play_list.`);
+  }
+}
+
+@Controller()
+class Registry {
+  constructor(@Inject(World) private readonly world: World) {}
+
+  @Handle(playStatus)
+  status({ play_sid }: Params<typeof playStatus>): Result<typeof playStatus> {
+    this.world.asked.push('play_status');
+    return this.world.known(play_sid);
+  }
+
+  @Handle(playEventsMark)
+  mark({ play_sid }: Params<typeof playEventsMark>): Result<typeof playEventsMark> {
+    this.world.asked.push('play_events_mark');
+    this.world.known(play_sid);
+    return { mark: this.world.marks.get(play_sid) ?? null };
+  }
+
+  @Handle(playWait)
+  async wait(params: Params<typeof playWait>, { closing }: CallContext): Promise<Result<typeof playWait>> {
+    const limit = AbortSignal.any([closing, AbortSignal.timeout(params.timeout_ms)]);
+    while (!limit.aborted && !isFinal(this.world.known(params.play_sid).status)) {
+      await new Promise<void>((resolve) => {
+        this.world.once('status', resolve);
+        limit.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+    return this.world.known(params.play_sid);
+  }
+
+  @Handle(playStart)
+  start({ input_data, workflow_name }: Params<typeof playStart>): Result<typeof playStart> {
+    if (workflow_name === 'broken') throw new Error('password=hunter2 at /srv/registry.ts:1');
+    return { ...this.world.play(`p${this.world.plays.size + 1}`, 'pending'), input_data };
+  }
+
+  @Handle(playResume)
+  resume({ name }: Params<typeof playResume>): Result<typeof playResume> {
+    if (name !== 'again') return { ok: true, resumed_at: NOW, kept: true };
+    throw new HeroError('ALREADY_RESUMED', 'It was answered before.', { details: { resumed_at: NOW } });
+  }
+
+  @Handle(playList)
+  list({ limit }: Params<typeof playList>): Result<typeof playList> {
+    return { items: [...this.world.plays.values()].slice(0, limit), next_cursor: null };
+  }
+
+  @Handle(workflowGet)
+  workflow(): Result<typeof workflowGet> {
+    throw new HeroError('NOT_FOUND', 'There is no such workflow.');
+  }
+
+  @Handle(workflowCreate)
+  create({ name, python_source }: Params<typeof workflowCreate>): Result<typeof workflowCreate> {
+    return {
+      sid: 'w1',
+      name,
+      description: `${python_source.length} characters`,
+      tags: [],
+      inputs: [],
+      outputs: [],
+      current_version_sid: 'v1',
+      current_version_number: 1,
+      created_at: NOW,
+      updated_at: NOW,
+    };
+  }
+
+  @Handle(registryStatus)
+  registryStatus(): Result<typeof registryStatus> {
+    return { postgres_version: '15.9', queue: { pending: 1, running: 2, awaiting_resume: 3 } };
+  }
+}
+
+@Controller()
+class SpanIngest {
+  constructor(@Inject(World) private readonly world: World) {}
+
+  @Handle(playSpansMethod)
+  spans({ play_sid }: Params<typeof playSpansMethod>): Result<typeof playSpansMethod> {
+    this.world.asked.push('play_spans');
+    return { spans: [], seq: this.stored(play_sid).length };
+  }
+
+  @Handle(playEvents)
+  events({ play_sid, after_seq, limit }: Params<typeof playEvents>): Result<typeof playEvents> {
+    this.world.asked.push('play_events');
+    const items = this.stored(play_sid).slice(after_seq, after_seq + limit);
+    return { items, seq: items.at(-1)?.seq ?? after_seq };
+  }
+
+  @Handle(playLogs)
+  logs(): Result<typeof playLogs> {
+    return { logs: [{ at: NOW, text: 'hello', span_id: null, stream: 'log' }] };
+  }
+
+  @Handle(spansReached)
+  reached(): Result<typeof spansReached> {
+    this.world.asked.push('spans_reached');
+    return { reached: this.world.reached };
+  }
+
+  private stored(sid: string): PlayEvent[] {
+    const stored = this.world.events.get(sid);
+    if (stored) return stored;
+    throw new HeroError('NOT_FOUND', 'No event of this play is stored.');
+  }
+}
+
+export interface Opened extends AsyncDisposable {
+  bus: Bus;
+}
+
+async function open(url: string, service: 'registry' | 'span-ingest', door: Type, world: World): Promise<Opened> {
+  const bus = await connectBus({ url, name: service, log: silent });
+  @Module({ controllers: [door], providers: [{ provide: World, useValue: world }] })
+  class Doors {}
+  const strategy = new BusServer(bus, { service, log: silent, drainMs: 200 });
+  const app = await NestFactory.createMicroservice(Doors, { strategy, logger: false });
+  await app.listen();
+  return {
+    bus,
+    async [Symbol.asyncDispose]() {
+      await app.close();
+      await bus.drain();
+    },
+  };
+}
+
+export const openRegistry = (url: string, world: World): Promise<Opened> => open(url, 'registry', Registry, world);
+export const openSpanIngest = (url: string, world: World): Promise<Opened> =>
+  open(url, 'span-ingest', SpanIngest, world);
