@@ -75,7 +75,8 @@ export class ForkServer {
 
   static async start(python: Python, settings: ForkSettings, log: Log): Promise<ForkServer> {
     const import_ = 'from hero_tracing.forkserver import main; main()';
-    const code = python.sdk === null ? import_ : `import sys; sys.path.insert(0, ${JSON.stringify(python.sdk)}); ${import_}`;
+    const code =
+      python.sdk === null ? import_ : `import sys; sys.path.insert(0, ${JSON.stringify(python.sdk)}); ${import_}`;
     const child = spawn(python.executable, ['-I', '-B', '-X', 'utf8', '-c', code], {
       // What it is started with stays readable in every play: nothing.
       env: {},

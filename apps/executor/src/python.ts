@@ -40,4 +40,5 @@ function sdkFolder(): string | null {
   return existsSync(join(folder, 'hero_tracing')) ? folder : null;
 }
 
-const fault = (sentence: string): StartFault => new StartFault('executor cannot start: no Python for plays.', [sentence]);
+const fault = (sentence: string): StartFault =>
+  new StartFault('executor cannot start: no Python for plays.', [sentence]);

@@ -86,6 +86,8 @@ export function checkMounts(given: readonly Mount[], varFolder: string): void {
   const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
   const faults = given
     .filter(({ path }) => within(path, varFolder) || within(varFolder, path))
-    .map(({ path }) => `HERO_MOUNTS: ${path} shows plays the services’ own files in ${varFolder}; name another folder.`);
+    .map(
+      ({ path }) => `HERO_MOUNTS: ${path} shows plays the services’ own files in ${varFolder}; name another folder.`,
+    );
   if (faults.length > 0) throw new StartFault('executor cannot start: its environment is not right.', faults);
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import selectors
@@ -295,7 +296,10 @@ def main() -> None:
 
 def _import_all(modules: list[str]) -> None:
     """What every play needs, and what HERO_PRELOAD names: imported once, shared by all forks."""
-    for name in ("hero_tracing", "hero_tracing._play", "hero_tracing._inspect", *modules):
+    own = ["hero_tracing", "hero_tracing._play"]
+    if importlib.util.find_spec("hero_tracing._inspect"):
+        own.append("hero_tracing._inspect")
+    for name in (*own, *modules):
         try:
             importlib.import_module(name)
         except ImportError as error:

@@ -1,0 +1,196 @@
+/**
+ * One attempt of a play: its process tree, its three lanes, and what is told of its end.
+ *
+ * 1. Whatever ends it, its process tree is gone before its slot is free and before its end is reported.
+ * 2. The reason why this executor killed it goes before how the process ended.
+ * 3. A deadline that passed, a drain, a fork server that died: nothing is the play's fault, it is given back uncounted.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Log } from '@hero/bus';
+import { type ExitCause, type MemoryPage, playExit, playMemory, playRelease, type Run } from '@hero/contracts';
+import { failpoint } from '@hero/service-kit';
+import type { Commits } from './commits.js';
+import { ControlLane } from './control-lane.js';
+import { causeOf, type KillReason } from './endings.js';
+import type { Ending, Started } from './fork-server.js';
+import type { ForkServers } from './fork-servers.js';
+import { History, now } from './history.js';
+import type { Lane, Lanes } from './lanes.js';
+import { OutputLane } from './output-lane.js';
+import type { Publisher } from './publisher.js';
+import type { RegistryCalls } from './registry-calls.js';
+import { Requests } from './requests.js';
+import { PLAY_LIMITS } from './sizes.js';
+import { TelemetryLane } from './telemetry-lane.js';
+import { Waiters } from './waiters.js';
+import type { Workdirs } from './workdirs.js';
+
+/** How long a process may take to leave after its end or its pause was committed. */
+const LEAVE_WITHIN_MS = 5_000;
+const LANES_CLOSE_WITHIN_MS = 1_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export interface Surroundings {
+  calls: RegistryCalls;
+  commits: Commits;
+  forks: ForkServers;
+  lanes: Lanes;
+  workdirs: Workdirs;
+  publisher: Publisher;
+  alwaysReplay: boolean;
+  log: Log;
+}
+
+export class Attempt {
+  private readonly token = randomBytes(24).toString('hex');
+  private readonly stopped = new AbortController();
+  private readonly history: History;
+  private readonly control: ControlLane;
+  private readonly telemetry: TelemetryLane;
+  private readonly output: OutputLane;
+  private readonly requests: Requests;
+  private readonly open = new Set<Socket>();
+  private readonly laneClosed = new Waiters();
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private started?: Started;
+  private killed?: { reason: KillReason; message: string };
+
+  constructor(
+    readonly run: Run,
+    private readonly around: Surroundings,
+  ) {
+    this.history = new History(run, around.publisher);
+    const garbage = (what: string): void => this.kill('protocol', what);
+    this.telemetry = new TelemetryLane(this.history, garbage);
+    this.output = new OutputLane(this.history, () => this.kill('limit', 'The play wrote more than 1 GiB of output.'));
+    this.control = new ControlLane((frame) => this.requests.take(frame), garbage);
+    this.requests = new Requests(around.calls, around.commits, {
+      run,
+      control: this.control,
+      telemetry: this.telemetry,
+      history: this.history,
+      signal: this.stopped.signal,
+      onStanding: (standing) => {
+        if (standing === 'lost') this.kill('fenced');
+        else this.after(LEAVE_WITHIN_MS, () => this.kill('lingered'));
+      },
+    });
+  }
+
+  /** Runs it; resolves when its process tree and its folder are gone. What is to be reported then is in `report`. */
+  async live(): Promise<Ending> {
+    const { run, around } = this;
+    const workdir = await around.workdirs.make(run.play_sid, run.epoch, around.forks.owner);
+    const forget = around.lanes.expect(this.token, (lane, socket, first) => this.attach(lane, socket, first));
+    try {
+      this.tellStarted();
+      await failpoint('executor.fork.before');
+      const order = { sid: run.play_sid, kind: 'play' as const, token: this.token, workdir, limits: PLAY_LIMITS };
+      this.started = around.forks.fork(order);
+      if (this.killed) this.started.kill();
+      await failpoint('executor.fork.after');
+      const ending = await this.started.ended;
+      await this.lanesClosed();
+      return ending;
+    } finally {
+      forget();
+      for (const socket of this.open) socket.destroy();
+      for (const timer of this.timers) clearTimeout(timer);
+      await around.workdirs.remove(workdir);
+    }
+  }
+
+  /** Tells the registry how it ended; until it is told, the registry is to take this play for ours. */
+  async report(ending: Ending): Promise<void> {
+    const { run, around } = this;
+    // A request that was under way when the process died may still decide how the play ends.
+    if (!this.stopped.signal.aborted) await this.requests.settled();
+    const { standing } = this.requests;
+    const cause = causeOf(ending, standing, this.killed);
+    const { play_sid, epoch } = run;
+    around.log.info(
+      { play_sid, epoch, attempt: run.attempt, standing, killed: this.killed?.reason, cause },
+      'attempt over',
+    );
+    const never = new AbortController().signal;
+    if (cause === 'release') {
+      await around.calls.untilAnswered(playRelease, { owner: around.calls.owner, plays: [{ play_sid, epoch }] }, never);
+    } else if (cause !== 'nothing') await this.tellExit(cause, never);
+    this.stopped.abort();
+    this.history.mark();
+  }
+
+  kill(reason: KillReason, message = ''): void {
+    this.killed ??= { reason, message };
+    // What waits for an answer on its behalf is no longer needed, except a commit that is under way at the registry.
+    if (reason !== 'lingered' && reason !== 'protocol') this.stopped.abort();
+    this.started?.kill();
+  }
+
+  private async tellExit(cause: ExitCause, signal: AbortSignal): Promise<void> {
+    const { play_sid, epoch } = this.run;
+    await failpoint('executor.exit.before');
+    const told = { owner: this.around.calls.owner, play_sid, epoch, cause, events: this.history.mark() };
+    await this.around.calls.untilAnswered(playExit, told, signal);
+  }
+
+  private tellStarted(): void {
+    const { level, enforced, missing } = this.around.forks.sandbox;
+    const executor = this.around.calls.owner;
+    this.history.add({ type: 'attempt_started', at: now(), executor, sandbox: { level, enforced, missing } });
+  }
+
+  private attach(lane: Lane, socket: Socket, first: Buffer): void {
+    this.open.add(socket);
+    socket.on('close', () => {
+      this.open.delete(socket);
+      this.laneClosed.all();
+    });
+    if (lane === 'telemetry') this.telemetry.attach(socket, first);
+    else if (lane === 'output') this.output.attach(socket, first);
+    else {
+      this.control.attach(socket, first);
+      this.greet().catch((err: unknown) => {
+        if (this.stopped.signal.aborted) return;
+        this.around.log.error({ err, play_sid: this.run.play_sid }, 'the play could not be told what to do');
+        this.kill('fenced');
+      });
+    }
+  }
+
+  /** What the play must know before it runs: its source and input, and all that it remembers, in pages. */
+  private async greet(): Promise<void> {
+    const { run, around, control } = this;
+    const { signal } = this.stopped;
+    const { play_sid, attempt, version_sid, workflow_name, source, entry, options, input } = run;
+    const what = { play_sid, attempt, version_sid, workflow_name, source, entry, options, input };
+    const sandbox = around.forks.sandbox;
+    await control.send({ t: 'start', ...what, sandbox, always_replay: around.alwaysReplay }, signal);
+    let page: MemoryPage = run.memory;
+    for (;;) {
+      if (page.items.length > 0) await control.send({ t: 'memory', items: page.items }, signal);
+      if (page.next === null) break;
+      const fence = { owner: around.calls.owner, play_sid, epoch: run.epoch };
+      page = await around.calls.untilAnswered(playMemory, { ...fence, next: page.next }, signal);
+    }
+    await control.send({ t: 'go' }, signal);
+    if (run.remaining_ms !== null) {
+      this.after(Math.max(0, run.remaining_ms), () => this.kill('time_limit', 'The play’s own time limit has passed.'));
+    }
+  }
+
+  private after(ms: number, what: () => void): void {
+    const timer = setTimeout(what, Math.min(ms, LONGEST_TIMER_MS));
+    this.timers.add(timer);
+  }
+
+  /** Everything the process wrote has been read. */
+  private async lanesClosed(): Promise<void> {
+    const limit = performance.now() + LANES_CLOSE_WITHIN_MS;
+    while (this.open.size > 0) {
+      const left = limit - performance.now();
+      if (left <= 0 || !(await this.laneClosed.next(left))) return;
+    }
+  }
+}

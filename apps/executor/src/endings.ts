@@ -1,0 +1,52 @@
+/** How an attempt ended, and what the registry is told of it: a table, not scattered ifs. */
+import type { ExitCause } from '@hero/contracts';
+import type { Ending } from './fork-server.js';
+import type { Standing } from './requests.js';
+
+/** Why this executor ended a process. */
+export type KillReason =
+  /** The registry says that the play is no longer ours: cancelled, taken over, or ended by it. */
+  | 'fenced'
+  | 'protocol'
+  | 'limit'
+  | 'time_limit'
+  /** It did not leave after its end or its pause was committed. */
+  | 'lingered'
+  | 'drain';
+
+export type Told = ExitCause | 'release' | 'nothing';
+
+const cause = (kind: ExitCause['kind'], message = ''): ExitCause => ({ kind, code: null, signal: null, message });
+
+export function causeOf(ending: Ending, standing: Standing, killed?: { reason: KillReason; message: string }): Told {
+  if (standing === 'lost' || standing === 'ended') return 'nothing';
+  // A committed pause counts, whatever ended its process.
+  if (standing === 'suspended') return { kind: 'exited', code: 75, signal: null, message: '' };
+  switch (killed?.reason) {
+    case 'fenced':
+      return 'nothing';
+    case 'drain':
+      return 'release';
+    case 'protocol':
+    case 'limit':
+    case 'time_limit':
+      return cause(killed.reason, killed.message);
+    case 'lingered':
+    case undefined:
+      return causeOfEnding(ending);
+  }
+}
+
+function causeOfEnding(ending: Ending): Told {
+  switch (ending.t) {
+    case 'lost':
+      return 'release';
+    case 'not_started':
+      return ending.deadline ? 'release' : cause('not_started', ending.message);
+    case 'exit':
+      if (ending.why === 'deadline' || ending.why === 'channel') return 'release';
+      if (ending.signal === 'SIGXCPU') return cause('limit', 'The play used more CPU time than it may.');
+      if (ending.signal !== null) return { kind: 'signalled', code: null, signal: ending.signal, message: '' };
+      return { kind: 'exited', code: ending.code, signal: null, message: '' };
+  }
+}

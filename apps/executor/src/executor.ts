@@ -1,0 +1,93 @@
+/**
+ * One executor: what it is made of, in the order in which it starts and stops.
+ *
+ * It needs a NATS address and nothing else. The first fork server must come up before any work is taken.
+ */
+import { join } from 'node:path';
+import type { ServiceContext } from '@hero/service-kit';
+import type { Surroundings } from './attempt.js';
+import { Commits } from './commits.js';
+import { ForkServers } from './fork-servers.js';
+import { Inspections } from './inspections.js';
+import { openLanes } from './lanes.js';
+import { Lease } from './lease.js';
+import { Publisher } from './publisher.js';
+import { resolvePython } from './python.js';
+import { RegistryCalls } from './registry-calls.js';
+import { RunningPlays } from './running-plays.js';
+import { checkMounts, type ExecutorEnv } from './settings.js';
+import { openWorkdirs } from './workdirs.js';
+
+const EVENTS_STORED_WITHIN_MS = 2_000;
+
+export class Executor {
+  private constructor(
+    private readonly around: Surroundings,
+    readonly inspections: Inspections,
+    private readonly plays: RunningPlays,
+    private readonly lease: Lease,
+  ) {}
+
+  static async open(context: ServiceContext<ExecutorEnv>): Promise<Executor> {
+    const { bus, env, instance, log, paths } = context;
+    checkMounts(env.HERO_MOUNTS, paths.var);
+    const python = await resolvePython(env.HERO_PYTHON);
+    const workdirs = await openWorkdirs(paths.plays, instance, python.executable, log);
+    const lanes = await openLanes(join(paths.var, 'executors', instance), log);
+    const settings = {
+      socket: lanes.path,
+      plays: workdirs.folder,
+      shown_plays: paths.plays,
+      sandbox: env.HERO_SANDBOX,
+      egress: env.HERO_EGRESS,
+      mounts: env.HERO_MOUNTS,
+      preload: env.HERO_PRELOAD,
+    };
+    const forks = await ForkServers.open(python, settings, env.HERO_RECYCLE, log);
+    log.info({ python: python.executable, version: python.version, sandbox: forks.sandbox }, 'plays can be started');
+    const calls = new RegistryCalls(bus, instance);
+    const publisher = new Publisher(bus);
+    const alwaysReplay = env.HERO_ALWAYS_REPLAY;
+    const around = { calls, commits: new Commits(calls), forks, lanes, workdirs, publisher, alwaysReplay, log };
+    const plays = new RunningPlays(bus, around, {
+      slots: env.HERO_SLOTS,
+      drainMs: env.HERO_DRAIN_MS,
+      leaseIsLive: () => lease.live,
+    });
+    const lease = new Lease(bus, {
+      instance,
+      now: () => ({ slots: plays.slots, busy: plays.busy, draining: plays.draining, plays: plays.plays }),
+      onRenewed: (untilMs) => {
+        forks.lease(untilMs);
+        plays.wake();
+      },
+      onGone: (gone) => plays.gone(gone),
+    });
+    return new Executor(around, new Inspections(around), plays, lease);
+  }
+
+  async start(): Promise<void> {
+    await this.lease.start();
+    this.plays.start();
+  }
+
+  info(): { slots: number; busy: number; healthy: boolean; sandbox: string } {
+    const { slots, busy } = this.plays;
+    return {
+      slots,
+      busy,
+      healthy: this.around.forks.healthy && this.lease.live,
+      sandbox: this.around.forks.sandbox.level,
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.plays.drain();
+    await this.around.publisher.close(EVENTS_STORED_WITHIN_MS);
+    this.around.commits.close();
+    await this.lease.stop();
+    await this.around.forks.close();
+    await this.around.lanes.close();
+    await this.around.workdirs.close();
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The events of one claim: of the play itself, and what the executor adds. Batches are numbered from 1 without holes.
+ *
+ * 1. I10: what finds no room is counted before anything is numbered, and the next batch says how much.
+ * 2. One batch of a play is under way at a time, so they arrive in order; what comes meanwhile waits for the next.
+ */
+import { type AnyEvent, type EventBatch, type EventsMark, MIB, type Run } from '@hero/contracts';
+import type { Publisher } from './publisher.js';
+
+const BATCH_EVENTS = 200;
+const BATCH_BYTES = 512 * 1024;
+const BATCH_AFTER_MS = 20;
+const PLAY_LIMIT = 8 * MIB;
+const OWN_EVENT_BYTES = 300;
+
+interface Waiting {
+  event: AnyEvent;
+  bytes: number;
+}
+
+export class History {
+  private waiting: Waiting[] = [];
+  private held = 0;
+  private dropped = 0;
+  private readonly numbered: { batch: EventBatch; bytes: number }[] = [];
+  private last = 0;
+  private timer?: NodeJS.Timeout;
+  private sending?: Promise<void>;
+
+  constructor(
+    private readonly run: Pick<Run, 'play_sid' | 'epoch' | 'attempt'>,
+    private readonly publisher: Publisher,
+  ) {}
+
+  add(event: AnyEvent, bytes = OWN_EVENT_BYTES): void {
+    if (this.held + bytes > PLAY_LIMIT || !this.publisher.reserve(bytes)) {
+      this.dropped++;
+      return;
+    }
+    this.held += bytes;
+    this.waiting.push({ event, bytes });
+    if (this.sending) return;
+    if (this.waiting.length >= BATCH_EVENTS) this.send();
+    else this.timer ??= setTimeout(() => this.send(), BATCH_AFTER_MS);
+  }
+
+  /** Numbers all there is, and says where the history now ends; null where there is none. */
+  mark(): EventsMark | null {
+    this.number();
+    this.send();
+    return this.last === 0 ? null : { source: this.source, batch: this.last };
+  }
+
+  /** When all that was added is stored. */
+  async stored(): Promise<void> {
+    this.send();
+    while (this.sending) await this.sending;
+  }
+
+  private get source(): string {
+    return `x${this.run.epoch}`;
+  }
+
+  private send(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.sending ??= this.sendAll().finally(() => {
+      this.sending = undefined;
+      if (this.waiting.length > 0) this.timer ??= setTimeout(() => this.send(), BATCH_AFTER_MS);
+    });
+  }
+
+  private async sendAll(): Promise<void> {
+    for (;;) {
+      if (this.numbered.length === 0) this.number();
+      const next = this.numbered[0];
+      if (!next) return;
+      await this.publisher.publish(next.batch);
+      this.numbered.shift();
+      this.held -= next.bytes;
+      this.publisher.release(next.bytes);
+    }
+  }
+
+  private number(): void {
+    if (this.dropped > 0) {
+      const event: AnyEvent = { type: 'dropped', at: now(), count: this.dropped, reason: 'overload' };
+      this.dropped = 0;
+      this.waiting.push({ event, bytes: 0 });
+    }
+    let place = 0;
+    while (place < this.waiting.length) {
+      const events: AnyEvent[] = [];
+      let bytes = 0;
+      for (; place < this.waiting.length && events.length < BATCH_EVENTS; place++) {
+        const next = this.waiting[place] as Waiting;
+        if (events.length > 0 && bytes + next.bytes > BATCH_BYTES) break;
+        events.push(next.event);
+        bytes += next.bytes;
+      }
+      const { play_sid, attempt } = this.run;
+      const batch: EventBatch = { play_sid, attempt, source: this.source, batch: ++this.last, events };
+      this.numbered.push({ batch, bytes });
+    }
+    this.waiting = [];
+  }
+}
+
+export const now = (): string => new Date().toISOString();

@@ -1,0 +1,104 @@
+/**
+ * Reads the declarations of a source in a forked, jailed child: the source is parsed and never run, and what the parser
+ * makes of it (a crash, too much memory, no end) stays in that child and becomes an issue.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { HeroError, Inspection, MIB } from '@hero/contracts';
+import type { Surroundings } from './attempt.js';
+import { LineSplitter } from './line-splitter.js';
+import { INSPECT_LIMITS } from './sizes.js';
+
+const WITHIN_MS = 8_000;
+const AT_ONCE = 4;
+const ANSWER_LIMIT = 32 * MIB;
+
+export class Inspections {
+  private running = 0;
+  private count = 0;
+  private readonly queue: (() => void)[] = [];
+
+  constructor(private readonly around: Pick<Surroundings, 'forks' | 'lanes' | 'workdirs' | 'log'>) {}
+
+  async inspect(source: string): Promise<Inspection> {
+    if (this.running >= AT_ONCE) await new Promise<void>((resolve) => this.queue.push(resolve));
+    this.running++;
+    try {
+      return await this.run(source);
+    } finally {
+      this.running--;
+      this.queue.shift()?.();
+    }
+  }
+
+  private async run(source: string): Promise<Inspection> {
+    const { forks, lanes, workdirs, log } = this.around;
+    const token = randomBytes(24).toString('hex');
+    const workdir = await workdirs.make('inspection', ++this.count, forks.owner);
+    const sockets: Socket[] = [];
+    let forget = (): void => undefined;
+    try {
+      const answer = new Promise<Buffer | undefined>((resolve) => {
+        forget = lanes.expect(token, (lane, socket, first) => {
+          sockets.push(socket);
+          if (lane !== 'control') return void socket.resume();
+          readLine(socket, first, resolve);
+          socket.write(`${JSON.stringify({ source })}\n`);
+        });
+      });
+      const order = { sid: 'inspection', kind: 'inspect' as const, token, workdir, limits: INSPECT_LIMITS };
+      const started = forks.fork(order);
+      const late = setTimeout(() => started.kill(), WITHIN_MS);
+      const ending = await started.ended;
+      clearTimeout(late);
+      if (ending.t === 'lost' || ending.t === 'not_started') {
+        throw new HeroError('UNAVAILABLE', 'No process could be started to read the source; try again in a moment.');
+      }
+      // The tree is gone: what it wrote is here or on its way, and the end of its connection comes last.
+      const line = await Promise.race([answer, afterwards(1_000)]);
+      const read = line && Inspection.safeParse(JSON.parse(line.toString()));
+      if (read?.success) return read.data;
+      log.warn({ ending, issues: read?.error?.issues.slice(0, 3) }, 'a source could not be inspected');
+      return failed(ending.why === 'killed' ? `within ${WITHIN_MS / 1000} s` : 'by this Python');
+    } finally {
+      forget();
+      for (const socket of sockets) socket.destroy();
+      await workdirs.remove(workdir);
+    }
+  }
+}
+
+const afterwards = (ms: number): Promise<undefined> =>
+  new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
+
+function readLine(socket: Socket, first: Buffer, then: (line: Buffer | undefined) => void): void {
+  const splitter = new LineSplitter(ANSWER_LIMIT);
+  const read = (chunk: Buffer): void => {
+    try {
+      const [line] = splitter.push(chunk);
+      if (line) then(line);
+    } catch {
+      socket.destroy();
+    }
+  };
+  socket.on('data', read);
+  socket.on('close', () => then(undefined));
+  read(first);
+  socket.resume();
+}
+
+function failed(how: string): Inspection {
+  const message = `The source could not be parsed ${how}: it is nested too deep or too large. Make it simpler.`;
+  return {
+    entry: null,
+    name: '',
+    description: '',
+    tags: [],
+    inputs: [],
+    outputs: [],
+    flows: [],
+    requirements: [],
+    options: {},
+    issues: [{ line: 1, column: 0, message, severity: 'error' }],
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * The executor's lease: renewed every second, never twice at once.
+ *
+ * 1. What the registry no longer takes for ours is killed, by the answer or at once by the nudge.
+ * 2. Each renewal moves the fork servers' deadline. It counts from when the request was sent, on the system's monotonic
+ *    clock, so that neither a slow reply nor a stopped executor can stretch it.
+ */
+import { hostname } from 'node:os';
+import type { Bus } from '@hero/bus';
+import { executorLease, executorNudge, type Params } from '@hero/contracts';
+import { every, type Timer } from '@hero/service-kit';
+
+type Asked = Params<typeof executorLease>;
+export type Held = Asked['plays'][number];
+
+const PERIOD_MS = 1_000;
+const REPLY_WITHIN_MS = 2_000;
+
+export interface LeaseOptions {
+  instance: string;
+  now(): Pick<Asked, 'slots' | 'busy' | 'draining' | 'plays'>;
+  onRenewed(untilMs: number): void;
+  onGone(gone: Held[]): void;
+}
+
+export class Lease {
+  private untilMs = 0;
+  private timer?: Timer;
+  private lost = false;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly options: LeaseOptions,
+  ) {}
+
+  get live(): boolean {
+    return monotonicMs() < this.untilMs;
+  }
+
+  async start(): Promise<void> {
+    await this.bus.follow(executorNudge(this.options.instance), (data) => this.options.onGone(goneIn(data)));
+    this.timer = every(PERIOD_MS, () => this.renew(), { atOnce: true, log: this.bus.log, name: 'lease' });
+  }
+
+  async stop(): Promise<void> {
+    await this.timer?.stop();
+  }
+
+  private async renew(): Promise<void> {
+    const sent = monotonicMs();
+    const { instance, now, onRenewed, onGone } = this.options;
+    const asked: Asked = { instance, host: hostname(), pid: process.pid, ...now() };
+    try {
+      const { lease_ms, gone } = await this.bus.ask(executorLease, asked, {
+        timeoutMs: REPLY_WITHIN_MS,
+        retryUnavailable: false,
+      });
+      this.untilMs = sent + lease_ms;
+      onRenewed(this.untilMs);
+      if (gone.length > 0) onGone(gone);
+      if (this.lost) this.bus.log.info({}, 'the lease is renewed again');
+      this.lost = false;
+    } catch (err) {
+      if (!this.lost) this.bus.log.warn({ err }, 'the lease could not be renewed; plays end when it runs out');
+      this.lost = true;
+    }
+  }
+}
+
+/** CLOCK_MONOTONIC, as Python's time.monotonic() reads it. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+
+function goneIn(data: unknown): Held[] {
+  const gone = typeof data === 'object' && data !== null && 'gone' in data ? data.gone : undefined;
+  return Array.isArray(gone) ? (gone as Held[]) : [];
+}

@@ -1,0 +1,63 @@
+/**
+ * Numbered batches of events on their way into JetStream. What plays hold in all is bounded here (`room`), so that a
+ * stream that takes nothing costs events (counted, I10) and never memory; publishing delays no commit.
+ */
+import { type Bus, ensureStream, pause, publishJson, TELEMETRY_QUEUE } from '@hero/bus';
+import { type EventBatch, MIB, telemetry } from '@hero/contracts';
+import { failpoint } from '@hero/service-kit';
+
+const ALL_PLAYS_LIMIT = 64 * MIB;
+const FIRST_WAIT_MS = 20;
+const LONGEST_WAIT_MS = 1_000;
+
+export class Publisher {
+  private held = 0;
+  private readonly closing = new AbortController();
+  private readonly pending = new Set<Promise<void>>();
+
+  constructor(private readonly bus: Bus) {}
+
+  /** Takes room for an event, or says that there is none. */
+  reserve(bytes: number): boolean {
+    if (this.held + bytes > ALL_PLAYS_LIMIT) return false;
+    this.held += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.held -= bytes;
+  }
+
+  /** Resolves when the batch is stored; what is refused is published again, with the same number. */
+  publish(batch: EventBatch): Promise<void> {
+    const published = this.untilStored(batch).finally(() => this.pending.delete(published));
+    this.pending.add(published);
+    return published;
+  }
+
+  /** Waits for what is under way, at most so long. */
+  async close(withinMs: number): Promise<void> {
+    const late = setTimeout(() => this.closing.abort(), withinMs);
+    while (this.pending.size > 0) await Promise.allSettled(this.pending);
+    clearTimeout(late);
+  }
+
+  private async untilStored(batch: EventBatch): Promise<void> {
+    const msgID = `${batch.play_sid}:${batch.source}:${batch.batch}`;
+    for (let waitMs = FIRST_WAIT_MS; !this.closing.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+      try {
+        await failpoint('executor.publish.before');
+        if (this.bus.connected) {
+          await publishJson(this.bus.js, telemetry(batch.play_sid), batch, { msgID });
+          await failpoint('executor.publish.after');
+          return;
+        }
+      } catch (err) {
+        this.bus.log.warn({ err, play_sid: batch.play_sid, batch: batch.batch }, 'events not stored yet');
+        // The stream may be gone with its folder; whoever needs it makes it.
+        await ensureStream(this.bus.jsm, TELEMETRY_QUEUE.stream).catch(() => undefined);
+      }
+      await pause(waitMs, this.closing.signal).catch(() => undefined);
+    }
+  }
+}

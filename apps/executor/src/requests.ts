@@ -1,0 +1,216 @@
+/**
+ * What a play asks of the registry: commits, a pause, the end; each frame gets exactly one reply, or none when fenced.
+ *
+ * 1. I3: a step is answered after its outcome is committed. One group of a play is under way at a time, numbered from 1
+ *    without holes; what comes meanwhile goes into the next one.
+ * 2. A pause and an end wait for the commits before them, and carry where the history ends.
+ * 3. I2: `fenced` is the end of this process, without a reply.
+ */
+import {
+  type EventsMark,
+  MIB,
+  type ParamsInput,
+  type PlayFrame,
+  playEnd,
+  playPause,
+  type Result,
+  type Run,
+  type StepOutcome,
+} from '@hero/contracts';
+import { failpoint } from '@hero/service-kit';
+import { type Commits, sentence, sizeOfGroup } from './commits.js';
+import type { ControlLane } from './control-lane.js';
+import { type History, now } from './history.js';
+import type { RegistryCalls } from './registry-calls.js';
+import type { TelemetryLane } from './telemetry-lane.js';
+
+type Frame<T extends PlayFrame['t']> = Extract<PlayFrame, { t: T }>;
+/** `suspended` and `ended`: committed, the process is to leave by itself. `lost`: nothing of it counts any more. */
+export type Standing = 'running' | 'suspended' | 'ended' | 'lost';
+
+const GROUP_BYTES = 4 * MIB;
+const EMITTED_WITHIN_MS = 1_000;
+
+export interface RequestsOf {
+  run: Run;
+  control: ControlLane;
+  telemetry: TelemetryLane;
+  history: History;
+  signal: AbortSignal;
+  onStanding(standing: Exclude<Standing, 'running'>): void;
+}
+
+export class Requests {
+  standing: Standing = 'running';
+  private nextGroup = 1;
+  private waiting: Frame<'commit'>[] = [];
+  /** So many of the next frames go alone: together they were refused. */
+  private alone = 0;
+  private work: Promise<void> = Promise.resolve();
+  private committing = false;
+
+  constructor(
+    private readonly calls: RegistryCalls,
+    private readonly commits: Commits,
+    private readonly of: RequestsOf,
+  ) {}
+
+  take(frame: PlayFrame): void {
+    if (frame.t === 'commit') {
+      this.waiting.push(frame);
+      if (!this.committing) {
+        this.committing = true;
+        this.enqueue(() => this.commitAll());
+      }
+    } else if (frame.t === 'pause') this.enqueue(() => this.pause(frame));
+    else this.enqueue(() => this.end(frame));
+  }
+
+  /** When all that was asked so far has its answer, or nobody needs it. */
+  settled(): Promise<void> {
+    return this.work;
+  }
+
+  private enqueue(request: () => Promise<void>): void {
+    this.work = this.work.then(async () => {
+      if (this.standing !== 'running') return;
+      try {
+        await request();
+      } catch (error) {
+        if (!this.of.signal.aborted) throw error;
+      }
+    });
+  }
+
+  private async commitAll(): Promise<void> {
+    try {
+      while (this.waiting.length > 0 && this.standing === 'running') await this.commitGroup(this.takeGroup());
+    } finally {
+      this.committing = false;
+    }
+  }
+
+  private takeGroup(): Frame<'commit'>[] {
+    if (this.alone > 0) {
+      this.alone--;
+      return this.waiting.splice(0, 1);
+    }
+    let bytes = 0;
+    let count = 0;
+    for (const frame of this.waiting) {
+      bytes += sizeOfGroup(frame);
+      if (count > 0 && bytes > GROUP_BYTES) break;
+      count++;
+    }
+    return this.waiting.splice(0, count);
+  }
+
+  private async commitGroup(frames: Frame<'commit'>[]): Promise<void> {
+    const { play_sid, epoch } = this.of.run;
+    const steps = frames.length === 1 && frames[0] ? frames[0].steps : frames.flatMap((frame) => frame.steps);
+    const cost_usd = frames.reduce((sum, frame) => sum + frame.cost_usd, 0);
+    const group = { play_sid, epoch, group: this.nextGroup, cost_usd, steps };
+    const { result, message = '' } = await this.commits.commit(group, this.of.signal);
+    switch (result) {
+      case 'done':
+        this.nextGroup++;
+        for (const { id } of frames) this.of.control.reply({ t: 'done', id });
+        this.tellCommitted(steps);
+        return;
+      case 'fenced':
+        return this.become('lost');
+      case 'refused': {
+        const [first] = frames;
+        if (frames.length === 1 && first) return this.refuse(first.id, message);
+        this.waiting.unshift(...frames);
+        this.alone = frames.length;
+      }
+    }
+  }
+
+  private tellCommitted(steps: StepOutcome[]): void {
+    const at = now();
+    for (const { span_id, step_key } of steps) this.of.history.add({ type: 'step_committed', at, span_id, step_key });
+  }
+
+  private async pause(frame: Frame<'pause'>): Promise<void> {
+    const { id, questions, replay, cost_usd } = frame;
+    const events = await this.mark(frame.emitted);
+    const answer = await this.answered(id, () =>
+      this.ask(playPause, { ...this.fence, group: this.nextGroup, questions, replay, cost_usd, events }),
+    );
+    if (!answer) return;
+    await failpoint('executor.pause.after');
+    switch (answer.result) {
+      case 'answered':
+        this.nextGroup++;
+        return this.of.control.reply({ t: 'answers', id, answers: answer.answers });
+      case 'suspended':
+        if (answer.resume_ids.length > 0) {
+          this.of.history.add({ type: 'paused', at: now(), resume_ids: answer.resume_ids });
+        }
+        this.become('suspended');
+        return this.of.control.reply({ t: 'suspended', id });
+      case 'ended':
+      case 'fenced':
+        return this.become('lost');
+      case 'refused':
+        return this.refuse(id, answer.message ?? '');
+    }
+  }
+
+  private async end(frame: Frame<'end'>): Promise<void> {
+    const { id, status, output, error, cost_usd } = frame;
+    const events = await this.mark(frame.emitted);
+    await failpoint('executor.end.before');
+    const answer = await this.answered(id, () =>
+      this.ask(playEnd, { ...this.fence, status, output, error, cost_usd, events }),
+    );
+    if (!answer) return;
+    await failpoint('executor.end.after');
+    switch (answer.result) {
+      case 'done':
+        this.become('ended');
+        return this.of.control.reply({ t: 'done', id });
+      case 'fenced':
+        return this.become('lost');
+      case 'busy':
+      case 'refused':
+        return this.refuse(id, answer.message ?? '');
+    }
+  }
+
+  private ask<C extends typeof playPause | typeof playEnd>(contract: C, params: ParamsInput<C>): Promise<Result<C>> {
+    return this.calls.untilAnswered(contract, params, this.of.signal);
+  }
+
+  /** The answer; undefined where the request itself was refused, and the play was told so. */
+  private async answered<T>(id: number, ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      this.of.signal.throwIfAborted();
+      this.refuse(id, sentence(error));
+      return undefined;
+    }
+  }
+
+  private get fence(): { owner: string; play_sid: string; epoch: number } {
+    const { play_sid, epoch } = this.of.run;
+    return { owner: this.calls.owner, play_sid, epoch };
+  }
+
+  private async mark(emitted: number): Promise<EventsMark | null> {
+    await this.of.telemetry.until(emitted, EMITTED_WITHIN_MS);
+    return this.of.history.mark();
+  }
+
+  private refuse(id: number, message: string): void {
+    this.of.control.reply({ t: 'refused', id, code: 'REFUSED', message });
+  }
+
+  private become(standing: Exclude<Standing, 'running'>): void {
+    this.standing = standing;
+    this.of.onStanding(standing);
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The plays of this executor: takes work for free slots, runs it, and gives it back when it drains.
+ *
+ * 1. As many messages are fetched as there are free slots, and none without a live lease.
+ * 2. I8: a message is a wake-up. It is acked right after the claim; a claim that yields nothing is forgotten.
+ * 3. A play is in `held` until the registry was told of its end, so that its lease covers it.
+ */
+import { type Bus, consumePull, type Pull, type PulledMessage, WORK_QUEUE } from '@hero/bus';
+import { playClaim, type Run, WorkMessage } from '@hero/contracts';
+import { failpoint } from '@hero/service-kit';
+import { Attempt, type Surroundings } from './attempt.js';
+import type { Held } from './lease.js';
+import { worthRepeating } from './registry-calls.js';
+
+const CLAIM_AGAIN_AFTER_MS = 1_000;
+const UNREADABLE_AGAIN_AFTER_MS = 10_000;
+
+export interface PlaysOptions {
+  slots: number;
+  drainMs: number;
+  leaseIsLive(): boolean;
+}
+
+export class RunningPlays {
+  private readonly held = new Map<string, Attempt>();
+  private readonly work = new Set<Promise<void>>();
+  private taken = 0;
+  private pull?: Pull;
+  draining = false;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly around: Surroundings,
+    private readonly options: PlaysOptions,
+  ) {}
+
+  get slots(): number {
+    return this.options.slots;
+  }
+
+  get busy(): number {
+    return this.taken;
+  }
+
+  get plays(): Held[] {
+    return [...this.held.values()].map(({ run: { play_sid, epoch } }) => ({ play_sid, epoch }));
+  }
+
+  start(): void {
+    this.pull = consumePull(this.bus, {
+      ...WORK_QUEUE,
+      max: () =>
+        this.draining || !this.options.leaseIsLive() || !this.around.forks.healthy ? 0 : this.slots - this.taken,
+      onMessages: (messages) => {
+        for (const message of messages) this.track(this.takeUp(message));
+      },
+    });
+  }
+
+  /** Room may have become free, or the lease is live again. */
+  wake(): void {
+    this.pull?.wake();
+  }
+
+  /** Ends what is no longer ours. */
+  gone(plays: Held[]): void {
+    for (const held of plays) {
+      const attempt = this.held.get(keyOf(held));
+      if (!attempt) continue;
+      this.around.log.info(held, 'this play is no longer ours; its process is ended');
+      attempt.kill('fenced');
+    }
+  }
+
+  /** Takes nothing more, lets plays end for a while, and gives back what is left, uncounted. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    await this.pull?.stop();
+    const late = setTimeout(() => {
+      for (const attempt of this.held.values()) attempt.kill('drain');
+    }, this.options.drainMs);
+    while (this.work.size > 0) await Promise.allSettled(this.work);
+    clearTimeout(late);
+  }
+
+  private track(work: Promise<void>): void {
+    const tracked = work
+      .catch((err: unknown) => this.around.log.error({ err }, 'an attempt failed in the executor itself'))
+      .finally(() => this.work.delete(tracked));
+    this.work.add(tracked);
+  }
+
+  private async takeUp(message: PulledMessage): Promise<void> {
+    this.taken++;
+    let run: Run | null;
+    try {
+      run = await this.claim(message);
+    } catch (error) {
+      this.freeSlot();
+      throw error;
+    }
+    if (run) await this.attempt(run);
+    else this.freeSlot();
+  }
+
+  private async claim(message: PulledMessage): Promise<Run | null> {
+    const wanted = WorkMessage.safeParse(readable(message));
+    if (!wanted.success) {
+      this.around.log.error({ seq: message.seq, text: String(message.data).slice(0, 200) }, 'work that cannot be read');
+      message.nak(UNREADABLE_AGAIN_AFTER_MS);
+      return null;
+    }
+    try {
+      const { calls, forks } = this.around;
+      const { run } = await calls.once(playClaim, { owner: calls.owner, ...wanted.data, sandbox: forks.sandbox });
+      await failpoint('executor.claim.after');
+      await failpoint('executor.ack.before');
+      message.ack();
+      await failpoint('executor.ack.after');
+      return run;
+    } catch (err) {
+      const { play_sid } = wanted.data;
+      // Claimed without our knowing: the registry sees by our lease that we do not run it, and releases it.
+      this.around.log.warn({ err, play_sid }, 'claim not answered; the work is handed back');
+      message.nak(worthRepeating(err) ? CLAIM_AGAIN_AFTER_MS : UNREADABLE_AGAIN_AFTER_MS);
+      return null;
+    }
+  }
+
+  private async attempt(run: Run): Promise<void> {
+    const attempt = new Attempt(run, this.around);
+    const key = keyOf(run);
+    this.held.set(key, attempt);
+    this.around.log.info({ play_sid: run.play_sid, epoch: run.epoch, attempt: run.attempt }, 'play claimed');
+    try {
+      const ending = await attempt.live().finally(() => this.freeSlot());
+      await attempt.report(ending);
+    } finally {
+      this.held.delete(key);
+    }
+  }
+
+  private freeSlot(): void {
+    this.taken--;
+    this.wake();
+  }
+}
+
+const keyOf = ({ play_sid, epoch }: Held): string => `${play_sid}.${epoch}`;
+
+function readable(message: PulledMessage): unknown {
+  try {
+    return message.json();
+  } catch {
+    return undefined;
+  }
+}

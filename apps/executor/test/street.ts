@@ -1,0 +1,110 @@
+/** A nats-server, a fake registry and real executors, each a process of its own, for one test. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type TempFolder, tempFolder, testNats, until } from '@hero/testing';
+import { FakeRegistry } from './fake-registry.js';
+
+const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
+
+export interface Street extends AsyncDisposable {
+  readonly registry: FakeRegistry;
+  readonly home: string;
+  readonly url: string;
+  executor(env?: Record<string, string>, as?: { uid: number; python: string }): Promise<ExecutorProcess>;
+}
+
+export interface ExecutorProcess {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly log: string[];
+  /** All processes that came from it and still run. */
+  family(): number[];
+  exited: Promise<number | null>;
+}
+
+export async function openStreet(): Promise<Street> {
+  const stack = new AsyncDisposableStack_();
+  const folder: TempFolder = stack.use(await tempFolder());
+  const nats = stack.use(await testNats());
+  const registry = stack.use(await FakeRegistry.start(nats.url));
+  const home = join(folder.path, 'home');
+  return {
+    registry,
+    home,
+    url: nats.url,
+    async executor(env = {}, as) {
+      const executor = startExecutor({ NATS_URL: nats.url, HERO_HOME: home, ...env }, as);
+      stack.defer(async () => {
+        executor.child.kill('SIGCONT');
+        executor.child.kill('SIGKILL');
+        await executor.exited;
+      });
+      const before = registry.leases;
+      const up = async (): Promise<boolean> => {
+        if (executor.child.exitCode !== null) throw new Error(`executor ended: ${executor.log.join('')}`);
+        return registry.leases > before + 0 && registry.lastLease?.pid === executor.pid;
+      };
+      await until(up, { within: 15_000, what: `the executor's first lease` }).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${executor.log.join('')}`);
+      });
+      return executor;
+    },
+    [Symbol.asyncDispose]: () => stack.dispose(),
+  };
+}
+
+function startExecutor(env: Record<string, string>, as?: { uid: number; python: string }): ExecutorProcess {
+  const { PATH = '', HOME = '' } = process.env;
+  const full = { PATH, HOME, HERO_LOG_LEVEL: 'info', HERO_DRAIN_MS: '200', ...env };
+  const command = as
+    ? ['setpriv', `--reuid=${as.uid}`, `--regid=${as.uid}`, '--clear-groups', process.execPath, MAIN]
+    : [process.execPath, MAIN];
+  const [program = '', ...args] = command;
+  const given = as ? { ...full, HERO_PYTHON: as.python } : full;
+  const child = spawn(program, args, { env: given, stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
+  const log: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => log.push(chunk.toString()));
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const pid = child.pid ?? 0;
+  return { child, pid, log, family: () => descendants(pid), exited };
+}
+
+/** Pids of everything below a process, by the parents in /proc. */
+export function descendants(pid: number): number[] {
+  const lines = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
+  const children = new Map<number, number[]>();
+  for (const line of lines) {
+    const [own = 0, parent = 0] = line.trim().split(/\s+/).map(Number);
+    children.set(parent, [...(children.get(parent) ?? []), own]);
+  }
+  const below = (of: number): number[] => (children.get(of) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
+}
+
+export const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Node 20 has none: the last that was taken is given back first. */
+class AsyncDisposableStack_ {
+  private readonly ends: (() => Promise<void> | PromiseLike<void>)[] = [];
+
+  use<T extends AsyncDisposable>(resource: T): T {
+    this.ends.push(() => resource[Symbol.asyncDispose]());
+    return resource;
+  }
+
+  defer(end: () => Promise<void>): void {
+    this.ends.push(end);
+  }
+
+  async dispose(): Promise<void> {
+    for (const end of this.ends.reverse()) await end();
+  }
+}
