@@ -12,7 +12,8 @@ const CUT_AT = 16_384;
 
 export function announce(bus: Bus, playSid: string, texts: readonly string[]): void {
   if (bus.nc.isClosed()) return;
-  for (const message of messagesOf(playSid, texts, bus.pageBytes)) bus.nc.publish(playSpans(playSid), message);
+  for (const message of messagesOf(playSid, texts, bus.pageBytes))
+    bus.nc.publish(playSpans(playSid), Buffer.from(message));
 }
 
 export function messagesOf(playSid: string, texts: readonly string[], limit: number): string[] {
@@ -27,9 +28,16 @@ export function messagesOf(playSid: string, texts: readonly string[], limit: num
     bytes = 0;
   };
   for (const text of texts) {
-    const own = Buffer.byteLength(text) + 1;
-    const fitting = own <= room ? text : cutDown(text, room);
-    const size = fitting === text ? own : Buffer.byteLength(fitting) + 1;
+    // No character takes more than three bytes: the exact length is only counted where that bound is too large.
+    let size = 3 * text.length + 1;
+    let fitting = text;
+    if (size > room) {
+      size = Buffer.byteLength(text) + 1;
+      if (size > room) {
+        fitting = cutDown(text, room);
+        size = Buffer.byteLength(fitting) + 1;
+      }
+    }
     if (bytes + size > room) flush();
     part.push(fitting);
     bytes += size;

@@ -9,6 +9,7 @@
 import type { Log } from '@hero/bus';
 import { telemetry } from '@hero/contracts';
 import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
+import { eventTexts } from './slices.js';
 import { isRecord, wellFormed } from './well-formed.js';
 
 export interface Envelope {
@@ -21,14 +22,17 @@ export interface Envelope {
 /** One batch on its way into the database. */
 export interface Arrival extends Envelope {
   readonly events: readonly KnownEvent[];
+  /** Each event as JSON text. Made before the commit: what cannot be written is a fault of the data. */
+  readonly texts: readonly string[];
   /** The EventBatch as JSON text. */
   readonly body: string;
-  readonly bytes: number;
   /** By span_push: refused where the play is unknown or final, and stamped with the play's attempt. */
   readonly pushed: boolean;
 }
 
 const SUBJECT_PREFIX = telemetry('');
+export const playOf = (subject: string): string => subject.slice(SUBJECT_PREFIX.length);
+
 /** Rough on purpose: a hit only costs a look at each string. */
 const SUSPECT = /\\u(?:0000|d[89a-f])/i;
 const INT_LIMIT = 2 ** 31 - 1;
@@ -37,7 +41,7 @@ const SID_LIMIT = 64;
 
 export function arrive(subject: string, streamSeq: number, data: Uint8Array, log: Log): Arrival {
   const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8');
-  const play_sid = subject.slice(SUBJECT_PREFIX.length);
+  const play_sid = playOf(subject);
   const read = readBatch(text, play_sid);
   if (typeof read === 'string') {
     log.error({ play_sid, stream_seq: streamSeq, fault: read }, 'unreadable batch replaced by a dropped event');
@@ -45,23 +49,39 @@ export function arrive(subject: string, streamSeq: number, data: Uint8Array, log
     return arrival(envelope, [droppedFor(undefined, `unreadable: ${read}`)]);
   }
   const { envelope, given } = read;
-  const suspect = SUSPECT.test(text);
-  let whole = !suspect;
-  const events = (suspect ? given.map(wellFormed) : given).map((event) => {
-    const fault = isRecord(event) ? faultOf(event) : 'it is no object';
-    if (fault === undefined) return event as KnownEvent;
-    whole = false;
-    log.error({ ...envelope, fault }, 'malformed event replaced by a dropped event');
-    return droppedFor(event, `malformed: ${fault}`);
-  });
-  return arrival(envelope, events, whole ? text : undefined);
+  const texts = SUSPECT.test(text) ? undefined : eventTexts(text, given.length);
+  if (texts && given.every((event) => faultIn(event) === undefined)) {
+    return { ...envelope, events: given as KnownEvent[], texts, body: text, pushed: false };
+  }
+  return arrival(
+    envelope,
+    given.map((event) => soundOf(event, envelope, log)),
+  );
 }
 
-/** An arrival of events that are known to be good; `body` where its text is at hand. */
-export function arrival(envelope: Envelope, events: readonly KnownEvent[], body?: string, pushed = false): Arrival {
+/** The event without what cannot be stored, or what stands for it (1). */
+function soundOf(event: unknown, envelope: Envelope, log: Log): KnownEvent {
+  let fault = faultIn(event);
+  try {
+    const sound = wellFormed(event) as KnownEvent;
+    if (fault === undefined && JSON.stringify(sound)) return sound;
+  } catch (error) {
+    // Nested deeper than this process can walk.
+    fault = error instanceof Error ? error.message : String(error);
+  }
+  log.error({ ...envelope, fault }, 'malformed event replaced by a dropped event');
+  return droppedFor(event, `malformed: ${fault}`);
+}
+
+const faultIn = (event: unknown): string | undefined => (isRecord(event) ? faultOf(event) : 'it is no object');
+
+/** An arrival of events that are known to be good. */
+export function arrival(envelope: Envelope, events: readonly KnownEvent[], pushed = false): Arrival {
   const { play_sid, attempt, source, batch } = envelope;
-  const text = body ?? JSON.stringify({ play_sid, attempt, source, batch, events });
-  return { play_sid, attempt, source, batch, events, body: text, bytes: text.length, pushed };
+  const texts = events.map((event) => JSON.stringify(event));
+  const head = JSON.stringify({ play_sid, attempt, source, batch });
+  const body = `${head.slice(0, -1)},"events":[${texts.join(',')}]}`;
+  return { play_sid, attempt, source, batch, events, texts, body, pushed };
 }
 
 function readBatch(text: string, playSid: string): { envelope: Envelope; given: unknown[] } | string {

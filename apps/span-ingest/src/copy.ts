@@ -18,23 +18,23 @@ export async function copyInto(
   client: PoolClient,
   table: string,
   columns: readonly string[],
-  lines: string,
+  lines: readonly string[],
 ): Promise<void> {
   await client.query(new CopyIn(`COPY ${table} (${columns.join(', ')}) FROM STDIN`, lines)).done;
 }
 
-/** One row in COPY's text format. */
-export function line(cells: readonly Cell[]): string {
-  let text = '';
+/** One row in COPY's text format. Changes `cells`. */
+export function line(cells: Cell[]): string {
   for (let i = 0; i < cells.length; i++) {
-    if (i > 0) text += '\t';
-    const cell = cells[i] as Cell;
-    text += cell === null ? '\\N' : typeof cell === 'string' ? cell.replace(SPECIAL, escaped) : cell;
+    const cell = cells[i];
+    if (cell === null) cells[i] = '\\N';
+    else if (typeof cell === 'string' && SPECIAL.test(cell)) cells[i] = cell.replace(EACH_SPECIAL, escaped);
   }
-  return `${text}\n`;
+  return cells.join('\t');
 }
 
-const SPECIAL = /[\\\n\r\t]/g;
+const SPECIAL = /[\\\n\r\t]/;
+const EACH_SPECIAL = /[\\\n\r\t]/g;
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 const escaped = (character: string): string => ESCAPES[character] ?? character;
 
@@ -45,7 +45,7 @@ class CopyIn implements Submittable {
 
   constructor(
     private readonly statement: string,
-    private readonly lines: string,
+    private readonly lines: readonly string[],
   ) {
     this.done = new Promise((resolve, reject) => {
       this.resolve = resolve;
@@ -58,7 +58,7 @@ class CopyIn implements Submittable {
   }
 
   handleCopyInResponse(connection: CopyConnection): void {
-    connection.sendCopyFromChunk(Buffer.from(this.lines));
+    connection.sendCopyFromChunk(Buffer.from(`${this.lines.join('\n')}\n`));
     connection.endCopyFrom();
   }
 

@@ -82,16 +82,21 @@ export async function writeAll(client: PoolClient, { plays, spans, logs, batches
   const added = spans.filter((span) => span.changed && !span.stored);
   const updated = spans.filter((span) => span.changed && span.stored);
   if (added.length > 0)
-    await copyInto(client, 'spans', SPAN_COLUMNS, added.map((span) => line(cellsOf(span))).join(''));
+    await copyInto(
+      client,
+      'spans',
+      SPAN_COLUMNS,
+      added.map((span) => line(cellsOf(span))),
+    );
   if (updated.length > 0) await client.query({ name: 'update_spans', text: UPDATE_SPANS, values: columnsOf(updated) });
   if (logs.length > 0) {
     const lines = logs.map((log) => line(LOG_COLUMNS.map((column) => log[column])));
-    await copyInto(client, 'logs', LOG_COLUMNS, lines.join(''));
+    await copyInto(client, 'logs', LOG_COLUMNS, lines);
   }
   const lines = batches.map(({ arrival: a, attempt, first_seq }) =>
     line([a.play_sid, first_seq, first_seq + a.events.length - 1, attempt, a.source, a.batch, a.body]),
   );
-  await copyInto(client, 'batches', BATCH_COLUMNS, lines.join(''));
+  await copyInto(client, 'batches', BATCH_COLUMNS, lines);
   await updatePlays(client, plays);
 }
 

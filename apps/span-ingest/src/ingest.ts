@@ -17,7 +17,7 @@ import { loadSpans, lockPlays, storedBatches, type Written, writeAll } from './i
 import { droppedFor } from './known-event.js';
 import { PlayFold, type PlayState } from './play-fold.js';
 import { findPoison } from './poison.js';
-import { stamped, textsOf } from './stamps.js';
+import { stamped, stampedBody } from './stamps.js';
 
 /** What became of one batch. `texts`: its events with their stamps, as JSON. */
 export type Outcome =
@@ -63,7 +63,7 @@ export class Ingest {
     const reason = `refused: ${error instanceof Error ? error.message : String(error)}`.slice(0, 200);
     let poison: Set<number>;
     try {
-      poison = await findPoison(events, (part) => this.wouldStore({ ...guilty, events: part }));
+      poison = await findPoison(events, (part) => this.wouldStore(() => arrival(guilty, part)));
     } catch (cause) {
       if (cause instanceof PlayLocked) return LOCKED;
       throw cause;
@@ -74,7 +74,7 @@ export class Ingest {
     );
     const clean = events.map((event, i) => (poison.has(i) ? droppedFor(event, reason) : event));
     try {
-      const [outcome] = await this.transaction([arrival(guilty, clean, undefined, guilty.pushed)]);
+      const [outcome] = await this.transaction([arrival(guilty, clean, guilty.pushed)]);
       return outcome ?? LOCKED;
     } catch (together) {
       // Each event can be stored alone and all of them cannot: nothing is left but to count them.
@@ -85,9 +85,9 @@ export class Ingest {
   }
 
   /** Would the database take these? Tried, and rolled back. */
-  private async wouldStore(part: Arrival): Promise<boolean> {
+  private async wouldStore(part: () => Arrival): Promise<boolean> {
     try {
-      const [outcome] = await this.transaction([part], 'ROLLBACK');
+      const [outcome] = await this.transaction([part()], 'ROLLBACK');
       if (outcome?.kind === 'locked') throw new PlayLocked();
       return true;
     } catch (error) {
@@ -137,7 +137,7 @@ async function fold(client: PoolClient, group: readonly Arrival[]): Promise<Fold
     if (one.pushed && play.final !== null) return { kind: 'final' };
     const attempt = one.pushed ? play.attempt : one.attempt;
     const first_seq = (folds.get(play.sid) as PlayFold).apply(attempt, one.events);
-    const texts = stamped(play.sid, one.events, first_seq, attempt);
+    const texts = stamped(play.sid, one.texts, first_seq, attempt);
     seen.set(keyOf(one), { texts: [] });
     batches.push({ arrival: one, attempt, first_seq });
     return { kind: 'stored', texts };
@@ -162,7 +162,7 @@ async function seenBatches(
 ): Promise<Seen> {
   const possible = group.filter((a) => (plays.get(a.play_sid)?.seq ?? 0) > 0);
   const stored = possible.length > 0 ? await storedBatches(client, possible) : [];
-  return new Map(stored.map((batch) => [keyOf(batch), { texts: textsOf(batch) }]));
+  return new Map(stored.map((batch) => [keyOf(batch), { texts: stampedBody(batch) }]));
 }
 
 async function openFolds(

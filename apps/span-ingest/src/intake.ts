@@ -8,7 +8,7 @@
 import { type Bus, consumePull, type Log, type Pull, type PulledMessage, TELEMETRY_QUEUE } from '@hero/bus';
 import { HeroError, MIB } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
-import { type Arrival, arrive } from './arrival.js';
+import { type Arrival, arrive, playOf } from './arrival.js';
 import type { Ingest, Outcome } from './ingest.js';
 import { Lane } from './lane.js';
 
@@ -50,7 +50,9 @@ export class Intake {
   store(arrival: Arrival): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const stopped = new HeroError('UNAVAILABLE', 'span-ingest is stopping; push the event again.');
-      this.laneOf(arrival.play_sid).add({ arrival, settle: resolve, abandon: () => reject(stopped) });
+      const { play_sid, body } = arrival;
+      const waiting = { play_sid, bytes: body.length, read: () => arrival, settle: resolve };
+      this.laneOf(play_sid).add({ ...waiting, abandon: () => reject(stopped) });
     });
   }
 
@@ -63,7 +65,7 @@ export class Intake {
   }
 
   private take(message: PulledMessage): void {
-    const arrival = arrive(message.subject, message.seq, message.data, this.log);
+    const play_sid = playOf(message.subject);
     const bytes = message.data.length;
     this.held.add(message);
     this.heldBytes += bytes;
@@ -71,8 +73,10 @@ export class Intake {
       this.held.delete(message);
       this.heldBytes -= bytes;
     };
-    this.laneOf(arrival.play_sid).add({
-      arrival,
+    this.laneOf(play_sid).add({
+      play_sid,
+      bytes,
+      read: () => arrive(message.subject, message.seq, message.data, this.log),
       settle: () => {
         release();
         message.ack();

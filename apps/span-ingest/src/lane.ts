@@ -13,7 +13,10 @@ import type { Arrival } from './arrival.js';
 import type { Ingest, Outcome } from './ingest.js';
 
 export interface Waiting {
-  readonly arrival: Arrival;
+  readonly play_sid: string;
+  readonly bytes: number;
+  /** Parsed only when its turn has come: what waits is raw bytes, which the garbage collector never looks into. */
+  read(): Arrival;
   /** Called once, after listeners have been told. */
   settle(outcome: Outcome): void;
   /** Called instead when the service stops before it could be stored. */
@@ -60,7 +63,7 @@ export class Lane {
         await pause(LOCKED_FOR_MS);
         continue;
       }
-      const outcomes = await this.store(group.map(({ arrival }) => arrival));
+      const outcomes = await this.store(group.map((waiting) => waiting.read()));
       if (!outcomes) {
         for (const waiting of [...group, ...this.queue]) waiting.abandon();
         this.queue = [];
@@ -77,13 +80,12 @@ export class Lane {
     let bytes = 0;
     let full = false;
     for (const waiting of this.queue) {
-      const { arrival } = waiting;
-      full ||= group.length >= GROUP_BATCHES || (group.length > 0 && bytes + arrival.bytes > GROUP_BYTES);
-      if (full || (this.locked.get(arrival.play_sid) ?? 0) > now) {
+      full ||= group.length >= GROUP_BATCHES || (group.length > 0 && bytes + waiting.bytes > GROUP_BYTES);
+      if (full || (this.locked.get(waiting.play_sid) ?? 0) > now) {
         rest.push(waiting);
         continue;
       }
-      bytes += arrival.bytes;
+      bytes += waiting.bytes;
       group.push(waiting);
     }
     this.queue = rest;
@@ -110,7 +112,7 @@ export class Lane {
     const texts = new Map<string, string[]>();
     group.forEach((waiting, i) => {
       const outcome = outcomes[i] ?? { kind: 'locked' };
-      const { play_sid } = waiting.arrival;
+      const { play_sid } = waiting;
       if (outcome.kind === 'locked') {
         again.push(waiting);
         this.locked.set(play_sid, performance.now() + LOCKED_FOR_MS);

@@ -96,9 +96,8 @@ export class PlayFold {
       case 'child_started': {
         const span = this.spans.get(event.span_id);
         if (!span) return;
-        const key =
-          event.type === 'step_committed' ? { step_key: event.step_key } : { child_play_sid: event.child_play_sid };
-        span.detail = { ...span.detail, ...key };
+        if (event.type === 'step_committed') span.detail.step_key = event.step_key;
+        else span.detail.child_play_sid = event.child_play_sid;
         this.touch(span);
         return;
       }

@@ -17,7 +17,7 @@ export class Pushes {
       });
     }
     const envelope = { play_sid, attempt: 0, source: `p${uuidv7()}`, batch: 1 };
-    const pushed = arrival(envelope, [parsed.data], undefined, true);
+    const pushed = arrival(envelope, [parsed.data], true);
     if (Buffer.byteLength(pushed.body) > EVENT_LIMIT) {
       throw new HeroError('PAYLOAD_TOO_LARGE', `An event may have ${EVENT_LIMIT} bytes; keep large data in a file.`);
     }

@@ -27,18 +27,18 @@ export function started(span: SpanState, event: Event<'span_started'>, attempt: 
   span.parent_id = event.parent_id;
   span.name = event.name;
   span.kind = event.kind;
-  const { step_key, child_play_sid, ...ran } = span.detail;
+  const { detail } = span;
   // S4
   const keepsEnd = span.ended_in >= attempt || (span.status === 'replayed' && span.attempt >= attempt);
-  span.detail = {
-    ...(keepsEnd && ran),
-    ...(step_key !== undefined && { step_key }),
-    ...(child_play_sid !== undefined && { child_play_sid }),
-    tags: again || span.started_in === NEVER ? { ...event.tags, ...ran.tags } : (event.tags ?? {}),
-    source_file: event.source_file ?? null,
-    source_line: event.source_line ?? null,
-    place: event.place,
-  };
+  const alreadyTagged = (again || span.started_in === NEVER) && Object.keys(detail.tags).length > 0;
+  detail.tags = alreadyTagged ? { ...event.tags, ...detail.tags } : (event.tags ?? {});
+  detail.source_file = event.source_file ?? null;
+  detail.source_line = event.source_line ?? null;
+  if (!keepsEnd && !again) {
+    detail.error = undefined;
+    detail.output = undefined;
+    detail.usage = undefined;
+  }
   if (again) return;
   span.started_at = event.at;
   span.started_in = attempt;
@@ -66,14 +66,11 @@ export function ended(span: SpanState, event: Event<'span_ended'>, attempt: numb
   span.ended_at = event.at;
   span.duration_ms = event.duration_ms ?? (span.started_in !== NEVER ? between(span.started_at, event.at) : null);
   span.cost_usd += event.cost_usd ?? 0; // S5
-  span.detail = {
-    ...detail,
-    error: event.error,
-    output: event.output,
-    usage: event.usage ?? detail.usage,
-    step_key: event.step_key ?? detail.step_key,
-    child_play_sid: event.child_play_sid ?? detail.child_play_sid,
-  };
+  detail.error = event.error;
+  detail.output = event.output;
+  detail.usage = event.usage ?? detail.usage;
+  detail.step_key = event.step_key ?? detail.step_key;
+  detail.child_play_sid = event.child_play_sid ?? detail.child_play_sid;
   if (attempt >= span.attempt) {
     span.attempt = attempt;
     span.status = event.status;
@@ -87,19 +84,16 @@ function replayed(span: SpanState, event: Event<'span_ended'>, attempt: number):
   span.attempt = attempt;
   span.status = 'replayed';
   if (span.ended_at === null) close(span, 'replayed', event.at);
-  span.detail = {
-    ...detail,
-    error: detail.error ?? event.error,
-    output: detail.output === undefined ? event.output : detail.output,
-    usage: detail.usage ?? event.usage,
-    step_key: detail.step_key ?? event.step_key,
-    child_play_sid: detail.child_play_sid ?? event.child_play_sid,
-  };
+  detail.error ??= event.error;
+  if (detail.output === undefined) detail.output = event.output;
+  detail.usage ??= event.usage;
+  detail.step_key ??= event.step_key;
+  detail.child_play_sid ??= event.child_play_sid;
 }
 
 export function tagged(span: SpanState, event: Event<'span_tagged'>, attempt: number): boolean {
   if (attempt < span.started_in) return false; // S1
-  span.detail = { ...span.detail, tags: { ...span.detail.tags, ...event.tags } };
+  span.detail.tags = { ...span.detail.tags, ...event.tags };
   return true;
 }
 

@@ -1,6 +1,6 @@
 import type { Cell } from './copy.js';
 import type { SpanDetail, SpanState } from './span-state.js';
-import { isOpen } from './span-state.js';
+import { isOpen, newDetail } from './span-state.js';
 
 /** The columns of a span's row with their types: written by COPY and by UPDATE, read by folding. */
 const COLUMNS: readonly [name: string, type: string, of: (span: SpanState) => Cell][] = [
@@ -41,5 +41,6 @@ export const columnsOf = (spans: readonly SpanState[]): Cell[][] => COLUMNS.map(
 type SpanRow = Omit<SpanState, 'detail' | 'stored' | 'changed'> & { detail: string };
 
 export function stateOf(row: SpanRow): SpanState {
-  return { ...row, detail: JSON.parse(row.detail) as SpanDetail, stored: true, changed: false };
+  const detail = { ...newDetail(), ...(JSON.parse(row.detail) as Partial<SpanDetail>) };
+  return { ...row, detail, stored: true, changed: false };
 }

@@ -9,14 +9,15 @@ export interface NumberedBody {
   body: string;
 }
 
-/** As JSON text. Made before the commit: what cannot be written as JSON is a fault of the data, not of the announcement. */
-export function stamped(playSid: string, events: readonly AnyEvent[], firstSeq: number, attempt: number): string[] {
+/** JSON texts of events with their stamps put in front. */
+export function stamped(playSid: string, texts: readonly string[], firstSeq: number, attempt: number): string[] {
   const head = `{"play_sid":${JSON.stringify(playSid)},"attempt":${attempt},"seq":`;
-  return events.map((event, i) => `${head}${firstSeq + i},${JSON.stringify(event).slice(1)}`);
+  return texts.map((text, i) => `${head}${firstSeq + i},${text.slice(1)}`);
 }
 
-export function textsOf({ play_sid, first_seq, attempt, body }: NumberedBody): string[] {
-  return stamped(play_sid, eventsIn(body), first_seq, attempt);
+export function stampedBody({ play_sid, first_seq, attempt, body }: NumberedBody): string[] {
+  const texts = eventsIn(body).map((event) => JSON.stringify(event));
+  return stamped(play_sid, texts, first_seq, attempt);
 }
 
 export function playEventsOf({ play_sid, first_seq, attempt, body }: NumberedBody): PlayEvent[] {

@@ -70,7 +70,7 @@ export function parentsFirst<T extends { id: string; parent_id: string | null; f
 }
 
 function spanOf(play_sid: string, row: SpanRow, parent_id: string | null, logs: Span['logs']): Span {
-  const detail = JSON.parse(row.detail) as SpanDetail;
+  const detail = JSON.parse(row.detail) as Partial<SpanDetail>;
   const { tags, error, source_file, source_line, usage, step_key, child_play_sid, output } = detail;
   return {
     id: row.id,
@@ -86,8 +86,8 @@ function spanOf(play_sid: string, row: SpanRow, parent_id: string | null, logs: 
     tags: tags as JsonObject,
     logs,
     error: error ?? null,
-    source_file,
-    source_line,
+    source_file: source_file ?? null,
+    source_line: source_line ?? null,
     cost_usd: row.cost_usd,
     usage: usage ?? null,
     ...(step_key !== undefined && { step_key }),

