@@ -1,0 +1,18 @@
+import { defineService, runIfMain } from '@hero/service-kit';
+import { Follower } from './follower.js';
+import { LibrarySearchModule } from './library-search.module.js';
+
+const librarySearch = defineService({
+  name: 'library-search',
+  dir: import.meta.dirname,
+  module: (context) => LibrarySearchModule.for(context),
+  start: async ({ app }) => {
+    const follower = app.get(Follower);
+    await follower.start();
+    return { extraInfo: () => ({ healthy: follower.healthy }) };
+  },
+});
+
+export default librarySearch;
+
+await runIfMain(import.meta, librarySearch);

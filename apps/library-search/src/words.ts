@@ -1,0 +1,45 @@
+/** How texts become words: the same for what is searched and for what is asked. */
+
+const IDENTIFIER = /[\p{L}\p{N}\p{M}]+(?:[_-][\p{L}\p{N}\p{M}]+)*/gu;
+const SEPARATOR = /[_-]/;
+/** Between `service` and `Agent`, and between `HTTP` and `Server`. */
+const CAMEL = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
+/** Scripts that are written without spaces: where their words end is knowledge of the language. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' });
+
+/** Without case, width and accents: `Résumé`, `RESUME` and `ｒｅｓｕｍｅ` are one word, and `STRASSE` is `straße`. */
+export const fold = (text: string): string =>
+  text
+    .normalize('NFKD')
+    .replaceAll(/[\u0300-\u036f]/g, '')
+    .normalize('NFC')
+    .toUpperCase()
+    .toLowerCase()
+    .replaceAll('ς', 'σ');
+
+function parts(identifier: string): string[] {
+  return identifier
+    .split(SEPARATOR)
+    .flatMap((part) => part.split(CAMEL))
+    .flatMap((part) => (UNSPACED.test(part) ? [...segmenter.segment(part)].map(({ segment }) => segment) : [part]))
+    .map(fold)
+    .filter((word) => word !== '');
+}
+
+const identifiers = (text: string): string[] => text.normalize('NFKC').match(IDENTIFIER) ?? [];
+
+/** The words of a question, each once. */
+export const askedWords = (text: string): string[] => [...new Set(identifiers(text).flatMap(parts))];
+
+/** The words of a text that is searched; `service_agent` is found by its parts and by `serviceagent`. */
+export function indexedWords(text: string): Set<string> {
+  const words = new Set<string>();
+  for (const identifier of identifiers(text)) {
+    const own = parts(identifier);
+    for (const word of own) words.add(word);
+    if (own.length > 1) words.add(own.join(''));
+  }
+  return words;
+}

@@ -1,0 +1,91 @@
+/** A registry that only answers workflow_revisions, from a list that its test writes. */
+import { type Bus, BusServer, connectBus, Handle } from '@hero/bus';
+import { change, type Params, type Result, type Workflow, workflowRevisions } from '@hero/contracts';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+/** Sids become part of a subject: no spaces. */
+export const sidOf = (name: string): string => `w-${name.replaceAll(' ', '-')}`;
+
+export class Shelf {
+  revision = 0;
+  asked = 0;
+  private readonly changes = new Map<string, { revision: number; workflow: Workflow | null }>();
+
+  constructor(readonly bus: Bus) {}
+
+  /** Commits a change; announced unless the announcement is to be lost. */
+  put(words: Partial<Workflow> & { name: string }, announced = true): Workflow {
+    const sid = words.sid ?? sidOf(words.name);
+    const at = '2026-11-21T09:30:00.000Z';
+    const nothing = { description: '', tags: [], inputs: [], outputs: [], created_at: at, updated_at: at };
+    const workflow = { ...nothing, current_version_sid: `v-${sid}`, current_version_number: 1, ...words, sid };
+    this.commit(sid, workflow, announced);
+    return workflow;
+  }
+
+  remove(sid: string, announced = true): void {
+    this.commit(sid, null, announced);
+  }
+
+  /** Becomes another registry. */
+  forget(): void {
+    this.changes.clear();
+    this.revision = 0;
+  }
+
+  revisions({ after, limit }: Params<typeof workflowRevisions>): Result<typeof workflowRevisions> {
+    this.asked++;
+    const items = [...this.changes]
+      .map(([workflow_sid, one]) => ({ workflow_sid, ...one }))
+      .filter((one) => one.revision > after)
+      .sort((a, b) => a.revision - b.revision);
+    return { items: items.slice(0, limit), revision: this.revision };
+  }
+
+  private commit(sid: string, workflow: Workflow | null, announced: boolean): void {
+    this.changes.set(sid, { revision: ++this.revision, workflow });
+    const changed = { workflow_sid: sid, revision: this.revision, deleted: workflow === null };
+    if (announced) this.bus.announce(change('workflow', sid), changed);
+  }
+}
+
+@Controller()
+class Door {
+  constructor(private readonly shelf: Shelf) {}
+
+  @Handle(workflowRevisions) revisions(p: Params<typeof workflowRevisions>) {
+    return this.shelf.revisions(p);
+  }
+}
+
+export interface RegistryDoor extends AsyncDisposable {
+  shelf: Shelf;
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function registryDoor(natsUrl: string): Promise<RegistryDoor> {
+  const bus = await connectBus({ url: natsUrl, name: 'registry' });
+  const shelf = new Shelf(bus);
+  @Module({ controllers: [Door], providers: [{ provide: Shelf, useValue: shelf }] })
+  class Registry {}
+  let app: Awaited<ReturnType<typeof NestFactory.createMicroservice>> | undefined;
+  const door = {
+    shelf,
+    async open() {
+      const strategy = new BusServer(bus, { service: 'registry' });
+      app = await NestFactory.createMicroservice(Registry, { strategy, logger: false, abortOnError: false });
+      await app.listen();
+    },
+    async close() {
+      await app?.close();
+      app = undefined;
+    },
+    async [Symbol.asyncDispose]() {
+      await door.close();
+      await bus.drain();
+    },
+  };
+  return door;
+}
