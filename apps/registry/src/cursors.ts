@@ -12,10 +12,8 @@ export function positionOf(cursor: string | undefined): number | null {
   });
 }
 
-/** A page of rows that were read with one more than asked for: the extra row only says that there are more. */
-export function page<T, R>(rows: T[], limit: number, position: (row: T) => number, item: (row: T) => R) {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  const next_cursor = rows.length > limit && last !== undefined ? cursorAfter(position(last)) : null;
-  return { items: shown.map(item), next_cursor };
+/** A page from its rows; the last one says whether more follow. */
+export function page<T>(rows: { position: number; more: boolean; item: T }[]) {
+  const last = rows.at(-1);
+  return { items: rows.map(({ item }) => item), next_cursor: last?.more ? cursorAfter(last.position) : null };
 }

@@ -18,6 +18,20 @@ const WITH_CURRENT = 'workflows w JOIN versions v ON v.sid = w.current_version_s
 const VERSION = `v.sid, v.workflow_sid, v.number, v.python_source, v.entry, v.inputs, v.outputs, v.requirements,
   v.source_sha256, v.notes, to_char(v.created_at, ${ISO}) AS created_at`;
 
+/** A reply is held in memory on its way: a page ends before it gets larger than this. What is larger alone comes alone. */
+const PAGE_BYTES = 16 * 1024 * 1024;
+const WORKFLOW_BYTES = 'octet_length(v.inputs::text) + octet_length(v.outputs::text) + octet_length(w.description)';
+const counted = (order: string, bytes: string): string =>
+  `sum(${bytes}) OVER (ORDER BY ${order}) AS bytes_so_far, row_number() OVER (ORDER BY ${order}) AS nth, count(*) OVER () AS total`;
+const shown = (limit: string): string =>
+  `page.nth <= ${limit} AND (page.bytes_so_far <= ${PAGE_BYTES} OR page.nth = 1)`;
+
+export interface Listed<T> {
+  position: number;
+  more: boolean;
+  item: T;
+}
+
 export interface RevisedWorkflow {
   revision: number;
   workflow_sid: string;
@@ -62,29 +76,38 @@ export class WorkflowStore {
   }
 
   /** Newest change first, below a revision. */
-  async list(page: { tag: string | null; below: number | null; limit: number }) {
-    const rows = await this.database.query<Workflow & { revision: number }>(
+  async list(page: { tag: string | null; below: number | null; limit: number }): Promise<Listed<Workflow>[]> {
+    const rows = await this.database.query<Workflow & { position: number; more: boolean }>(
       'workflow_list',
-      `SELECT ${WORKFLOW}, w.revision::float8 AS revision FROM ${WITH_CURRENT}
-        WHERE ($1::text IS NULL OR w.tags @> ARRAY[$1::text]) AND ($2::bigint IS NULL OR w.revision < $2::bigint)
-        ORDER BY w.revision DESC LIMIT $3`,
+      `WITH page AS (
+         SELECT sid, revision, ${counted('revision DESC', 'bytes')}
+         FROM (SELECT w.sid, w.revision, ${WORKFLOW_BYTES} AS bytes FROM ${WITH_CURRENT}
+                WHERE ($1::text IS NULL OR w.tags @> ARRAY[$1::text]) AND ($2::bigint IS NULL OR w.revision < $2::bigint)
+                ORDER BY w.revision DESC LIMIT $3 + 1) sized)
+       SELECT ${WORKFLOW}, page.revision::float8 AS position, page.nth < page.total AS more
+         FROM page JOIN (${WITH_CURRENT}) ON w.sid = page.sid
+        WHERE ${shown('$3')} ORDER BY page.revision DESC`,
       [page.tag, page.below, page.limit],
     );
-    return rows.map(({ revision, ...workflow }) => ({ revision, workflow }));
+    return rows.map(({ position, more, ...item }) => ({ position, more, item }));
   }
 
-  /** One statement, so that both come from one snapshot: everything up to `newest` is in the rows or beyond the limit. */
+  /** One statement, so that all comes from one snapshot: the rows reach up to `newest`, or were cut before it. */
   async revisions(after: number, limit: number): Promise<{ items: RevisedWorkflow[]; newest: number }> {
     const rows = await this.database.query<Partial<Workflow> & RevisedRow>(
       'workflow_revisions',
       `WITH changed AS (
          SELECT revision, sid AS workflow_sid, false AS deleted FROM workflows WHERE revision > $1
          UNION ALL SELECT revision, workflow_sid, true FROM workflow_tombstones WHERE revision > $1
-         ORDER BY revision LIMIT $2)
-       SELECT n.revision::float8 AS newest, c.revision::float8 AS revision, c.workflow_sid, c.deleted, ${WORKFLOW}
-         FROM workflow_counter n LEFT JOIN changed c ON true
-         LEFT JOIN (${WITH_CURRENT}) ON w.sid = c.workflow_sid AND NOT c.deleted
-        ORDER BY c.revision`,
+         ORDER BY revision LIMIT $2
+       ), sized AS (
+         SELECT c.*, coalesce(${WORKFLOW_BYTES}, 0) AS bytes
+           FROM changed c LEFT JOIN (${WITH_CURRENT}) ON w.sid = c.workflow_sid AND NOT c.deleted
+       ), page AS (SELECT sized.*, ${counted('revision', 'bytes')} FROM sized)
+       SELECT n.revision::float8 AS newest, page.revision::float8 AS revision, page.workflow_sid, page.deleted, ${WORKFLOW}
+         FROM workflow_counter n LEFT JOIN page ON ${shown('$2')}
+         LEFT JOIN (${WITH_CURRENT}) ON w.sid = page.workflow_sid AND NOT page.deleted
+        ORDER BY page.revision`,
       [after, limit],
     );
     const items: RevisedWorkflow[] = [];
@@ -219,13 +242,23 @@ export class WorkflowStore {
     return row?.sid;
   }
 
-  versions(page: { workflow_sid: string; below: number | null; limit: number }): Promise<WorkflowVersion[]> {
-    return this.database.query(
+  /** Newest first, below a number. */
+  async versions(page: {
+    workflow_sid: string;
+    below: number | null;
+    limit: number;
+  }): Promise<Listed<WorkflowVersion>[]> {
+    const rows = await this.database.query<WorkflowVersion & { more: boolean }>(
       'version_list',
-      `SELECT ${VERSION} FROM versions v WHERE v.workflow_sid = $1 AND ($2::int IS NULL OR v.number < $2)
-        ORDER BY v.number DESC LIMIT $3`,
+      `WITH page AS (
+         SELECT sid, number, ${counted('number DESC', 'bytes')}
+         FROM (SELECT sid, number, octet_length(python_source) AS bytes FROM versions
+                WHERE workflow_sid = $1 AND ($2::int IS NULL OR number < $2) ORDER BY number DESC LIMIT $3 + 1) sized)
+       SELECT ${VERSION}, page.nth < page.total AS more FROM page JOIN versions v ON v.sid = page.sid
+        WHERE ${shown('$3')} ORDER BY v.number DESC`,
       [page.workflow_sid, page.below, page.limit],
     );
+    return rows.map(({ more, ...item }) => ({ position: item.number, more, item }));
   }
 
   /** Which workflow and version a play asks for, names included; the version is the given one or the current one. */

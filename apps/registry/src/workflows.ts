@@ -72,13 +72,7 @@ export class Workflows {
   async list(params: Params<typeof workflowList>): Promise<Result<typeof workflowList>> {
     const { tag = null, limit, cursor } = params;
     refuseUnstorable({ tag });
-    const rows = await this.store.list({ tag, below: positionOf(cursor), limit: limit + 1 });
-    return page(
-      rows,
-      limit,
-      (row) => row.revision,
-      (row) => row.workflow,
-    );
+    return page(await this.store.list({ tag, below: positionOf(cursor), limit }));
   }
 
   async update(params: Params<typeof workflowUpdate>): Promise<Workflow> {
@@ -156,13 +150,7 @@ export class Workflows {
     refuseUnstorable(params);
     const { workflow_sid, limit, cursor } = params;
     found(await this.store.bySid(workflow_sid), workflow_sid);
-    const rows = await this.store.versions({ workflow_sid, below: positionOf(cursor), limit: limit + 1 });
-    return page(
-      rows,
-      limit,
-      (version) => version.number,
-      (version) => version,
-    );
+    return page(await this.store.versions({ workflow_sid, below: positionOf(cursor), limit }));
   }
 
   inspect(params: Params<typeof workflowInspect>): Promise<Inspection> {

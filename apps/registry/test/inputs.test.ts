@@ -240,7 +240,7 @@ describe('a declaration that could never be checked', () => {
 
 describe('whatever comes', () => {
   const TYPES = ['string', 'integer', 'number', 'boolean', 'object', 'array', 'any'] as const;
-  const VALUES = ['', 'x', 0, 1, -1.5, 2 ** 53, true, false, null, [], [1], {}, { a: 1 }, '\0'];
+  const VALUES: JsonObject[string][] = ['', 'x', 0, 1, -1.5, 2 ** 53, true, false, null, [], [1], {}, { a: 1 }, '\0'];
   /** What each type takes of VALUES, by the words of the interface. */
   const takes = (type: (typeof TYPES)[number], value: unknown): boolean => {
     if (value === '\0' || value === 2 ** 53) return false;

@@ -6,7 +6,7 @@ let service: WorkflowService;
 beforeAll(async () => {
   service = await workflowService();
 });
-afterAll(() => service[Symbol.asyncDispose]());
+afterAll(async () => service[Symbol.asyncDispose]());
 
 let count = 0;
 const named = (): string => `flow ${++count}`;
@@ -197,6 +197,22 @@ describe('a version', () => {
     const second = await service.workflows.listVersions({ workflow_sid: sid, limit: 3, cursor });
     expect(second).toMatchObject({ next_cursor: null });
     expect(second.items.map((one) => one.number)).toEqual([3, 2, 1]);
+  });
+
+  test('lists end before they get too large to be held, and go on with the next page', async () => {
+    const { sid } = await create();
+    const large = `"${'x'.repeat(7 * 1024 * 1024)}"`;
+    for (const body of [large, `${large} + ""`, `${large} + "y"`])
+      await service.workflows.createVersion(version(sid, body));
+    const first = await service.workflows.listVersions({ workflow_sid: sid, limit: 50 });
+    expect(first.items.map((one) => one.number)).toEqual([4, 3]);
+    const second = await service.workflows.listVersions({
+      workflow_sid: sid,
+      limit: 50,
+      cursor: first.next_cursor ?? '',
+    });
+    expect(second.items.map((one) => one.number)).toEqual([2, 1]);
+    expect(second.next_cursor).toBeNull();
   });
 
   const version = (workflow_sid: string, body: string, more = {}) => ({
