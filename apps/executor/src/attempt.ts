@@ -87,7 +87,7 @@ export class Attempt {
       this.tellStarted();
       await failpoint('executor.fork.before');
       const order = { sid: run.play_sid, kind: 'play' as const, token: this.token, workdir, limits: PLAY_LIMITS };
-      this.started = around.forks.fork(order);
+      this.started = await around.forks.fork(order);
       if (this.killed) this.started.kill();
       await failpoint('executor.fork.after');
       const ending = await this.started.ended;

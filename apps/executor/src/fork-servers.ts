@@ -51,7 +51,9 @@ export class ForkServers {
     return [...this.all].map(({ pid }) => pid);
   }
 
-  fork(order: Order): Started {
+  /** Waits for the next fork server where the current one has died. */
+  async fork(order: Order): Promise<Started> {
+    if (!this.healthy) await this.replacing;
     const started = this.current.fork(order);
     if (this.current.forks >= this.recycleAfter) this.replace();
     return started;

@@ -47,7 +47,7 @@ export class Inspections {
         });
       });
       const order = { sid: 'inspection', kind: 'inspect' as const, token, workdir, limits: INSPECT_LIMITS };
-      const started = forks.fork(order);
+      const started = await forks.fork(order);
       const late = setTimeout(() => started.kill(), WITHIN_MS);
       const ending = await started.ended;
       clearTimeout(late);

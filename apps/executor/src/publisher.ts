@@ -15,7 +15,12 @@ export class Publisher {
   private readonly closing = new AbortController();
   private readonly pending = new Set<Promise<void>>();
 
-  constructor(private readonly bus: Bus) {}
+  private readonly ready: Promise<unknown>;
+
+  constructor(private readonly bus: Bus) {
+    // Without its stream a first batch would wait for an answer that nobody gives.
+    this.ready = ensureStream(bus.jsm, TELEMETRY_QUEUE.stream).catch(() => undefined);
+  }
 
   /** Takes room for an event, or says that there is none. */
   reserve(bytes: number): boolean {
@@ -43,6 +48,7 @@ export class Publisher {
   }
 
   private async untilStored(batch: EventBatch): Promise<void> {
+    await this.ready;
     const msgID = `${batch.play_sid}:${batch.source}:${batch.batch}`;
     for (let waitMs = FIRST_WAIT_MS; !this.closing.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {

@@ -16,6 +16,6 @@ export class Waiters {
   }
 
   all(): void {
-    for (const done of [...this.waiting]) done(true);
+    for (const done of this.waiting) done(true);
   }
 }

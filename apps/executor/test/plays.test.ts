@@ -1,11 +1,20 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '@hero/testing';
-import { openStreet } from './street.js';
+import { type ExecutorProcess, openStreet, type Street } from './street.js';
 
-describe('an executor', () => {
-  test('runs a play to its end: steps committed before they return, events in order, folder gone', async () => {
-    await using street = await openStreet();
-    await street.executor();
+let street: Street;
+let executor: ExecutorProcess;
+
+beforeAll(async () => {
+  street = await openStreet();
+  executor = await street.executor({ HERO_SLOTS: '16' });
+});
+afterAll(() => street[Symbol.asyncDispose]());
+
+const nothingLeft = () => street.nothingLeft();
+
+describe('a play', () => {
+  test('ends: steps are committed before they return, its events are in order, its folder is gone', async () => {
     const play = await street.registry.start(
       `
 @flow
@@ -16,24 +25,326 @@ def main(n):
     print("hello")
     os.write(1, b"raw\\n")
     open("file", "w").write("x")
-    return {"sum": add(add(n, 1), 2), "cwd": os.getcwd()}
+    return {"sum": add(add(n, 1), 2), "cwd": os.getcwd(), "env": sorted(os.environ)}
 `,
       { input: { n: 39 } },
     );
     await street.registry.is(play, 'success');
-    expect(play.output).toEqual({ sum: 42, cwd: `${street.home}/var/plays/${play.sid}/work` });
+    expect(play.output).toEqual({
+      sum: 42,
+      cwd: `${street.home}/var/plays/${play.sid}/work`,
+      env: ['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONUTF8', 'TMPDIR'],
+    });
     expect(play.steps.map(({ name, outcome }) => [name, outcome])).toEqual([
       ['add', '40'],
       ['add', '42'],
     ]);
-    const seen = await until(async () => {
-      const types = play.events.map((event) => String(event.type));
-      return types.filter((type) => type === 'step_committed').length === 2 && types;
-    });
-    expect(seen[0]).toBe('attempt_started');
+    await until(async () => play.events.filter(({ type }) => type === 'step_committed').length === 2);
+    expect(play.events[0]?.type).toBe('attempt_started');
     await until(async () => street.registry.texts(play).includes('raw'));
     expect(street.registry.texts(play)).toContain('hello');
     expect(play.batches).toEqual(play.batches.map((_, place) => `x1:${place + 1}`));
-    await until(async () => street.registry.lastLease?.plays.length === 0 && street.registry.lastLease.busy === 0);
+    await nothingLeft();
   });
+
+  test('pauses by leaving with 75, and is replayed from its memory with the answer', async () => {
+    const play = await street.registry.start(`
+@flow
+def step(n):
+    return n + 1
+@flow
+def main():
+    first = step(1)
+    name = ask_user.text("Name?", name="name")
+    return f"{name} {first}"
+`);
+    await street.registry.is(play, 'awaiting_resume');
+    expect(play.exits).toEqual([{ kind: 'exited', code: 75, signal: null, message: '' }]);
+    expect(play.questions.map(({ name }) => name)).toEqual(['name']);
+    await until(async () => play.events.some(({ type }) => type === 'paused'));
+    await nothingLeft();
+    const [question] = play.questions;
+    play.memory.push([question?.place ?? '', 'answer', '"Ada"']);
+    await street.registry.wake(play);
+    await street.registry.is(play, 'success');
+    expect(play.output).toBe('Ada 2');
+    expect(play.steps).toHaveLength(1);
+  });
+
+  test('goes on at once where its question is answered already', async () => {
+    street.registry.answers.set('early', 'yes');
+    const play = await street.registry.start(`
+@flow
+def main():
+    return ask_user.text("?", name="early")
+`);
+    await street.registry.is(play, 'success');
+    expect(play.output).toBe('yes');
+  });
+
+  test('gets a large memory in pages', async () => {
+    street.registry.pageItems = 700;
+    const memory = (n: number) =>
+      street.registry.start(
+        `
+@flow
+def step(n):
+    return n
+@flow
+def main(n):
+    total = sum(step(i) for i in range(n))
+    if not os.path.exists("/never"):
+        ask_user.text("?", name="late")
+    return total
+`,
+        { input: { n } },
+      );
+    const play = await memory(2_000);
+    await street.registry.is(play, 'awaiting_resume', 20_000);
+    expect(play.memory).toHaveLength(2_000);
+    play.memory.push([play.questions[0]?.place ?? '', 'answer', '""']);
+    await street.registry.wake(play);
+    await street.registry.is(play, 'success', 20_000);
+    expect(play.output).toBe((2_000 * 1_999) / 2);
+    expect(play.steps).toHaveLength(2_000);
+    street.registry.pageItems = 100_000;
+  });
+
+  test('is claimed once, however often its work is delivered (I8)', async () => {
+    const play = await street.registry.start(`
+@flow
+def main():
+    time.sleep(0.3)
+    return os.getpid()
+`);
+    const { bus } = street.registry;
+    for (let copy = 0; copy < 5; copy++)
+      await bus.js.publish('hero.work', JSON.stringify({ play_sid: play.sid, run_seq: 1 }));
+    await street.registry.is(play, 'success');
+    expect(play.claims).toBe(1);
+    await until(async () => (await bus.jsm.streams.info('HERO_WORK')).state.messages === 0);
+  });
+
+  test('has its commits repeated after lost replies, each applied once', async () => {
+    street.registry.loseCommitReplies = 3;
+    const play = await street.registry.start(`
+@flow
+def step(n):
+    return n
+@flow
+def main():
+    return [step(n) for n in range(3)]
+`);
+    await street.registry.is(play, 'success');
+    expect(play.steps.map(({ outcome }) => outcome)).toEqual(['0', '1', '2']);
+  });
+
+  test('sends the commits of many plays together', async () => {
+    const before = street.registry.commitRequests;
+    const source = `
+@flow
+def step(n):
+    return n
+@flow
+def main():
+    for n in range(50):
+        step(n)
+`;
+    const plays = await Promise.all(Array.from({ length: 8 }, () => street.registry.start(source)));
+    for (const play of plays) await street.registry.is(play, 'success', 20_000);
+    expect(plays.every((play) => play.steps.length === 50)).toBe(true);
+    expect(street.registry.commitRequests - before).toBeLessThan(400);
+  });
+
+  test('gets the error of an outcome that cannot be stored at that step', async () => {
+    const play = await street.registry.start(`
+@flow
+def bad():
+    return "refuse me"
+@flow
+def main():
+    try:
+        bad()
+    except Exception as error:
+        return str(error)
+`);
+    await street.registry.is(play, 'success');
+    expect(play.output).toContain('cannot be stored');
+  });
+});
+
+describe('a process that ends by itself', () => {
+  const cases: [string, string, object][] = [
+    ['exits 0 early', 'os._exit(0)', { kind: 'exited', code: 0 }],
+    ['exits 1', 'os._exit(1)', { kind: 'exited', code: 1 }],
+    ['exits by SystemExit', 'sys.exit(3)', { kind: 'exited', code: 3 }],
+    ['exits 75 without a pause', 'os._exit(75)', { kind: 'exited', code: 75 }],
+    ['is killed by a signal', 'os.kill(os.getpid(), 9)', { kind: 'signalled', signal: 'SIGKILL' }],
+    ['ends by SIGSEGV', 'import ctypes; ctypes.string_at(0)', { kind: 'signalled', signal: 'SIGSEGV' }],
+  ];
+  test.each(cases)('%s: the registry is told how', async (_, code, cause) => {
+    const play = await street.registry.start(`
+@flow
+def main():
+    ${code}
+`);
+    await street.registry.is(play, 'failed');
+    expect(play.exits).toEqual([expect.objectContaining(cause)]);
+    expect(play.error).toBeUndefined();
+  });
+
+  test('by its time limit', async () => {
+    const play = await street.registry.start('@flow\ndef main():\n    time.sleep(60)\n', { remainingMs: 300 });
+    await street.registry.is(play, 'timed_out');
+    await nothingLeft();
+  });
+});
+
+describe('a play that is no longer ours', () => {
+  test('is killed by the nudge, also in an endless loop, with all that it daemonised', async () => {
+    const before = executor.family();
+    const play = await street.registry.start(`
+@flow
+def main():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+    print("looping", flush=True)
+    while True:
+        pass
+`);
+    await until(async () => street.registry.texts(play).includes('looping'));
+    expect(executor.family().length).toBeGreaterThan(before.length);
+    play.status = 'cancelled';
+    street.registry.nudge(play);
+    await nothingLeft();
+    expect(play.exits).toEqual([]);
+    expect(play.released).toBe(0);
+  });
+
+  test('is killed by the answer of the lease', async () => {
+    const play = await street.registry.start('@flow\ndef main():\n    print("up", flush=True)\n    time.sleep(60)\n');
+    await until(async () => street.registry.texts(play).includes('up'));
+    street.registry.gone = [{ play_sid: play.sid, epoch: play.epoch }];
+    play.status = 'cancelled';
+    await nothingLeft();
+    street.registry.gone = [];
+  });
+
+  test('is killed without a reply when a commit of it is fenced', async () => {
+    const play = await street.registry.start(`
+@flow
+def step():
+    time.sleep(0.5)
+    return 1
+@flow
+def main():
+    print("up", flush=True)
+    try:
+        step()
+    finally:
+        print("went on")
+`);
+    await until(async () => street.registry.texts(play).includes('up'));
+    play.epoch++;
+    await nothingLeft();
+    expect(play.steps).toEqual([]);
+    expect(street.registry.texts(play)).not.toContain('went on');
+  });
+});
+
+describe('what comes over a play’s connections', () => {
+  const hostile: [string, string, string][] = [
+    ['garbage', 'os.write(3, b"not json\\n")', 'not JSON'],
+    ['an unknown frame', `os.write(3, b'{"t":"shutdown","id":1}\\n')`, 'no frame'],
+    ['a frame out of order', `os.write(3, b'{"t":"end","id":7,"status":"success","emitted":0}\\n')`, 'out of order'],
+    ['bytes of no text', 'os.write(3, b"\\xff\\xfe\\x00\\n")', 'not JSON'],
+    ['garbage as telemetry', 'os.write(4, b"{}\\n")', 'telemetry line'],
+    ['telemetry of 10,000 levels', 'os.write(4, b"[" * 10000 + b"\\n")', 'levels'],
+    ['a line without an end', 'socket.socket(fileno=4).sendall(b"x" * (1 << 20))', 'longer than'],
+    ['a frame of 19 MiB', 'socket.socket(fileno=3).sendall(b"x" * (19 << 20))', 'longer than'],
+  ];
+  test.each(hostile)(
+    '%s: ends the play with an error that names it, and nothing beside it',
+    async (_, code, message) => {
+      const beside = await street.registry.start('@flow\ndef main():\n    time.sleep(0.2)\n    return 1\n');
+      const play = await street.registry.start(`
+@flow
+def main():
+    for fd in (3, 4): os.set_blocking(fd, True)
+    ${code}
+    time.sleep(60)
+`);
+      await street.registry.is(play, 'failed');
+      expect(play.exits).toEqual([
+        expect.objectContaining({ kind: 'protocol', message: expect.stringContaining(message) }),
+      ]);
+      await street.registry.is(beside, 'success');
+    },
+  );
+
+  test('claims of another play have no effect: they are no part of a frame', async () => {
+    const victim = await street.registry.start('@flow\ndef main():\n    time.sleep(1)\n    return "mine"\n');
+    const play = await street.registry.start(`
+@flow
+def main():
+    os.write(3, b'{"t":"end","id":1,"status":"success","emitted":0,"play_sid":"${victim.sid}","epoch":1}\\n')
+    time.sleep(60)
+`);
+    await street.registry.is(play, 'failed');
+    expect(play.exits[0]).toMatchObject({ kind: 'protocol' });
+    await street.registry.is(victim, 'success');
+    expect(victim.output).toBe('mine');
+  });
+
+  test('5 MiB in one line and a flood of lines are cut, and say so', async () => {
+    const play = await street.registry.start(`
+@flow
+def main():
+    os.system("head -c 5242880 /dev/zero | tr '\\\\0' x; echo; seq 200000")
+    return 1
+`);
+    await street.registry.is(play, 'success', 20_000);
+    await until(async () => street.registry.texts(play).some((text) => text.includes('lines of output left out')));
+    const long = street.registry.texts(play).find((text) => text.startsWith('xxx')) ?? '';
+    expect(long).toHaveLength(64 * 1024 + long.length - long.lastIndexOf('x') - 1);
+    expect(long).toMatch(/… \(5177344 bytes more\)$/);
+    expect(street.registry.texts(play).length).toBeLessThan(10_000);
+  });
+
+  test('events carry no text that a database cannot store', async () => {
+    const play = await street.registry.start(`
+@flow
+def main():
+    os.write(4, b'{"type":"log","at":"2026-11-21T00:00:00.000Z","span_id":null,"text":"nul \\\\u0000 lone \\\\ud800"}\\n')
+    return 1
+`);
+    await street.registry.is(play, 'success');
+    await until(async () => street.registry.texts(play).includes('nul \uFFFD lone \uFFFD'));
+  });
+});
+
+test('a workdir that resists is removed: mode 000, links to the outside, 5,000 nested folders', async () => {
+  const play = await street.registry.start(`
+@flow
+def main():
+    os.symlink("/usr", "link")
+    os.mkdir("shut"); open("shut/file", "w").close(); os.chmod("shut", 0)
+    for _ in range(5000):
+        os.mkdir("d"); os.chdir("d")
+    return 1
+`);
+  await street.registry.is(play, 'success', 20_000);
+  await nothingLeft();
+});
+
+test('a source is parsed in a process of its own; what breaks the parser is an issue', async () => {
+  const good = await street.registry.inspect(
+    'from hero_tracing import flow\n@flow\ndef main(a: int = 1):\n    return a\n',
+  );
+  expect(good).toMatchObject({ entry: 'main', issues: [] });
+  const deep = await street.registry.inspect(`x = ${'('.repeat(100_000)}${')'.repeat(100_000)}`);
+  expect(deep.issues[0]?.severity).toBe('error');
 });

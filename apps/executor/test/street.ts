@@ -1,6 +1,7 @@
 /** A nats-server, a fake registry and real executors, each a process of its own, for one test. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TempFolder, tempFolder, testNats, until } from '@hero/testing';
 import { FakeRegistry } from './fake-registry.js';
@@ -11,6 +12,8 @@ export interface Street extends AsyncDisposable {
   readonly registry: FakeRegistry;
   readonly home: string;
   readonly url: string;
+  /** Waits until no play's process and no play's folder is left at the executor. */
+  nothingLeft(): Promise<void>;
   executor(env?: Record<string, string>, as?: { uid: number; python: string }): Promise<ExecutorProcess>;
 }
 
@@ -32,6 +35,15 @@ export async function openStreet(): Promise<Street> {
   return {
     registry,
     home,
+    async nothingLeft() {
+      // A lease that was sent before this was asked may know nothing of a play yet.
+      const before = registry.leases;
+      const idle = async (): Promise<boolean> =>
+        registry.leases > before && registry.lastLease?.busy === 0 && registry.lastLease.plays.length === 0;
+      await until(idle, { what: 'an executor without plays' });
+      const folders = await readdir(join(home, 'var', 'plays', registry.lastLease?.instance ?? ''));
+      if (folders.join() !== 'executor.pid') throw new Error(`folders are left: ${folders.join()}`);
+    },
     url: nats.url,
     async executor(env = {}, as) {
       const executor = startExecutor({ NATS_URL: nats.url, HERO_HOME: home, ...env }, as);
@@ -43,7 +55,7 @@ export async function openStreet(): Promise<Street> {
       const before = registry.leases;
       const up = async (): Promise<boolean> => {
         if (executor.child.exitCode !== null) throw new Error(`executor ended: ${executor.log.join('')}`);
-        return registry.leases > before + 0 && registry.lastLease?.pid === executor.pid;
+        return registry.leases > before && registry.lastLease?.pid === executor.pid;
       };
       await until(up, { within: 15_000, what: `the executor's first lease` }).catch((error: unknown) => {
         throw new Error(`${String(error)}\n${executor.log.join('')}`);

@@ -235,6 +235,7 @@ class Server:
         if not self.expired and self._past_deadline():
             self.expired = True
             self._kill_all("deadline")
+            self._discard_spare()
 
     def _kill_all(self, why: str) -> None:
         for attempt in self.attempts.values():

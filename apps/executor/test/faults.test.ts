@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { until } from '@hero/testing';
+import type { FakePlay } from './fake-registry.js';
+import { alive, type ExecutorProcess, openStreet, type Street } from './street.js';
+
+let street: Street;
+beforeEach(async () => {
+  street = await openStreet();
+});
+afterEach(() => street[Symbol.asyncDispose]());
+
+const WAITS = `
+@flow
+def main():
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(1000)
+    print("up", flush=True)
+    time.sleep(1000)
+`;
+const WORKS = `
+@flow
+def step(n):
+    time.sleep(0.05)
+    return n
+@flow
+def main():
+    print("up", flush=True)
+    return [step(n) for n in range(20)]
+`;
+
+async function running(source: string): Promise<FakePlay> {
+  const play = await street.registry.start(source);
+  await until(async () => street.registry.texts(play).includes('up'));
+  return play;
+}
+
+const allGone = (pids: number[], within: number): Promise<true> =>
+  until(async () => (pids.some(alive) ? undefined : true), { within, what: `the end of ${pids.filter(alive).join()}` });
+
+describe('when the executor', () => {
+  test('is killed, nothing of its plays stays behind', async () => {
+    const executor = await street.executor();
+    await running(WAITS);
+    const family = executor.family();
+    expect(family.length).toBeGreaterThan(4);
+    executor.child.kill('SIGKILL');
+    await allGone(family, 2_000);
+  });
+
+  test('is stopped, its plays are gone within 6 s; continued, it commits nothing and works again', async () => {
+    const executor = await street.executor();
+    const play = await running(WAITS);
+    const [, , ...tree] = executor.family();
+    const since = Date.now();
+    executor.child.kill('SIGSTOP');
+    const servers = executor.family().slice(0, 2);
+    await allGone(
+      tree.filter((pid) => !servers.includes(pid)),
+      6_500,
+    );
+    expect(Date.now() - since).toBeLessThan(6_000);
+    play.epoch++;
+    executor.child.kill('SIGCONT');
+    const next = await street.registry.start('@flow\ndef main():\n    return 1\n');
+    await street.registry.is(next, 'success');
+    expect(play.exits).toEqual([]);
+    expect(play.released).toBe(0);
+  });
+
+  test('drains: what ends in time ends, the rest is given back uncounted, nothing new is taken', async () => {
+    const executor = await street.executor({ HERO_DRAIN_MS: '2000' });
+    const stuck = await running(WAITS);
+    const short = await running(WORKS);
+    const family = executor.family();
+    executor.child.kill('SIGTERM');
+    await until(async () => street.registry.lastLease?.draining);
+    const late = await street.registry.start('@flow\ndef main():\n    return 1\n');
+    expect(await executor.exited).toBe(0);
+    expect(short.status).toBe('success');
+    expect([stuck.status, stuck.released, stuck.exits]).toEqual(['pending', 1, []]);
+    expect(late.claims).toBe(0);
+    await allGone(family, 1_000);
+  });
+});
+
+describe('when the registry does not answer', () => {
+  test('a short while, plays wait and go on', async () => {
+    await street.executor();
+    const play = await running(WORKS);
+    street.registry.down = true;
+    await until(async () => street.registry.commitRequests > play.groupNo + 3);
+    street.registry.down = false;
+    await street.registry.is(play, 'success');
+    expect(play.steps).toHaveLength(20);
+  });
+
+  test('for longer than the lease, plays are ended, and given back when it is there again', async () => {
+    const executor = await street.executor();
+    const play = await running(WAITS);
+    const before = executor.family().length;
+    street.registry.down = true;
+    await until(async () => executor.family().length < before - 2, { within: 8_000 });
+    street.registry.down = false;
+    await until(async () => play.released === 1);
+    expect(play.exits).toEqual([]);
+  });
+});
+
+test('when the fork server dies, its plays are given back and another one is started', async () => {
+  const executor = await street.executor();
+  const play = await running(WAITS);
+  process.kill(executor.family()[0] ?? 0, 'SIGKILL');
+  await until(async () => play.released === 1);
+  const next = await street.registry.start('@flow\ndef main():\n    return 1\n');
+  await street.registry.is(next, 'success');
+});
+
+test('a fork server is replaced after so many plays, and what runs in the old one goes on', async () => {
+  await street.executor({ HERO_RECYCLE: '3' });
+  const long = await running(`
+@flow
+def main():
+    print("up", flush=True)
+    while not os.path.exists("/proc/self/none") and time.sleep(1.5) is None:
+        return 1
+`);
+  for (let n = 0; n < 8; n++) {
+    await street.registry.is(await street.registry.start('@flow\ndef main():\n    return 1\n'), 'success');
+  }
+  await street.registry.is(long, 'success');
+});
+
+test('with always-replay a play is suspended and replayed after each commit', async () => {
+  await street.executor({ HERO_ALWAYS_REPLAY: '1' });
+  const play = await street.registry.start(`
+@flow
+def step(n):
+    return n
+@flow
+def main():
+    return [step(n) for n in range(3)]
+`);
+  for (let replay = 0; replay < 3; replay++) {
+    await street.registry.is(play, 'awaiting_resume');
+    await street.registry.wake(play);
+  }
+  await street.registry.is(play, 'success');
+  expect(play.steps).toHaveLength(3);
+});
+
+test('an executor of an unprivileged user isolates its plays as well', async () => {
+  const root = process.getuid?.() === 0;
+  const as = root ? { uid: 64_333, python: '/usr/bin/python3' } : undefined;
+  const home = `/tmp/hero-unprivileged-${process.pid}`;
+  const executor: ExecutorProcess = await street.executor(as ? { HERO_HOME: home } : {}, as);
+  const play = await street.registry.start(`
+@flow
+def main():
+    return [os.getuid(), os.listdir("/proc/self/fd").__len__() > 0, os.path.exists("${home}/var/executors")]
+`);
+  await street.registry.is(play, 'success');
+  expect(play.output).toEqual([root ? 64_333 : process.getuid?.(), true, false]);
+  const started = await until(async () => play.events.find(({ type }) => type === 'attempt_started'));
+  expect(started.sandbox).toMatchObject({ level: 'default' });
+  executor.child.kill('SIGTERM');
+  await executor.exited;
+});
