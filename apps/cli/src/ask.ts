@@ -3,13 +3,22 @@ import type { Json, JsonObject, ResumeRequest } from '@hero/contracts';
 import { plain } from './tree-lines.js';
 
 const text = (value: unknown): string => plain(typeof value === 'string' ? value : JSON.stringify(value));
-const optionsOf = (ui: JsonObject): Json[] => (Array.isArray(ui.options) ? ui.options : []);
+interface Option {
+  readonly value: Json;
+  readonly label: string;
+}
+const isOption = (given: Json): given is { value: Json; label?: Json } =>
+  typeof given === 'object' && given !== null && !Array.isArray(given) && 'value' in given;
+const optionsOf = (ui: JsonObject): Option[] =>
+  (Array.isArray(ui.options) ? ui.options : [])
+    .filter(isOption)
+    .map(({ value, label }) => ({ value, label: text(label ?? value) }));
 
 /** What a person typed, as the answer that the question's `ui.kind` wants. Undefined: not understood, ask again. */
 export function parseAnswer(ui: JsonObject, typed: string): Json | undefined {
   const options = optionsOf(ui);
   const pick = (word: string): Json | undefined =>
-    options[Number(word) - 1] ?? options.find((option) => text(option) === word);
+    (options[Number(word) - 1] ?? options.find((option) => option.label === word))?.value;
   switch (ui.kind) {
     case 'text':
       return typed;
@@ -50,7 +59,7 @@ export async function askPerson(request: ResumeRequest, signal?: AbortSignal): P
   try {
     for (;;) {
       process.stdout.write(`\n${text(ui.label ?? request.name)}\n`);
-      optionsOf(ui).forEach((option, i) => process.stdout.write(`  ${i + 1}. ${text(option)}\n`));
+      optionsOf(ui).forEach((option, i) => process.stdout.write(`  ${i + 1}. ${option.label}\n`));
       const typed = await terminal.question('> ', { signal });
       const answer = parseAnswer(ui, typed);
       if (answer !== undefined) return answer;
@@ -67,9 +76,11 @@ export function answerAlone(request: ResumeRequest): Json {
   if (ui.default !== undefined) return ui.default;
   switch (ui.kind) {
     case 'choice':
-      return optionsOf(ui)[0] ?? null;
+      return optionsOf(ui)[0]?.value ?? null;
     case 'multi_choice':
-      return optionsOf(ui).slice(0, 1);
+      return optionsOf(ui)
+        .slice(0, 1)
+        .map(({ value }) => value);
     case 'confirm':
       return true;
     case 'number':
