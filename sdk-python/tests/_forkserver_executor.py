@@ -17,7 +17,7 @@ from typing import Any
 SOURCES = str(Path(__file__).resolve().parent.parent / "src")
 # The play's side of these tests: runs the text it is sent instead of a flow.
 STAND_IN = """
-import sys, types
+import sys
 sys.path.insert(0, {sources!r})
 def run_play(control, telemetry):
     with control.makefile("rb") as lines:
@@ -32,8 +32,6 @@ def run_play(control, telemetry):
         say({{"error": type(error).__name__, "text": str(error)}})
     return names.get("code", 0)
 import hero_tracing._play, hero_tracing.forkserver
-sys.modules["hero_tracing._inspect"] = inspection = types.ModuleType("hero_tracing._inspect")
-inspection.inspect_source = lambda source: {{"length": len(source)}}
 hero_tracing._play.run_play = run_play
 hero_tracing.forkserver.main()
 """

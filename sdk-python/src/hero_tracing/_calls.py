@@ -8,7 +8,6 @@ Rules:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextvars import Token
 from json.encoder import encode_basestring as quoted
@@ -17,7 +16,7 @@ from typing import Any
 
 from . import _events, _places
 from ._awaited import in_coroutine
-from ._canonical import dump
+from ._canonical import dump, load
 from ._declare import Declaration
 from ._errors import NotJson, OptionError, OutputMismatch, Refused, ResultNotJson
 from ._fields import check_outputs
@@ -90,7 +89,7 @@ class Call:
                 span.end("failed", at=at, duration_ms=duration_ms, key=self.key, error=described)
                 return error
             session.last_output = text
-            self.result = value if text in _SCALARS else json.loads(text)  # type: ignore[arg-type]
+            self.result = value if text in _SCALARS else load(text)  # type: ignore[arg-type]
             span.end("success", at=at, duration_ms=duration_ms, key=self.key, output=text)
             return None
         finally:

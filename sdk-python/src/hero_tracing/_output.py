@@ -102,7 +102,7 @@ class Output(io.TextIOBase):
 
     def _emit(self, line: str) -> None:
         node = current.get(None)
-        self._telemetry.emit(_events.log(node.span.id if node else None, line, self._stream, cut_text=False), True)
+        self._telemetry.emit(_events.log(node.span.id if node else None, line, self._stream, cut_text=False))
 
     def flush(self) -> None:
         """Whole lines are on their way already; a begun one waits for its end."""

@@ -19,6 +19,7 @@ from json.encoder import encode_basestring as quoted
 from typing import Any, NoReturn, Protocol
 
 from . import _places
+from ._canonical import load
 from ._errors import NoContext, NotAwaited, Refused
 from ._remember import rebuild
 from ._spans import Span
@@ -248,6 +249,8 @@ class Session:
         """The remembered value, or the remembered error raised."""
         if kind == "error":
             raise rebuild(text)
+        if kind == "value":
+            return load(text)
         return json.loads(text)
 
     def check_awaited(self) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import importlib.util
 import json
 import os
 import selectors
@@ -297,10 +296,7 @@ def main() -> None:
 
 def _import_all(modules: list[str]) -> None:
     """What every play needs, and what HERO_PRELOAD names: imported once, shared by all forks."""
-    own = ["hero_tracing", "hero_tracing._play"]
-    if importlib.util.find_spec("hero_tracing._inspect"):
-        own.append("hero_tracing._inspect")
-    for name in (*own, *modules):
+    for name in ("hero_tracing", "hero_tracing._play", "hero_tracing._inspect", *modules):
         try:
             importlib.import_module(name)
         except ImportError as error:
