@@ -9,6 +9,8 @@ import { jsonFaults, textFault } from './json-values.js';
 /** An inspection that has an entry flow. */
 export type SoundInspection = Inspection & { entry: string };
 
+/** An executor gives up after 8 s; whoever asked the registry, after 10. */
+const READ_WITHIN_MS = 9_500;
 const DESCRIPTION_LIMIT = 10_000;
 const TAG_LIMIT = 50;
 
@@ -21,14 +23,11 @@ export class Sources {
     const unreadable = characterFaults(source);
     if (unreadable.length > 0) return { ...NOTHING, issues: unreadable };
     try {
-      return await this.bus.ask(inspectSource, { python_source: source });
+      return await this.bus.ask(inspectSource, { python_source: source }, { timeoutMs: READ_WITHIN_MS });
     } catch (cause) {
       if (!(cause instanceof HeroError) || (cause.code !== 'UNAVAILABLE' && cause.code !== 'TIMEOUT')) throw cause;
-      throw new HeroError(
-        'UNAVAILABLE',
-        'A source is read by an executor, and none answers; start one and try again.',
-        { cause },
-      );
+      const message = `A source is read by an executor, and none could: ${cause.message} Start one, or try again.`;
+      throw new HeroError('UNAVAILABLE', message, { cause });
     }
   }
 
@@ -98,7 +97,8 @@ function characterFaults(source: string): SourceIssue[] {
   if (textFault(source) === undefined) return [];
   return source.split('\n').flatMap((line, index) => {
     const message = textFault(line);
-    const column = line.search(/[\0\p{Surrogate}]/u) + 1;
+    // In characters from 1, as Python's own faults are counted here.
+    const column = Array.from(line.slice(0, line.search(/[\0\p{Surrogate}]/u))).length + 1;
     return message === undefined
       ? []
       : [{ line: index + 1, column, message: `the source ${message}`, severity: 'error' as const }];

@@ -1,5 +1,5 @@
 import { HeroError } from '@hero/contracts';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { type VersionRecord, WorkflowStore } from './workflow-store.js';
 
 export interface Pinned extends VersionRecord {
@@ -21,7 +21,10 @@ export class Versions {
   private readonly loading = new Map<string, Promise<VersionRecord | undefined>>();
   private bytes = 0;
 
-  constructor(private readonly store: WorkflowStore) {}
+  constructor(
+    private readonly store: WorkflowStore,
+    @Optional() private readonly largest = CACHE_BYTES,
+  ) {}
 
   /** What a new play runs: the version it names, or the current one. One round trip once the version is known here. */
   async pin(ask: { workflow_sid?: string; workflow_name?: string; version_sid?: string }): Promise<Pinned> {
@@ -66,7 +69,7 @@ export class Versions {
     this.cached.set(version.version_sid, version);
     this.bytes += sizeOf(version);
     for (const [sid, oldest] of this.cached) {
-      if (this.bytes <= CACHE_BYTES) break;
+      if (this.bytes <= this.largest) break;
       this.cached.delete(sid);
       this.bytes -= sizeOf(oldest);
     }

@@ -25,8 +25,9 @@ function read(text: string): Declared {
   return JSON.parse(line.slice(2)) as Declared;
 }
 
+/** An executor as far as reading sources goes. */
 @Controller()
-class ExecutorDoor {
+export class ExecutorDoor {
   @Handle(inspectSource) async inspect(p: Params<typeof inspectSource>): Promise<Inspection> {
     const { delay_ms = 0, ...declared } = read(p.python_source);
     if (delay_ms > 0) await delay(delay_ms);

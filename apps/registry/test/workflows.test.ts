@@ -128,6 +128,22 @@ describe('a new workflow', () => {
   });
 });
 
+describe('an inspection', () => {
+  test('answers what the source declares and what is wrong with it, and saves nothing', async () => {
+    const before = await service.workflows.revisions({ after: 0, limit: 1 });
+    const issues = [{ line: 7, column: 3, message: 'invalid syntax', severity: 'error' as const }];
+    expect(await service.workflows.inspect({ python_source: source({ entry: null, issues }) })).toMatchObject({
+      entry: null,
+      issues,
+    });
+    const unreadable = await service.workflows.inspect({ python_source: 'x = 1\n😀 = "\0"' });
+    expect(unreadable.issues).toEqual([
+      { line: 2, column: 6, message: 'the source must not contain the NUL character', severity: 'error' },
+    ]);
+    expect(await service.workflows.revisions({ after: 0, limit: 1 })).toEqual(before);
+  });
+});
+
 describe('a version', () => {
   test('is numbered and becomes current, unless it is not to be', async () => {
     const { sid: workflow_sid } = await create();
