@@ -67,23 +67,27 @@ export function callerSignal(res: Response, closing: AbortSignal): AbortSignal {
   return caller.signal;
 }
 
-/** The whole body, at most so many bytes. Too many: the rest is not read, and the connection ends with the reply. */
+/** A client that sends too much hears so only if somebody reads what it sends: so much more is read and thrown away. */
+const DISCARD_LIMIT = 64 * 1024 * 1024;
+
+/** The whole body, at most so many bytes. */
 export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
-  const refusal = () =>
-    new HeroError('PAYLOAD_TOO_LARGE', `A body has at most ${limit} bytes.`, { details: { limit } });
-  if (Number(req.headers['content-length'] ?? 0) > limit) return Promise.reject(refusal());
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const refuse = (): void =>
+      reject(new HeroError('PAYLOAD_TOO_LARGE', `A body has at most ${limit} bytes.`, { details: { limit } }));
+    if (Number(req.headers['content-length'] ?? 0) > DISCARD_LIMIT) return refuse();
+    let chunks: Buffer[] = [];
     let bytes = 0;
     req.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= limit) chunks.push(chunk);
+      else if (bytes <= DISCARD_LIMIT) chunks = [];
       else {
         req.pause();
-        reject(refusal());
+        refuse();
       }
     });
-    req.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)));
+    req.once('end', () => (bytes > limit ? refuse() : resolve(Buffer.concat(chunks, bytes))));
     req.once('error', reject);
     req.once('close', () => reject(new HeroError('UNAVAILABLE', 'The caller went away in the middle of its body.')));
   });

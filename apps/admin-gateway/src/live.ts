@@ -32,7 +32,10 @@ export class Live {
 
   /** Shows a play to a reader until it ends. Rejects before the stream is opened where there is no such play. */
   async watch(playSid: string, stream: EventStream, after?: number): Promise<void> {
-    const held = this.feeds.get(playSid) ?? { feed: new PlayFeed(this.bus, playSid, this.log), viewers: 0 };
+    const held = this.feeds.get(playSid) ?? {
+      feed: new PlayFeed(this.bus, playSid, this.log, (sid, signal) => this.methods.reach(sid, signal)),
+      viewers: 0,
+    };
     this.feeds.set(playSid, held);
     held.viewers++;
     const { feed } = held;
@@ -117,8 +120,13 @@ export class Live {
     for (const { feed } of this.feeds.values()) void feed.beat();
   }
 
-  private close(): void {
+  /** Ends every stream; readers come back by themselves and go on where they were. */
+  disconnect(): void {
     for (const stream of this.streams) stream.close();
+  }
+
+  private close(): void {
+    this.disconnect();
     for (const { feed } of this.feeds.values()) feed.stop();
   }
 }

@@ -17,6 +17,7 @@ import {
   playSpans,
   playStatus,
 } from '@hero/contracts';
+import type { Methods } from './methods.js';
 import { frame } from './sse.js';
 
 const PAGE = 1_000;
@@ -50,7 +51,7 @@ export class PlayFeed {
   private tail: Frame[] = [];
   private tailBytes = 0;
   private ahead: PlayEvent[] = [];
-  private filling = false;
+  private filling?: Promise<void>;
   private heard = true;
   private readonly stopping = new AbortController();
   private readonly forgetReconnect: () => void;
@@ -59,11 +60,13 @@ export class PlayFeed {
     private readonly bus: Bus,
     private readonly playSid: string,
     private readonly log: Log,
+    /** Waits until the events of an ended play are stored. */
+    private readonly reach: Methods['reach'],
   ) {
     const followed = bus.follow(playSpans(playSid), (data) => this.arrive(data));
     this.ready = followed;
     followed.catch(() => undefined);
-    this.forgetReconnect = bus.onReconnect(() => void this.fill());
+    this.forgetReconnect = bus.onReconnect(() => void (this.seq === undefined || this.fill()));
     this.stopping.signal.addEventListener('abort', () => {
       this.forgetReconnect();
       void followed.then((subscription) => subscription.stop()).catch(() => undefined);
@@ -151,9 +154,14 @@ export class PlayFeed {
   }
 
   /** Asks the store for what is missing until nothing is. */
-  private async fill(): Promise<void> {
-    if (this.filling || this.seq === undefined) return;
-    this.filling = true;
+  private fill(): Promise<void> {
+    this.filling ??= this.readMissing().finally(() => {
+      this.filling = undefined;
+    });
+    return this.filling;
+  }
+
+  private async readMissing(): Promise<void> {
     try {
       for (let tries = 0; ; tries++) {
         const { items } = await this.page(this.seq ?? 0);
@@ -167,8 +175,6 @@ export class PlayFeed {
       }
     } catch (err) {
       if (!this.stopping.signal.aborted) this.log.error({ err, play_sid: this.playSid }, 'hole in a live view stays');
-    } finally {
-      this.filling = false;
     }
   }
 
@@ -206,6 +212,9 @@ export class PlayFeed {
     try {
       const play = await this.persist(() => this.bus.ask(playStatus, { play_sid: this.playSid }, this.limits));
       if (!isFinal(play.status)) return;
+      // The end goes last: after whatever the play has sent before it, announced or not.
+      await this.reach(this.playSid, this.stopping.signal);
+      await this.fill();
       this.ended = { play, seq: this.seq ?? 0 };
       for (const viewer of Array.from(this.viewers)) viewer.finish(play, this.ended.seq);
     } catch (error) {

@@ -12,6 +12,7 @@ import {
   playList,
   playLogs,
   playResume,
+  playRunAsync,
   playSpans,
   playSpansMethod,
   playStart,
@@ -36,6 +37,8 @@ export class World extends EventEmitter {
   readonly marks = new Map<string, { source: string; batch: number }>();
   readonly asked: string[] = [];
   reached = true;
+  /** What play_run_async sets off: how a program outside asks for events at the right moment. */
+  onRun?: (word: string) => void;
   lost = false;
 
   play(sid: string, status: PlayStatus = 'running'): Play {
@@ -129,6 +132,12 @@ class Registry {
   start({ input_data, workflow_name }: Params<typeof playStart>): Result<typeof playStart> {
     if (workflow_name === 'broken') throw new Error('password=hunter2 at /srv/registry.ts:1');
     return { ...this.world.play(`p${this.world.plays.size + 1}`, 'pending'), input_data };
+  }
+
+  @Handle(playRunAsync)
+  run({ workflow_name = '' }: Params<typeof playRunAsync>): Result<typeof playRunAsync> {
+    this.world.onRun?.(workflow_name);
+    return 'started';
   }
 
   @Handle(playResume)

@@ -872,6 +872,8 @@ class HeroClient(_Client):
     ) -> WorkflowVersion:
         """Saves a source as the next version of a workflow.
 
+        The source that is current already gives that version back: saving it again adds none.
+
         Args:
             python_source: Python source with an `@flow` function.
 

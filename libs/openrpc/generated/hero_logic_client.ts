@@ -969,6 +969,7 @@ export class HeroClient extends HeroCaller {
 
   /**
    * Saves a source as the next version of a workflow.
+   * The source that is current already gives that version back: saving it again adds none.
    * @throws HeroError NOT_FOUND, SOURCE_INVALID, UNAVAILABLE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, INTERNAL
    */
   async workflow_create_version(params: WorkflowCreateVersionParams, options?: CallOptions): Promise<WorkflowVersion> {

@@ -1,0 +1,235 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Follow, generatedFiles, HeroClient, HeroError, httpTransport, unixTransport } from '@hero/openrpc';
+import { openRig, type Rig } from './rig.js';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await openRig({ heartbeatMs: 200 });
+});
+afterAll(async () => await rig?.[Symbol.asyncDispose]());
+
+const MIB = 1024 * 1024;
+const transports = {
+  'the unix socket': () => unixTransport(rig.rpcSocket),
+  HTTP: () => httpTransport({ url: rig.gateway.httpUrl, token: rig.token }),
+};
+const finish = (sid: string): void => {
+  rig.world.setStatus(sid, 'success');
+  rig.world.append(rig.ingest, sid, [{ type: 'status', status: 'success' }]);
+};
+
+describe.each(Object.entries(transports))('the TypeScript client over %s', (_, transport) => {
+  let hero: HeroClient;
+  beforeAll(() => {
+    hero = new HeroClient(transport());
+  });
+  afterAll(() => hero.close());
+
+  test('calls methods by their names, with their shapes', async () => {
+    const play = await hero.play_start({ workflow_name: 'welcome', input_data: { topic: 'é' } });
+    expect([play.status, play.input_data.topic]).toEqual(['pending', 'é']);
+    const status = await hero.play_status({ play_sid: play.sid, include: ['logs'] });
+    expect(status.logs?.[0]?.text).toBe('hello');
+  });
+
+  test('throws HeroError with code, retry, issues and details', async () => {
+    const wrong = await hero.play_wait({ play_sid: '', until: 'never' as 'final' }).catch((error: unknown) => error);
+    expect(wrong).toBeInstanceOf(HeroError);
+    expect(wrong).toMatchObject({
+      code: 'INVALID_PARAMS',
+      retry: false,
+      issues: [{ path: 'play_sid' }, { path: 'until' }],
+    });
+    await expect(hero.play_resume({ play_sid: 'p', name: 'again', payload: 1 })).rejects.toMatchObject({
+      code: 'ALREADY_RESUMED',
+      details: { resumed_at: expect.any(String) },
+    });
+    await expect(hero.call('no_such')).rejects.toMatchObject({ code: 'METHOD_NOT_FOUND' });
+  });
+
+  test('sends batches of any length, results in order and errors in their places', async () => {
+    rig.world.play('batched');
+    const calls = Array.from(
+      { length: 120 },
+      (_, n) => ['play_status', { play_sid: n === 70 ? 'nobody' : 'batched' }] as const,
+    );
+    const results = await hero.batch(calls);
+    expect(results).toHaveLength(120);
+    expect(results.map((result, n) => (result instanceof HeroError ? n : -1)).filter((n) => n >= 0)).toEqual([70]);
+  });
+
+  test('carries 16 MiB', async () => {
+    const python_source = '#'.repeat(16 * MIB);
+    expect((await hero.workflow_create({ name: 'big', python_source })).description).toBe(`${16 * MIB} characters`);
+  });
+
+  test('waits until the play is final, woken by its end', async () => {
+    const { sid } = rig.world.play(`wait${Math.random()}`);
+    const waiting = hero.play_wait({ play_sid: sid });
+    finish(sid);
+    expect((await waiting).status).toBe('success');
+    const { sid: other } = rig.world.play(`wait${Math.random()}`);
+    expect((await hero.play_wait({ play_sid: other, timeout_ms: 50 })).status).toBe('running');
+  });
+
+  test('gives up after its own time limit, and when it is told to', async () => {
+    const { sid } = rig.world.play(`late${Math.random()}`);
+    await expect(hero.call('play_wait', { play_sid: sid }, { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      retry: true,
+    });
+    const stop = new AbortController();
+    const waiting = hero.play_wait({ play_sid: sid }, { signal: stop.signal });
+    stop.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+  });
+
+  test('follows a play to its end, over lost connections', async () => {
+    const { sid } = rig.world.play(`follow${Math.random()}`);
+    const seen: Follow[] = [];
+    for await (const message of hero.follow(sid)) {
+      seen.push(message);
+      if (seen.length === 1) rig.world.append(rig.ingest, sid, rig.world.logs(2));
+      if (seen.length === 3) {
+        // The gateway's side of the connection goes; the client comes back by itself.
+        rig.gateway.live.disconnect();
+        rig.world.append(rig.ingest, sid, rig.world.logs(3));
+        finish(sid);
+      }
+    }
+    expect(seen.map((m) => (m.kind === 'event' ? m.event.seq : m.kind))).toEqual(['snapshot', 1, 2, 3, 4, 5, 6, 'end']);
+    const refused = (async () => {
+      for await (const message of hero.follow('nobody')) throw new Error(message.kind);
+    })();
+    await expect(refused).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('hears of changes until it stops listening', async () => {
+    const stop = new AbortController();
+    const heard: unknown[] = [];
+    const listening = (async () => {
+      for await (const change of hero.changes({ signal: stop.signal })) {
+        heard.push(change);
+        stop.abort();
+      }
+    })();
+    while (heard.length === 0) {
+      rig.ingest.announce('hero.events.play.p9', { status: 'running' });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await listening;
+    expect(heard[0]).toEqual({ kind: 'play', sid: 'p9', status: 'running' });
+  });
+});
+
+describe('the TypeScript client', () => {
+  test('says that a gateway is away, or that the token is wrong', async () => {
+    await expect(new HeroClient(unixTransport(join(rig.home, 'none.sock'))).play_list()).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      retry: true,
+    });
+    const stranger = new HeroClient(httpTransport({ url: rig.gateway.httpUrl, token: 'x' }));
+    await expect(stranger.play_list()).rejects.toMatchObject({ code: 'UNAUTHORIZED', retry: false });
+  });
+});
+
+const python = async (code: string, ...args: string[]): Promise<unknown> => {
+  const client = generatedFiles().find(({ path }) => path.endsWith('.py'))?.path ?? '';
+  const head = `
+import importlib.util, json, sys
+sys.dont_write_bytecode = True
+spec = importlib.util.spec_from_file_location("hero_logic_client", sys.argv[1])
+h = importlib.util.module_from_spec(spec); spec.loader.exec_module(h)
+hero = h.HeroClient(sys.argv[2], token=sys.argv[3] or None)
+def fails(call):
+    try:
+        call()
+    except h.HeroError as error:
+        return error
+    raise AssertionError("it did not fail")
+`;
+  const { stdout } = await promisify(execFile)('python3', ['-W', 'error', '-c', head + code, client, ...args], {
+    maxBuffer: 1e8,
+  });
+  return JSON.parse(stdout);
+};
+
+describe.each(['the unix socket', 'HTTP'])('the Python client over %s', (kind) => {
+  const to = (): [string, string] => (kind === 'HTTP' ? [rig.gateway.httpUrl, rig.token] : [rig.rpcSocket, '']);
+
+  test('calls methods, raises HeroError, sends batches, carries 16 MiB, and keeps its connection', async () => {
+    rig.world.play('batched');
+    const code = `
+play = hero.play_start(workflow_name="welcome", input_data={"topic": "é", "odd": "\\ud800"})
+wrong = fails(lambda: hero.play_start(workflow_sid="", workflow_name="x", name="", timeout_ms=-1))
+again = fails(lambda: hero.play_resume("p", None, name="again"))
+batch = hero.batch([("play_status", {"play_sid": "nobody" if n == 70 else "batched"}) for n in range(120)])
+big = hero.workflow_create("big", "#" * 16 * 1024 * 1024)
+idle = len(hero._transport._idle)
+huge = fails(lambda: hero.workflow_create("big", "#" * 17 * 1024 * 1024))
+hero.close()
+print(json.dumps([play["status"], play["input_data"]["topic"], wrong.code, sorted({i["path"] for i in wrong.issues}), wrong.retry,
+  again.code, list(again.details), [n for n, r in enumerate(batch) if isinstance(r, h.HeroError)], len(batch), big["description"], huge.code, idle]))
+`;
+    expect(await python(code, ...to())).toEqual([
+      'pending',
+      'é',
+      'INVALID_PARAMS',
+      ['name', 'timeout_ms', 'workflow_sid'],
+      false,
+      'ALREADY_RESUMED',
+      ['resumed_at'],
+      [70],
+      120,
+      `${16 * MIB} characters`,
+      'PAYLOAD_TOO_LARGE',
+      1,
+    ]);
+  });
+
+  test('waits for the end, gives up in time, and follows over a lost connection', async () => {
+    const sid = `py-${kind.length}`;
+    rig.world.play(sid);
+    const code = `
+sid = sys.argv[4]
+late = fails(lambda: hero.call("play_wait", {"play_sid": sid}, timeout=0.05))
+still = hero.play_wait(sid, timeout_ms=50)["status"]
+seen = []
+for message in hero.follow(sid):
+    seen.append(message["event"]["seq"] if message["kind"] == "event" else message["kind"])
+    if len(seen) == 1:
+        hero.play_run_async(workflow_name="go:" + sid)
+    if len(seen) == 3:
+        hero.play_run_async(workflow_name="cut:" + sid)
+final = hero.play_wait(sid)["status"]
+missing = fails(lambda: list(hero.follow("nobody"))).code
+hero.close()
+print(json.dumps([late.code, late.retry, still, seen, final, missing]))
+`;
+    rig.world.onRun = (word) => {
+      rig.world.append(rig.ingest, sid, rig.world.logs(2));
+      if (!word.startsWith('cut:')) return;
+      rig.gateway.live.disconnect();
+      finish(sid);
+    };
+    expect(await python(code, ...to(), sid)).toEqual([
+      'TIMEOUT',
+      true,
+      'running',
+      ['snapshot', 1, 2, 3, 4, 5, 'end'],
+      'success',
+      'NOT_FOUND',
+    ]);
+  });
+
+  test('says that a gateway is away, or that the token is wrong', async () => {
+    const code = `
+away = fails(lambda: h.HeroClient("/nowhere/rpc.sock").play_list())
+url = sys.argv[4]
+print(json.dumps([away.code, away.retry, fails(lambda: h.HeroClient(url, token="x").play_list()).code]))
+`;
+    expect(await python(code, ...to(), rig.gateway.httpUrl)).toEqual(['UNAVAILABLE', true, 'UNAUTHORIZED']);
+  });
+});

@@ -1,0 +1,232 @@
+import { setImmediate } from 'node:timers/promises';
+import { change, playSpans } from '@hero/contracts';
+import { until } from '@hero/testing';
+import { Reader, upTo } from './reader.js';
+import { openRig, type Rig, send } from './rig.js';
+
+let rig: Rig;
+let count = 0;
+beforeAll(async () => {
+  rig = await openRig({ heartbeatMs: 200 });
+});
+afterAll(async () => await rig?.[Symbol.asyncDispose]());
+
+const newPlay = (): string => {
+  const sid = `live${++count}`;
+  rig.world.play(sid);
+  return sid;
+};
+const follow = (sid: string, lastEventId?: number): Reader =>
+  new Reader(rig.rpcSocket, `/api/plays/${sid}/spans`, lastEventId);
+const append = (sid: string, events = 1, options?: { lost: boolean }) =>
+  rig.world.append(rig.ingest, sid, rig.world.logs(events), options);
+function finish(sid: string): void {
+  rig.world.setStatus(sid, 'success');
+  rig.world.append(rig.ingest, sid, [{ type: 'status', status: 'success' }]);
+}
+
+describe('the stream of a play', () => {
+  test('is a snapshot, each event under its number, and the end with the play; then it closes', async () => {
+    const sid = newPlay();
+    append(sid, 3);
+    await using reader = follow(sid);
+    await reader.until((r) => r.messages.length > 0);
+    append(sid, 2);
+    finish(sid);
+    await reader.untilEnd();
+    expect(reader.kinds).toEqual(['snapshot', 'event', 'event', 'event', 'end']);
+    expect(reader.messages[0]).toMatchObject({ id: 3, data: { play: { sid }, spans: [], seq: 3 } });
+    expect(reader.events).toEqual([4, 5, 6]);
+    expect(reader.messages.at(-1)?.data.play?.status).toBe('success');
+    await until(async () => rig.gateway.live.counts.feeds === 0, { what: 'the end of following' });
+  });
+
+  test('of a play that is final is its snapshot and its end, after its last events have been stored', async () => {
+    const sid = newPlay();
+    append(sid, 2, { lost: true });
+    finish(sid);
+    rig.world.marks.set(sid, { source: 'x1', batch: 1 });
+    rig.world.asked.length = 0;
+    await using reader = follow(sid);
+    await reader.untilEnd();
+    expect(reader.kinds).toEqual(['snapshot', 'end']);
+    expect(rig.world.asked.indexOf('spans_reached')).toBeLessThan(rig.world.asked.indexOf('play_spans'));
+    await using again = follow(sid, 1);
+    await again.untilEnd();
+    expect(again.kinds).toEqual(['event', 'event', 'end']);
+    expect(again.events).toEqual([2, 3]);
+  });
+
+  test('of a play that has no event yet begins at 0; one that is not there is 404', async () => {
+    const sid = newPlay();
+    await using reader = follow(sid);
+    await reader.until((r) => r.messages.length > 0);
+    expect(reader.messages[0]?.data.seq).toBe(0);
+    append(sid);
+    await reader.until((r) => r.events.length === 1);
+    const missing = await send({ socketPath: rig.rpcSocket }, { method: 'GET', path: '/api/plays/nobody/spans' });
+    expect([missing.status, missing.json<{ error: { code: string } }>().error.code]).toEqual([404, 'NOT_FOUND']);
+  });
+
+  test('goes on after Last-Event-ID without a gap or a double, while events come in all the time', async () => {
+    const sid = newPlay();
+    const total = 6_000;
+    let running = true;
+    await using steady = follow(sid);
+    await steady.until((r) => r.messages.length > 0);
+    const load = (async () => {
+      for (let sent = 0; sent < total; sent += 10) {
+        // Every now and then an announcement is lost, comes twice, or comes before the one ahead of it.
+        const fresh = append(sid, 10, { lost: sent % 700 === 0 });
+        if (sent % 130 === 0) rig.ingest.announce(playSpans(sid), { play_sid: sid, events: fresh });
+        await setImmediate();
+      }
+      finish(sid);
+      running = false;
+    })();
+    const seen: number[] = [];
+    let last: number | undefined;
+    let cuts = 0;
+    for (let over = false; !over; ) {
+      await using reader = follow(sid, last);
+      const enough = 100 + cuts * 70;
+      await reader.until((r) => r.kinds.includes('end') || (running && r.events.length > enough)).catch(() => reader);
+      if (last === undefined) seen.push(...upTo(reader.messages[0]?.data.seq ?? 0));
+      else expect(reader.kinds).not.toContain('snapshot');
+      over = reader.kinds.includes('end');
+      seen.push(...reader.events);
+      last = reader.last ?? last;
+      if (!over) cuts++;
+    }
+    await load;
+    expect(cuts).toBeGreaterThan(2);
+    expect(seen).toEqual(upTo(total + 1));
+    await steady.untilEnd();
+    expect(steady.events).toEqual(upTo(total + 1));
+    expect(steady.kinds.filter((kind) => kind !== 'event')).toEqual(['snapshot', 'end']);
+  });
+
+  test('that goes on after a number of another history starts anew with a snapshot', async () => {
+    const sid = newPlay();
+    append(sid, 5);
+    await using reader = follow(sid, 4_000);
+    await reader.until((r) => r.messages.length > 0);
+    expect(reader.kinds[0]).toBe('snapshot');
+    append(sid);
+    await reader.until((r) => r.events.length === 1);
+    expect(reader.events).toEqual([6]);
+  });
+
+  test('asks for a hole, and lets nothing pass before it is filled', async () => {
+    const sid = newPlay();
+    append(sid);
+    await using reader = follow(sid);
+    await reader.until((r) => r.messages.length > 0);
+    append(sid, 3, { lost: true });
+    append(sid, 2);
+    await reader.until((r) => r.events.length === 5);
+    expect(reader.events).toEqual(upTo(6, 2));
+  });
+
+  test('finds out by itself what was announced to nobody, the end too', async () => {
+    const sid = newPlay();
+    await using reader = follow(sid);
+    await reader.until((r) => r.messages.length > 0);
+    append(sid, 2, { lost: true });
+    await reader.until((r) => r.events.length === 2);
+    rig.world.setStatus(sid, 'failed');
+    rig.world.append(rig.ingest, sid, [{ type: 'status', status: 'failed' }], { lost: true });
+    await reader.untilEnd();
+    expect(reader.kinds).toEqual(['snapshot', 'event', 'event', 'event', 'end']);
+  });
+
+  test('goes on over a restart of NATS', async () => {
+    const sid = newPlay();
+    await using reader = follow(sid);
+    await reader.until((r) => r.messages.length > 0);
+    await rig.restartNats();
+    append(sid, 3, { lost: true });
+    await reader.until((r) => r.events.length === 3);
+    await rig.ingest.flush();
+    append(sid, 2);
+    await reader.until((r) => r.events.length === 5);
+    expect(reader.events).toEqual(upTo(5));
+  });
+
+  test('is followed once, however many look', async () => {
+    const sid = newPlay();
+    const readers = Array.from({ length: 20 }, () => follow(sid));
+    try {
+      await Promise.all(readers.map((reader) => reader.until((r) => r.messages.length > 0)));
+      expect(rig.gateway.live.counts.feeds).toBe(1);
+      const before = rig.bus.nc.stats().inMsgs;
+      for (let times = 0; times < 30; times++) append(sid);
+      await Promise.all(readers.map((reader) => reader.until((r) => r.events.length === 30)));
+      // Thirty messages and what the readers asked for at their start; twenty subscriptions would be six hundred.
+      expect(rig.bus.nc.stats().inMsgs - before).toBeLessThan(120);
+    } finally {
+      for (const reader of readers) reader.leave();
+    }
+    await until(async () => rig.gateway.live.counts.feeds === 0, { what: 'the end of following' });
+  });
+
+  test('gives a reader that is too slow a fresh snapshot instead of a buffer that grows', async () => {
+    const sid = newPlay();
+    await using slow = follow(sid);
+    await using quick = follow(sid);
+    await Promise.all([slow, quick].map((reader) => reader.until((r) => r.messages.length > 0)));
+    slow.pause();
+    const chunks = 200;
+    for (let chunk = 1; chunk <= chunks; chunk++) {
+      rig.world.append(rig.ingest, sid, rig.world.logs(2, 'x'.repeat(30_000)));
+      await quick.until((r) => r.events.length === chunk * 2);
+    }
+    slow.goOn();
+    await slow.until((r) => r.kinds.includes('resync'));
+    append(sid);
+    await slow.until((r) => r.last === chunks * 2 + 1);
+    const at = slow.kinds.indexOf('resync');
+    const resync = slow.messages[at]?.data.seq ?? 0;
+    expect(slow.events.length).toBeLessThan(chunks * 2);
+    const before = slow.messages.slice(1, at).map(({ id }) => id ?? 0);
+    expect(before).toEqual(upTo(before.length));
+    expect(slow.messages.slice(at + 1).map(({ id }) => id)).toEqual(upTo(chunks * 2 + 1, resync + 1));
+    expect(quick.events).toEqual(upTo(chunks * 2 + 1));
+  });
+
+  test('beats while nothing happens', async () => {
+    await using reader = follow(newPlay());
+    await reader.until((r) => r.comments >= 2);
+    expect(reader.kinds).toEqual(['snapshot']);
+  });
+
+  test('of a play that is retried at its end goes on with the next attempt', async () => {
+    const sid = newPlay();
+    await using reader = follow(sid);
+    await reader.until((r) => r.messages.length > 0);
+    rig.world.append(rig.ingest, sid, [
+      { type: 'status', status: 'failed' },
+      { type: 'status', status: 'pending' },
+    ]);
+    append(sid);
+    finish(sid);
+    await reader.untilEnd();
+    expect(reader.events).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe('the stream of changes', () => {
+  test('tells every reader of plays and workflows as they change, and to look again after an outage', async () => {
+    await using reader = new Reader(rig.rpcSocket, '/api/events');
+    await reader.until((r) => r.comments > 0);
+    rig.ingest.announce(change('workflow', 'w7'), { workflow_sid: 'w7', revision: 3, deleted: false });
+    rig.ingest.announce(change('play', 'p7'), { status: 'running' });
+    await reader.until((r) => r.messages.length === 2);
+    expect(reader.messages).toEqual([
+      { event: 'workflow', data: { sid: 'w7', workflow_sid: 'w7', revision: 3, deleted: false } },
+      { event: 'play', data: { sid: 'p7', status: 'running' } },
+    ]);
+    await rig.restartNats();
+    await reader.until((r) => r.kinds.includes('resync'));
+  });
+});
