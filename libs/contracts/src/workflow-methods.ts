@@ -85,6 +85,7 @@ export const workflowCreateVersion = contract({
   role: 'author',
   large: true,
   summary: 'Saves a source as the next version of a workflow.',
+  description: 'The source that is current already gives that version back: saving it again adds none.',
   params: z.strictObject({
     workflow_sid: Sid,
     python_source: Source,
