@@ -52,8 +52,9 @@ export function declarationFaults(fields: readonly FlowField[], root: 'inputs' |
     seen.add(field.name);
     const faults = field.schema === undefined ? [] : schemaFaults(field.schema, pathTo(path, 'schema'));
     issues.push(...faults);
-    if (faults.length === 0 && field.default !== undefined && field.default !== null) {
-      issues.push(...valueFaults(field, field.default, pathTo(path, 'default')));
+    if (field.default !== undefined && field.default !== null) {
+      const sound = faults.length === 0 ? field : { ...field, schema: undefined };
+      issues.push(...valueFaults(sound, field.default, pathTo(path, 'default')));
     }
     return issues;
   });

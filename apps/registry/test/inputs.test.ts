@@ -227,6 +227,14 @@ describe('a declaration that could never be checked', () => {
     expect(`${first?.path} ${first?.message}`).toContain(message);
   });
 
+  test('a broken schema does not hide a default of another type', () => {
+    const declared = field('a', 'integer', { default: 'x', schema: { pattern: '(' } });
+    expect(declarationFaults([declared], 'inputs').map(({ path }) => path)).toEqual([
+      'inputs.a.schema.pattern',
+      'inputs.a.default',
+    ]);
+  });
+
   test('a field that is declared twice', () => {
     expect(declarationFaults([field('a', 'any'), field('a', 'any')], 'inputs')).toEqual([
       { path: 'inputs.a', message: 'is declared twice' },
