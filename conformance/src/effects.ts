@@ -2,15 +2,19 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 
-/** A flow whose every step has a visible effect: one line appended to the play's file in a mounted folder. */
-export const effectsSource = (steps: number): string => `
-import os, time
+/**
+ * A flow whose every step has a visible effect: one line appended to the play's file in a mounted folder. After it the
+ * step takes `paceMs` on average, so that many are cut between their effect and their commit.
+ */
+export const effectsSource = (steps: number, paceMs: number): string => `
+import os, random, time
 from hero_tracing import flow
 
 @flow(name="append")
 def append(folder, label, index):
     with open(os.path.join(folder, label), "a") as out:
         out.write(f"{index} {flow.current_step.key} {time.time_ns()}\\n")
+    time.sleep(random.random() * ${paceMs / 500})
     return index
 
 @flow(name="effects", inputs={"folder": {"type": "string", "required": True}, "label": {"type": "string", "required": True}})

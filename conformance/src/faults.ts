@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeroClient, unixTransport } from '@hero/openrpc';
 import { checkEffects, type EffectsReport, effectsSource } from './effects.js';
-import { checkInvariants } from './invariants.js';
+import { checkHistories, checkInvariants } from './invariants.js';
 import { seeded } from './random.js';
 import { Street, type StreetService } from './street.js';
 
@@ -12,6 +12,8 @@ import { Street, type StreetService } from './street.js';
 export interface FaultPlan {
   plays: number;
   steps: number;
+  /** How long a step takes on average, ms. */
+  paceMs: number;
   executors: number;
   slots: number;
   seed: number;
@@ -49,7 +51,10 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
     env: { HERO_MOUNTS: `${folder}:rw` },
   });
   const hero = new HeroClient(unixTransport(street.rpcSocket));
-  const workflow = await hero.workflow_create({ name: 'effects', python_source: effectsSource(plan.steps) });
+  const workflow = await hero.workflow_create({
+    name: 'effects',
+    python_source: effectsSource(plan.steps, plan.paceMs),
+  });
 
   const labels = new Map<string, string>();
   const starting = (async () => {
@@ -75,7 +80,10 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
   }
   const effects = await checkEffects(street.databaseUrl, folder, labels, plan.steps);
   const attempts = await street.sql<{ n: number }>('SELECT sum(attempt)::int AS n FROM registry.plays');
-  effects.violations.push(...(await checkInvariants(street.databaseUrl)));
+  effects.violations.push(
+    ...(await checkInvariants(street.databaseUrl)),
+    ...(await checkHistories(hero, labels.values())),
+  );
   await rm(folder, { recursive: true });
   return { ...effects, faults, seconds: (Date.now() - began) / 1000, attempts: attempts[0]?.n ?? 0 };
 }

@@ -7,6 +7,7 @@ const { values } = parseArgs({
   options: {
     plays: number('200'),
     steps: number('10'),
+    pace: number('150'),
     executors: number('3'),
     slots: number('8'),
     seed: number('1'),
@@ -30,6 +31,7 @@ const count = (name: keyof typeof values): number => {
 const report = await playFaults({
   plays: count('plays'),
   steps: count('steps'),
+  paceMs: count('pace'),
   executors: count('executors'),
   slots: count('slots'),
   seed: count('seed'),

@@ -5,6 +5,7 @@ it('loses no play and repeats no committed step when executors, services, NATS a
   const report = await playFaults({
     plays: 30,
     steps: 10,
+    paceMs: 100,
     executors: 2,
     slots: 4,
     seed: 7,

@@ -156,8 +156,8 @@ async def main():
       expect(replacement.alive).toBe(true);
       if (answered < 2) await open(2 - answered);
     }
-    const last = await settled(play_sid);
-    expect(last.status).toBe('awaiting_resume');
+    const last = await open(1);
+    expect(last.pending_resumes[0]?.ui).toMatchObject({ kind: 'confirm' });
     expect(drawn(last)).toEqual(expect.arrayContaining(drawn(first)));
     await hero.play_resume({ play_sid, resume_id: last.pending_resumes[0]?.id, payload: true });
     const play = await ended(play_sid);
