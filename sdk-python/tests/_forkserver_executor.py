@@ -168,8 +168,10 @@ class Executor:
     def lanes_of(self, play: Play) -> None:
         """Waits for the three connections of a play. A spare's connections stay silent until it gets its order."""
         deadline = time.monotonic() + 10
-        while len(play.lanes) < 3:
+        while True:
             play.lanes.update(self.pending.pop(play.token, {}))
+            if len(play.lanes) == 3:
+                return
             readable, _, _ = select.select([self.listener, self.channel, *self.silent], [], [], 5)
             for source in readable:
                 if source is self.listener:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from hero_tracing._play import run_play
+
 
 class Attempt:
     """One process of the play: what it said, and how it ended."""
@@ -164,8 +166,6 @@ class FakeExecutor:
 def _be_the_play(control: socket.socket, telemetry: socket.socket) -> None:
     code = 99
     try:
-        from hero_tracing._play import run_play
-
         code = run_play(control, telemetry)
     except BaseException:
         import traceback

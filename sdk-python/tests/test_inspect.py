@@ -69,7 +69,10 @@ async def main(a: str, b: int = 2, *, c: "float | None" = None, d: Literal["x", 
         {"name": "h", "field_type": "any", "required": False},
         {"name": "i", "field_type": "object", "required": False, "default": {}},
     ]
-    assert [(field["name"], field["field_type"]) for field in found["outputs"]] == [("best", "string"), ("scores", "array")]
+    assert [(field["name"], field["field_type"]) for field in found["outputs"]] == [
+        ("best", "string"),
+        ("scores", "array"),
+    ]
     assert found["flows"][0]["is_async"] is True
 
 
@@ -164,7 +167,9 @@ def test_nothing_is_run(capsys: Any) -> None:
 
 
 def test_the_hash_of_a_function_is_the_same_when_it_runs() -> None:
-    source = "from hero_tracing import flow\n\n@flow\n@flow(\n  memo=True)\ndef main():\n    x = '''\n  a'''\n    return 1\n"
+    source = (
+        "from hero_tracing import flow\n\n@flow\n@flow(\n  memo=True)\ndef main():\n    x = '''\n  a'''\n    return 1\n"
+    )
     (declared,) = inspect_source(source)["flows"]
     _, functions = load_source(source)
     assert functions[3] == (declared["line"], declared["source_sha256"])

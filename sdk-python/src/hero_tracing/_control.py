@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 FRAME_LIMIT = 18 * 1024 * 1024
 EXIT_DISCONNECTED = 71
+SMALL, LARGE = 1 << 14, 1 << 20
 Reply = dict[str, Any]
 
 
@@ -45,6 +46,7 @@ class ControlLane:
         self._tail = b""  # the begin of a line whose end has not come; `_long` has it in pieces
         self._long: list[bytes] = []
         self._lines: list[bytes] = []
+        self._size = LARGE
         self._watching: dict[asyncio.AbstractEventLoop, int] = {}
 
     # --- before `go` --------------------------------------------------------------------------------------------------
@@ -150,13 +152,15 @@ class ControlLane:
         if sock is None:
             gone()
         try:
-            data = sock.recv(1 << 18, 0 if blocking else socket.MSG_DONTWAIT)
+            data = sock.recv(self._size, 0 if blocking else socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
             gone()
         if not data:
             gone()
+        # a large buffer costs more than the rest of a commit together, so it is taken only while much comes
+        self._size = LARGE if len(data) == self._size else SMALL
         if self._tail:
             if b"\n" not in data:
                 self._long.append(data)

@@ -60,11 +60,13 @@ async def _map_async(declaration: Declaration, items: list[Any], workers: int) -
 class _Place(Gate):
     """An item's worker place. Told under the tree's lock when every open leaf of the item waits."""
 
-    __slots__ = ("map", "held")
+    __slots__ = ("map", "held", "queued", "calls")
 
     def __init__(self, map: _Map) -> None:
         self.map = map
         self.held = True
+        self.queued = False
+        self.calls: list[Callable[[], object]] = []  # the item's branches that want to go on
 
     def rested(self) -> None:
         if self.held:
@@ -75,26 +77,35 @@ class _Place(Gate):
         """The branch that goes on takes a place by itself, in `enter`: it may have to wait for one."""
 
     def enter(self) -> None:
-        map = self.map
-        with map.changed:
-            map.entering += 1
-            while not self.held and map.running >= map.workers:
-                map.changed.wait()
-            map.entering -= 1
-            if not self.held:
-                self.held = True
-                map.running += 1
-                map.waiting -= 1
+        latch = threading.Lock()
+        latch.acquire()
+        if not self._take(latch.release):
+            latch.acquire()
 
     async def enter_async(self) -> None:
-        map = self.map
-        while not self.held and map.running >= map.workers:
-            turn = asyncio.get_running_loop().create_future()
-            map.turns.append(turn)
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+
+        def call() -> None:
+            loop.call_soon_threadsafe(lambda: turn.done() or turn.set_result(None))
+
+        if not self._take(call):
             await turn
-        if not self.held:
-            self.held = True
-            map.running += 1
+
+    def _take(self, call: Callable[[], object]) -> bool:
+        """False: the place comes later, and `call` is called then."""
+        map = self.map
+        with map.changed:
+            if self.held:
+                return True
+            if map.running < map.workers:
+                map.give_to(self)
+                return True
+            self.calls.append(call)
+            if not self.queued:
+                self.queued = True
+                map.entering.append(self)
+            return False
 
 
 class _Map:
@@ -113,11 +124,10 @@ class _Map:
         self.results: list[Any] = [None] * len(items)
         self.errors: dict[int, BaseException] = {}
         self.left: deque[tuple[int, str]] = deque()
-        self.changed = threading.Condition()
-        self.turns: deque[asyncio.Future[None]] = deque()
+        self.changed = threading.Lock()
+        self.entering: deque[_Place] = deque()  # items that go on and want a place again
         self.running = 0  # places that are held
         self.waiting = 0  # items that gave theirs up
-        self.entering = 0  # items that go on and want a place again
         self.unfinished = 0
         self.parked = 0  # items that wait because no further thread is to be had
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -190,24 +200,48 @@ class _Map:
             self.finished.acquire()
         return self._end()
 
+    def give_to(self, place: _Place) -> None:
+        """The item has a place again; `changed` is held."""
+        place.held, place.queued = True, False
+        self.running += 1
+        self.waiting -= 1
+        calls, place.calls = place.calls, []
+        for call in calls:
+            call()
+
     def given_up(self) -> None:
         """An item rests: its place is for the next one. The tree's lock is held."""
-        if self.loop is not None:
-            self.loop.call_soon_threadsafe(self._freed)
-            return
         with self.changed:
             self.running -= 1
             self.waiting += 1
-            self.changed.notify()
-            if not self.entering:
-                self._hire()
+            self._hand_over()
+            if self.loop is not None:
+                self.loop.call_soon_threadsafe(self._start_tasks)
+                return
+            self._hire()
             if not self.running and self.left and not self.parked:  # rule 3
                 self.parked = len(self.left)
                 self.node.busy -= self.parked
 
+    def _hand_over(self) -> None:
+        """Items that go on come before items that have not begun; `changed` is held."""
+        while self.entering and self.running < self.workers:
+            self.give_to(self.entering.popleft())
+
+    def _leave_place(self, branch: Node) -> None:
+        """The item is done; `changed` is held."""
+        place = branch.gate
+        assert isinstance(place, _Place)
+        if place.held:
+            place.held = False
+            self.running -= 1
+        else:
+            self.waiting -= 1
+        self._hand_over()
+
     def _hire(self) -> None:
         """Starts workers for free places; `changed` is held."""
-        while self.left and self.running < self.workers and self.waiting < MOST_WAITING:
+        while self.left and self.running < self.workers and self.running + self.waiting < MOST_WAITING:
             try:
                 threading.Thread(target=self._work, args=(self.left[0],), name="hero-map", daemon=True).start()
             except RuntimeError:  # no more threads: those that run take what is left, one after the other
@@ -238,10 +272,8 @@ class _Map:
         """The item is done: its worker takes another one, if its place is not wanted by an item that goes on."""
         taken = None
         with self.changed:
-            self.running -= 1
-            if self.entering:
-                self.changed.notify()
-            if self.left and self.running + self.entering < self.workers:
+            self._leave_place(branch)
+            if self.left and self.running < self.workers:
                 taken = self.left.popleft()
                 self.running += 1
             parked, self.parked = (self.parked, 0) if taken else (0, self.parked)
@@ -272,9 +304,12 @@ class _Map:
         return self._end()
 
     def _start_tasks(self) -> None:
-        while self.left and self.running < self.workers:
-            index, place = self.left.popleft()
-            self.running += 1
+        with self.changed:
+            taken = []
+            while self.left and self.running < self.workers:
+                self.running += 1
+                taken.append(self.left.popleft())
+        for index, place in taken:
             branch = self._branch(index)
             self.tasks[index] = spawn(self.loop, self._run_task(index, place, branch), branch)
 
@@ -289,21 +324,11 @@ class _Map:
         finally:
             del self.tasks[index]
             self.unfinished -= 1
-            gate = branch.gate
-            if isinstance(gate, _Place) and gate.held:
-                gate.held = False
-                self._freed()
+            with self.changed:
+                self._leave_place(branch)
+            self._start_tasks()
             if self.unfinished == 0 and not self.finished.done():
                 self.finished.set_result(None)
-
-    def _freed(self) -> None:
-        self.running -= 1
-        while self.turns:
-            turn = self.turns.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._start_tasks()
 
     async def _cancel(self) -> None:
         left = len(self.left)

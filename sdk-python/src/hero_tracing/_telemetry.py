@@ -3,7 +3,7 @@
 Rules:
  1. A line is written whole or not at all; what could not be written is counted and said in a `dropped` event.
  2. Under pressure a writer waits 50 ms once; while the lane stays full, the next ones do not wait at all.
- 3. Lines are written at once, up to 20 in 10 ms; what is beyond (and soft lines: replayed steps, ends) goes together, when
+ 3. Lines are written at once, up to 5 in 10 ms; what is beyond (and soft lines: replayed steps, ends) goes together, when
     the next line is written, at 64 KiB, or after 10 ms.
 """
 
@@ -20,7 +20,7 @@ EVENT_LIMIT = 512 * 1024
 PRESSURE_SECONDS = 0.05
 SOFT_BYTES = 64 * 1024
 SOFT_SECONDS = 0.01
-AT_ONCE = 20
+AT_ONCE = 5
 
 
 class Telemetry:
