@@ -1,7 +1,7 @@
 import { type Bus, Handle } from '@hero/bus';
-import { publicContracts, type Result, rpcDiscover, systemStatus as systemStatusContract } from '@hero/contracts';
-import { openRpcDocument } from '@hero/openrpc';
+import { type Result, rpcDiscover, systemStatus as systemStatusContract } from '@hero/contracts';
 import { Controller, Inject } from '@nestjs/common';
+import { openRpcText } from './open-rpc.js';
 import { systemStatus } from './system-status.js';
 
 export const BUS = Symbol('bus');
@@ -26,6 +26,6 @@ export class Handlers {
 
   @Handle(rpcDiscover)
   discover(): Result<typeof rpcDiscover> {
-    return JSON.parse(JSON.stringify(openRpcDocument(publicContracts()))) as Result<typeof rpcDiscover>;
+    return JSON.parse(openRpcText()) as Result<typeof rpcDiscover>;
   }
 }

@@ -87,8 +87,12 @@ export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
         refuse();
       }
     });
-    req.once('end', () => (bytes > limit ? refuse() : resolve(Buffer.concat(chunks, bytes))));
+    req.once('end', () =>
+      bytes > limit ? refuse() : resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)),
+    );
     req.once('error', reject);
-    req.once('close', () => reject(new HeroError('UNAVAILABLE', 'The caller went away in the middle of its body.')));
+    req.once('close', () => {
+      if (!req.complete) reject(new HeroError('UNAVAILABLE', 'The caller went away in the middle of its body.'));
+    });
   });
 }

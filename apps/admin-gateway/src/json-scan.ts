@@ -7,6 +7,7 @@ export const DEPTH_LIMIT = 64;
 /** Assigning such keys changes what an object is; nobody needs them as data. */
 const REFUSED_KEYS = new Set(['__proto__', 'constructor']);
 const LONGEST_WORD = 512;
+const SHORT = 64;
 
 export interface ScannedCall {
   /** Bytes of this call alone. */
@@ -89,16 +90,32 @@ class Scanner {
     }
   }
 
-  /** Jumps to the closing quote; a string before a colon is a key. */
+  /** Goes to the closing quote; a string before a colon is a key. */
   private string(): void {
     const { bytes } = this;
     const from = this.at + 1;
-    let end = bytes.indexOf(QUOTE, from);
-    while (end > 0 && escapes(bytes, end) % 2 === 1) end = bytes.indexOf(QUOTE, end + 1);
+    let end = from;
+    let escaped = false;
+    // Most strings are short: byte by byte is faster than a call. A long one is jumped over.
+    const near = Math.min(from + SHORT, bytes.length);
+    while (end < near && bytes[end] !== QUOTE) {
+      if (bytes[end] === BACKSLASH) {
+        escaped = true;
+        end++;
+      }
+      end++;
+    }
+    if (end >= near) {
+      end = bytes.indexOf(QUOTE, end);
+      while (end > 0 && escapes(bytes, end, from) % 2 === 1) end = bytes.indexOf(QUOTE, end + 1);
+    }
     this.at = end < 0 ? bytes.length : end;
     let next = this.at + 1;
     while (isSpace(bytes[next])) next++;
-    if (bytes[next] !== COLON || this.at - from > LONGEST_WORD) return;
+    if (bytes[next] !== COLON) return;
+    const length = this.at - from;
+    const mayMatter = escaped || length === 9 || length === 11 || (this.depth === this.level && length < SHORT);
+    if (!mayMatter || length > LONGEST_WORD) return;
     const key = keyOf(bytes, from, this.at);
     if (key === undefined) return;
     if (REFUSED_KEYS.has(key)) this.call.refusedKey = true;
@@ -107,9 +124,9 @@ class Scanner {
 }
 
 /** How many backslashes stand right before this place. */
-function escapes(bytes: Buffer, at: number): number {
+function escapes(bytes: Buffer, at: number, from: number): number {
   let count = 0;
-  while (bytes[at - 1 - count] === BACKSLASH) count++;
+  while (at - 1 - count >= from && bytes[at - 1 - count] === BACKSLASH) count++;
   return count;
 }
 

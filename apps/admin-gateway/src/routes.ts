@@ -4,8 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Bus, Log } from '@hero/bus';
-import { HeroError, publicContracts, registryStatus } from '@hero/contracts';
-import { openRpcDocument, pythonClient, typescriptClient } from '@hero/openrpc';
+import { HeroError, registryStatus } from '@hero/contracts';
+import { pythonClient, typescriptClient } from '@hero/openrpc';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import helmet from 'helmet';
 import type { Access } from './access.js';
@@ -23,6 +23,7 @@ import {
 import { BODY_LIMIT, failure, type JsonRpc } from './json-rpc.js';
 import type { Live } from './live.js';
 import { type Logins, login } from './login.js';
+import { openRpc, openRpcText } from './open-rpc.js';
 import { homePage } from './pages.js';
 import { heroErrorOf, rpcErrorOf } from './rpc-error.js';
 import { EventStream } from './sse.js';
@@ -41,7 +42,6 @@ type Route = (req: Request, res: Response) => Promise<void> | void;
 export type Listener = (req: IncomingMessage, res: Response) => void;
 
 const READY_WITHIN_MS = 2_000;
-const document = openRpcDocument(publicContracts());
 const texts = new Map<string, string>();
 /** Written at the first request, and then kept. */
 const once = (name: string, write: () => string): string => {
@@ -56,6 +56,7 @@ export function createFront(parts: RouteParts): Listener {
   const open = (route: Route) => (req: Request, res: Response) => guarded(log, route, req, res);
   const closed = (route: Route) =>
     open((req, res) => {
+      refuseHead(req);
       authenticate(req, access);
       return route(req, res);
     });
@@ -73,8 +74,6 @@ export function createFront(parts: RouteParts): Listener {
       guarded(log, () => Promise.reject(error), req, res);
     }
   });
-  // JSON-RPC answers its own refusals, so that a client of it reads one language.
-  http.post('/rpc', (req: Request, res: Response) => void answerRpc(parts, req, res));
   http.get(
     '/api/plays/:sid/spans',
     closed((req, res) => live.watch(req.params.sid ?? '', stream(req, res), lastEventId(req))),
@@ -89,7 +88,10 @@ export function createFront(parts: RouteParts): Listener {
   );
   http.get(
     '/login',
-    open((req, res) => login(req, res, access)),
+    open((req, res) => {
+      refuseHead(req);
+      login(req, res, access);
+    }),
   );
   http.post(
     '/login-link',
@@ -97,13 +99,7 @@ export function createFront(parts: RouteParts): Listener {
   );
   http.get(
     '/openrpc.json',
-    open((_, res) =>
-      sendJson(
-        res,
-        200,
-        once('openrpc', () => JSON.stringify(document)),
-      ),
-    ),
+    open((_, res) => sendJson(res, 200, openRpcText())),
   );
   http.get(
     '/clients/hero_logic_client.py',
@@ -111,7 +107,7 @@ export function createFront(parts: RouteParts): Listener {
       sendText(
         res,
         'text/x-python',
-        once('py', () => pythonClient(document)),
+        once('py', () => pythonClient(openRpc())),
       ),
     ),
   );
@@ -121,7 +117,7 @@ export function createFront(parts: RouteParts): Listener {
       sendText(
         res,
         'text/plain',
-        once('ts', () => typescriptClient(document)),
+        once('ts', () => typescriptClient(openRpc())),
       ),
     ),
   );
@@ -141,7 +137,14 @@ export function createFront(parts: RouteParts): Listener {
   http.use((error: unknown, req: Request, res: Response, _next: Next) => {
     guarded(log, () => Promise.reject(isBadRequest(error) ? malformed() : error), req, res);
   });
-  return http.getInstance() as Listener;
+  const rest = http.getInstance() as Listener;
+  // Every call goes this way: it needs no router. A body of JSON needs few of the headers of a page.
+  return (req, res) => (req.method === 'POST' && req.url === '/rpc' ? void answerRpc(parts, req, res) : rest(req, res));
+}
+
+/** Express answers HEAD with the route of GET: no good where that spends a login link or opens a stream. */
+function refuseHead(req: Request): void {
+  if (req.method !== 'GET') throw new HeroError('NOT_FOUND', 'This address is served by GET only.');
 }
 
 /** Express's own faults: a path that does not decode. */
@@ -176,8 +179,16 @@ async function guarded(log: Log, route: Route, req: Request, res: Response): Pro
   }
 }
 
-async function answerRpc({ access, rpc, log, closing }: RouteParts, req: Request, res: Response): Promise<void> {
+/** JSON-RPC answers its own refusals, so that a client of it reads one language. */
+async function answerRpc(
+  { access, rpc, log, closing }: RouteParts,
+  req: IncomingMessage,
+  res: Response,
+): Promise<void> {
+  res.setHeader('x-content-type-options', 'nosniff');
+  res.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
   try {
+    checkOrigin(req);
     authenticate(req, access);
     checkJson(req);
     const body = await readBody(req, BODY_LIMIT);
@@ -192,7 +203,7 @@ async function answerRpc({ access, rpc, log, closing }: RouteParts, req: Request
   }
 }
 
-function refuseRpc(log: Log, req: Request, res: Response, cause: unknown): void {
+function refuseRpc(log: Log, req: IncomingMessage, res: Response, cause: unknown): void {
   const error = heroErrorOf(cause, log, '/rpc');
   const status = { UNAUTHORIZED: 401, FORBIDDEN: 403, INVALID_PARAMS: 415, PAYLOAD_TOO_LARGE: 413 }[
     error.code as string

@@ -151,6 +151,8 @@ describe('a login link', () => {
   test('works once', async () => {
     const url = new URL(await newLink());
     const path = url.pathname + url.search;
+    // What only looks at links does not spend them.
+    expect((await send({ port: portOf(rig) }, { method: 'HEAD', path })).status).toBe(404);
     expect((await get(path)).status).toBe(303);
     const again = await get(path);
     expect(again.status).toBe(403);

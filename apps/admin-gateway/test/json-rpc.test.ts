@@ -87,7 +87,7 @@ describe('a malformed body', () => {
     });
     expect(error?.code).toBe(-32602);
     expect(error?.data?.code).toBe('INVALID_PARAMS');
-    const paths = (error?.data?.issues as { path: string }[]).map(({ path }) => path);
+    const paths = ((error?.data?.issues ?? []) as { path: string }[]).map(({ path }) => path);
     expect(paths).toEqual(
       expect.arrayContaining([
         'workflow_sid',

@@ -15,7 +15,7 @@ const startFields = {
   name: Name.optional().describe('Default: the workflow’s name.'),
   version_sid: Sid.optional().describe('Default: the current version.'),
   prefill_resumes: z
-    .record(z.string().min(1), z.json())
+    .record(z.string().min(1), Json)
     .optional()
     .describe('Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob.'),
   idempotency_key: z.string().min(1).max(200).optional().describe('The same key returns the same play.'),

@@ -62,7 +62,13 @@ export class Schemas {
 
   /** `input`: what a caller may send, defaults left out; `output`: what comes back. */
   of(shape: z.ZodType, io: 'input' | 'output'): Schema {
-    const written = z.toJSONSchema(shape, { io, target: 'draft-7', metadata: registry, override: open }) as Schema;
+    const written = z.toJSONSchema(shape, {
+      io,
+      target: 'draft-7',
+      metadata: registry,
+      override: open,
+      unrepresentable: 'any',
+    }) as Schema;
     const { $schema: _, definitions, ...root } = written;
     for (const [name, schema] of Object.entries((definitions ?? {}) as Record<string, Schema>)) {
       if (!isAnyJson(name) && !this.found.has(name)) this.found.set(name, tidy(schema));
@@ -78,10 +84,8 @@ export class Schemas {
 function open({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   const schema = jsonSchema as Schema;
   const { def } = zodSchema._zod;
-  if (def.type === 'lazy') {
-    for (const key of Object.keys(schema)) if (key !== 'description') delete schema[key];
-    schema.$ref = `${COMPONENT}Json`;
-  }
+  // The one check of their own that contracts have: any JSON.
+  if (def.type === 'custom') schema.$ref = `${COMPONENT}Json`;
   if (def.type === 'object' && !def.catchall) delete schema.additionalProperties;
 }
 
