@@ -4,6 +4,7 @@ import {
   playEvents,
   playLogs,
   playSpansMethod,
+  type Result,
   spanPush,
   spansDelete,
   spansReached,
@@ -19,11 +20,11 @@ export class Handlers {
     private readonly pushes: Pushes,
   ) {}
 
-  @Handle(playSpansMethod) spans(p: Params<typeof playSpansMethod>) {
+  @Handle(playSpansMethod) spans(p: Params<typeof playSpansMethod>): Promise<Result<typeof playSpansMethod>> {
     return this.history.spans(p);
   }
 
-  @Handle(playEvents) events(p: Params<typeof playEvents>) {
+  @Handle(playEvents) events(p: Params<typeof playEvents>): Promise<Result<typeof playEvents>> {
     return this.history.events(p);
   }
 
