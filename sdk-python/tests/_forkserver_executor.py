@@ -55,6 +55,7 @@ class Play:
     def run(self, text: str) -> None:
         self.executor.lanes_of(self)
         self.lines = self.lanes["control"].makefile("rb")
+        self.executor.opened.append(self.lines)
         self.lanes["control"].sendall(json.dumps(text).encode() + b"\n")
 
     def says(self) -> Any:
@@ -94,6 +95,7 @@ class Executor:
         self.secret = self.home / "var" / "secret"
         self.secret.write_text("canary")
         self.silent: list[socket.socket] = []
+        self.opened: list[Any] = []
         self.pending: dict[str, dict[str, socket.socket]] = {}
         self.messages: list[dict[str, Any]] = []
         self.inbox = b""
@@ -121,7 +123,11 @@ class Executor:
             **settings,
         }
         self.send(self.settings)
-        self.ready = self.await_message("ready")
+        try:
+            self.ready = self.await_message("ready")
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, message: dict[str, Any]) -> None:
         self.channel.sendall(json.dumps(message).encode() + b"\n")
@@ -178,6 +184,7 @@ class Executor:
                     connection, _ = source.accept()
                     connection.settimeout(10)
                     self.silent.append(connection)
+                    self.opened.append(connection)
                 elif source is self.channel:
                     self._hear()
                 else:
@@ -205,6 +212,8 @@ class Executor:
         self.channel.close()
         self.process.wait(10)
         self.listener.close()
+        for opened in self.opened:
+            opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> "Executor":

@@ -1,6 +1,7 @@
 /** A nats-server, a fake registry and real executors, each a process of its own, for one test. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TempFolder, tempFolder, testNats, until } from '@hero/testing';
@@ -94,10 +95,10 @@ export function descendants(pid: number): number[] {
   return below(pid);
 }
 
+/** A zombie is gone: who has to reap it may take its time. */
 export const alive = (pid: number): boolean => {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }

@@ -51,11 +51,12 @@ class JailPaths:
     def below_tmp(self) -> list[str]:
         return [path for path in (*self.python, *(path for path, _ in self.mounts)) if _within(path, "/tmp")]
 
-    def readable(self) -> list[str]:
-        """What a play may read, for Landlock."""
+    def readable(self, inside: bool) -> list[str]:
+        """What a play may read, for Landlock. Inside the jail's root, /etc is no more than it may read."""
         read_only = [path for path, writable in self.mounts if not writable]
-        etc = [f"/etc/{name}" for name in (*_ETC, "passwd", "group")]
-        return [*self.system, *self.python, *etc, "/proc", "/dev", *read_only]
+        etc = ["/etc"] if inside else [f"/etc/{name}" for name in (*_ETC, "passwd", "group")]
+        system = [path for path in self.system if not os.path.islink(path)]
+        return [*system, *self.python, *etc, "/proc", "/dev", *read_only]
 
     def writable(self) -> list[str]:
         return [path for path, writable in self.mounts if writable]

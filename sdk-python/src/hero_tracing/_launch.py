@@ -18,9 +18,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import _sandbox
 from . import _sandbox_kernel as kernel
 from ._jail import Jail
-from ._sandbox import close_around
 
 LANES = ("control", "telemetry", "output")
 # What main exits with when it could not become the play; the reason is on the order socket.
@@ -110,12 +110,13 @@ def _become_play(jail: Jail, level: str, order_socket: socket.socket, lanes: lis
     _default_signals()
     os.setsid()
     order_fd, fds = _only_these_stay_open(order_socket, lanes)
+    fence = _sandbox.prepare(jail, level)
     line = _read_order(order_fd)
     if line is None:
         return 0
     order = json.loads(line)
     hello = (json.dumps({"t": "hello", "token": order["token"]})[:-1] + ', "lane": "%s"}\n').encode()
-    workdir = close_around(jail, order, order["limits"], level)
+    workdir = _sandbox.close_around(jail, fence, order, level)
     for fd, lane in zip(fds, LANES):
         _write_all(fd, hello.replace(b"%s", lane.encode()))
     os.close(order_fd)

@@ -18,21 +18,34 @@ _TMP = "mode=1777,size=256m,nr_inodes=65536"
 _COVER = "mode=755,size=64k,nr_inodes=16"
 
 
-def close_around(jail: Jail, order: dict, limits: dict, level: str) -> str:
+def prepare(jail: Jail, level: str) -> kernel.Landlock | None:
+    """All that is the same for every play: done by a process that waits for its order, so that no start waits for it."""
+    if _own_mounts(jail):
+        _common_mounts(jail)
+    return _common_rules(jail) if level != "off" and kernel.LINUX else None
+
+
+def close_around(jail: Jail, fence: kernel.Landlock | None, order: dict, level: str) -> str:
     """Shuts the calling process in, and returns the path of its workdir as it is seen from inside."""
-    workdir = _mounts(jail, order) if jail.mount_ns and jail.pid_ns else order["workdir"]
+    workdir = _mount_workdir(jail, order) if _own_mounts(jail) else order["workdir"]
     if level != "off":
         _identity(jail)
-    _limits(limits, per_play=jail.user_ns and level != "off")
+    _limits(order["limits"], per_play=jail.user_ns and level != "off")
     if kernel.LINUX:
         if level != "off" or jail.user_ns:
             kernel.drop_capabilities()
         if level != "off":
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-            _landlock(jail, workdir)
+            if fence:
+                fence.allow(workdir, write=True)
+                fence.enforce()
             seccomp.install()
     os.chdir(workdir)
     return workdir
+
+
+def _own_mounts(jail: Jail) -> bool:
+    return jail.mount_ns and jail.pid_ns
 
 
 def what_will_hold(jail: Jail, level: str) -> tuple[str, list[str], list[str]]:
@@ -65,8 +78,8 @@ def what_will_hold(jail: Jail, level: str) -> tuple[str, list[str], list[str]]:
     return ("default" if isolating else "off"), enforced, missing
 
 
-def _mounts(jail: Jail, order: dict) -> str:
-    """Its own view: its processes, a /tmp, and of all plays only its own workdir."""
+def _common_mounts(jail: Jail) -> None:
+    """Its own view: its processes, a /tmp, and of all plays' folders nothing yet."""
     kernel.unshare(kernel.CLONE_NEWNS)
     careful = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("proc", "/proc", "proc", careful | kernel.MS_NOEXEC)
@@ -74,10 +87,12 @@ def _mounts(jail: Jail, order: dict) -> str:
     for path in jail.paths.below_tmp():
         _show_again(path)
     kernel.mount(EMPTY, HIDDEN_TMP, None, kernel.MS_BIND)
-    shown = jail.paths.shown_plays
-    workdir = f"{shown}/{order['sid']}/work"
-    os.makedirs(shown, exist_ok=True)
-    kernel.mount("plays", shown, "tmpfs", careful, _COVER)
+    os.makedirs(jail.paths.shown_plays, exist_ok=True)
+    kernel.mount("plays", jail.paths.shown_plays, "tmpfs", careful, _COVER)
+
+
+def _mount_workdir(jail: Jail, order: dict) -> str:
+    workdir = f"{jail.paths.shown_plays}/{order['sid']}/work"
     os.makedirs(workdir, mode=0o755)
     kernel.mount(HIDDEN_PLAYS + order["workdir"][len(jail.paths.plays) :], workdir, None, kernel.MS_BIND)
     kernel.mount(EMPTY, HIDDEN_PLAYS, None, kernel.MS_BIND)
@@ -98,12 +113,10 @@ def _identity(jail: Jail) -> None:
     if jail.user_ns:
         kernel.unshare(kernel.CLONE_NEWUSER)
         kernel.map_own_ids(jail.uid, jail.gid)
-        try:
+        if not seccomp.available():
             # A namespace below this one would give back capabilities, and with them the kernel's less trodden paths.
             with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
                 file.write("0")
-        except OSError:
-            pass  # a read-only /proc: seccomp refuses the same
     elif os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(jail.gid, jail.gid, jail.gid)
@@ -132,15 +145,15 @@ def _limits(limits: dict, per_play: bool) -> None:
                 raise  # macOS refuses some of them
 
 
-def _landlock(jail: Jail, workdir: str) -> None:
+def _common_rules(jail: Jail) -> kernel.Landlock | None:
     abi = kernel.landlock_abi()
     if abi == 0:
-        return
+        return None
     fence = kernel.Landlock(abi, deny_tcp=not jail.host_network)
-    for path in jail.paths.readable():
+    for path in jail.paths.readable(inside=jail.mount_ns):
         fence.allow(path, write=False)
-    own_tmp = ["/tmp"] if jail.mount_ns and jail.pid_ns else []
+    own_tmp = ["/tmp"] if _own_mounts(jail) else []
     devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-    for path in (workdir, *own_tmp, *devices, *jail.paths.writable()):
+    for path in (*own_tmp, *devices, *jail.paths.writable()):
         fence.allow(path, write=True)
-    fence.enforce()
+    return fence

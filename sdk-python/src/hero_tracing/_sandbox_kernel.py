@@ -123,8 +123,11 @@ def map_own_ids(uid: int, gid: int) -> None:
 def drop_capabilities() -> None:
     """Leaves no capability, and none that an exec could bring back (together with no_new_privs)."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    header = ctypes.create_string_buffer(struct.pack("II", 0x20080522, 0))
-    _syscall("capset", _number("capset"), header, ctypes.create_string_buffer(bytes(24)))
+    _syscall("capset", _number("capset"), _CAPABILITY_HEADER, _NO_CAPABILITIES)
+
+
+_CAPABILITY_HEADER = ctypes.create_string_buffer(struct.pack("II", 0x20080522, 0))
+_NO_CAPABILITIES = ctypes.create_string_buffer(bytes(24))
 
 
 # Landlock: the access rights by the ABI that brought them.

@@ -113,7 +113,10 @@ def install() -> None:
     """Needs no_new_privs. Does nothing where the architecture's numbers are not known (`available`)."""
     if not available():
         return
-    instructions = program(kernel.MACHINE)
-    held = ctypes.create_string_buffer(instructions)
-    head = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(instructions) // 8, ctypes.addressof(held)))
-    kernel.prctl(kernel.PR_SET_SECCOMP, 2, ctypes.addressof(head))
+    kernel.prctl(kernel.PR_SET_SECCOMP, 2, ctypes.addressof(_HEAD))
+
+
+# Made once, in the fork server.
+_PROGRAM = program(kernel.MACHINE) if available() else b""
+_HELD = ctypes.create_string_buffer(_PROGRAM)
+_HEAD = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(_PROGRAM) // 8, ctypes.addressof(_HELD)))
