@@ -13,6 +13,8 @@ export interface StreetOptions {
   executors?: number;
   slots?: number;
   env?: Record<string, string>;
+  /** Options for node, e.g. --cpu-prof. */
+  nodeArgs?: readonly string[];
   /** An own PostgreSQL cluster (fsync on) that the test may kill; else a database in the shared one. */
   ownPostgres?: boolean;
 }
@@ -31,16 +33,24 @@ export class Street implements AsyncDisposable {
     readonly postgres: TestServer | undefined,
     readonly databaseUrl: string,
     private readonly env: Record<string, string>,
+    private readonly nodeArgs: readonly string[],
   ) {}
 
   static async start(options: StreetOptions = {}): Promise<Street> {
     const [folder, nats] = await Promise.all([tempFolder(), testNats()]);
     const postgres = options.ownPostgres ? await testPostgres({ durable: true }) : undefined;
     const databaseUrl = postgres?.url ?? (await testDatabase()).url;
-    const street = new Street(folder, nats, postgres, databaseUrl, {
-      ...(options.slots && { HERO_SLOTS: String(options.slots) }),
-      ...options.env,
-    });
+    const street = new Street(
+      folder,
+      nats,
+      postgres,
+      databaseUrl,
+      {
+        ...(options.slots && { HERO_SLOTS: String(options.slots) }),
+        ...options.env,
+      },
+      options.nodeArgs ?? [],
+    );
     await Promise.all([
       ...SERVICES.map((name) => street.startService(name)),
       ...Array.from({ length: options.executors ?? 1 }, () => street.startExecutor()),
@@ -90,12 +100,17 @@ export class Street implements AsyncDisposable {
   }
 
   private async launch(name: string, app: string, env: Record<string, string>): Promise<StreetProcess> {
-    const process = new StreetProcess(name, app, join(this.home, 'log'), {
-      HERO_HOME: this.home,
-      NATS_URL: this.nats.url,
-      ...this.env,
-      ...env,
-    });
+    const process = new StreetProcess(
+      name,
+      [...this.nodeArgs, join(ROOT, 'apps', app, 'dist', 'main.js')],
+      join(this.home, 'log'),
+      {
+        HERO_HOME: this.home,
+        NATS_URL: this.nats.url,
+        ...this.env,
+        ...env,
+      },
+    );
     this.processes.set(name, process);
     await process.ready;
     return process;
@@ -110,7 +125,7 @@ export class StreetProcess {
 
   constructor(
     readonly name: string,
-    app: string,
+    args: readonly string[],
     logs: string,
     env: Record<string, string>,
   ) {
@@ -118,7 +133,7 @@ export class StreetProcess {
     this.logFile = join(logs, `${name}.log`);
     const log = openSync(this.logFile, 'a');
     const { NODE_OPTIONS: _, ...inherited } = process.env;
-    this.child = spawn(process.execPath, [join(ROOT, 'apps', app, 'dist', 'main.js')], {
+    this.child = spawn(process.execPath, [...args], {
       stdio: ['pipe', log, log, 'ipc'],
       env: { ...inherited, NODE_ENV: 'production', ...env, HERO_LIFELINE: 'stdin' },
     });
