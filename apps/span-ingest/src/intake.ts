@@ -15,7 +15,8 @@ import { Lane } from './lane.js';
 const LANES = 4;
 const ROOM_BYTES = 64 * MIB;
 const LARGEST_MESSAGE = MIB;
-const RENEW_EVERY_MS = 10_000;
+/** Well below the consumer's `ack_wait` of 5 s. */
+const RENEW_EVERY_MS = 1_500;
 
 export class Intake {
   private readonly lanes: Lane[];

@@ -10,7 +10,7 @@ export class Pushes {
 
   /** True once it is stored and told; false after the end of the play. */
   async push({ play_sid, event }: { play_sid: string; event: JsonObject }): Promise<boolean> {
-    const parsed = EmittedEvent.safeParse(wellFormed(event));
+    const parsed = EmittedEvent.safeParse(shallow(event));
     if (!parsed.success) {
       throw new HeroError('INVALID_PARAMS', 'The event is not one that a play may emit; see issues.', {
         issues: issuesOf(parsed.error, ['event']),
@@ -26,4 +26,19 @@ export class Pushes {
       throw new HeroError('NOT_FOUND', `There is no play ${play_sid}; look it up with play_list.`);
     return kind === 'stored';
   }
+}
+
+/** 64 levels are far below what a recursion can walk. */
+const DEEPEST = 64;
+
+function shallow(event: JsonObject): unknown {
+  let level: unknown[] = [event];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) {
+      const issue = { path: 'event', message: `must not be nested deeper than ${DEEPEST} levels` };
+      throw new HeroError('INVALID_PARAMS', 'The event is nested too deep; see issues.', { issues: [issue] });
+    }
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+  }
+  return wellFormed(event);
 }

@@ -71,8 +71,8 @@ describe('a process that dies', () => {
     await play.stored();
     await play.say(log(null, 'three'), log(null, 'four'));
     expect(await dying.ended).toEqual([null, 'SIGKILL']);
-    await s.start();
     await s.redeliver();
+    await s.start();
     await play.say(log(null, 'five'));
     expect(textsOf(await expectNumbered(play, 5))).toEqual(['one', 'two', 'three', 'four', 'five']);
     await s.bus.flush();

@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Bus, connectBus, ensureStream, publishJson, TELEMETRY_QUEUE } from '@hero/bus';
+import { type Bus, connectBus, ensureStream, pause, publishJson, TELEMETRY_QUEUE } from '@hero/bus';
 import {
   type AnyEvent,
   type NumberedBatch,
@@ -28,6 +28,7 @@ export interface Street extends AsyncDisposable {
   readonly databaseUrl: string;
   readonly bus: Bus;
   readonly db: pg.Pool;
+  readonly services: readonly RunningService[];
   start(): Promise<RunningService>;
   /** As a process of its own, from what is built; ends by itself at its failpoint. */
   process(failpoints: string): { ended: Promise<unknown> };
@@ -51,8 +52,10 @@ export async function street(options: { instances?: number; databaseUrl?: string
   ends.push(() => db.end());
   await ensureStream(bus.jsm, TELEMETRY_QUEUE.stream);
   const env = { NATS_URL: nats.url, DATABASE_URL: databaseUrl, HERO_LOG_LEVEL: process.env.HERO_TEST_LOG ?? 'silent' };
+  const services: RunningService[] = [];
   const start = async (): Promise<RunningService> => {
     const service = await bootService(spanIngest, { env });
+    services.push(service);
     ends.push(() => service.stop());
     return service;
   };
@@ -62,6 +65,7 @@ export async function street(options: { instances?: number; databaseUrl?: string
     databaseUrl,
     bus,
     db,
+    services,
     start,
     process: (failpoints) => {
       const main = join(import.meta.dirname, '..', 'dist', 'main.js');
@@ -118,7 +122,17 @@ export class Speaker {
 
   /** What is sent again is sent by this. */
   async publish(batch: { source: string; batch: number; events: unknown[]; attempt?: number }): Promise<void> {
-    await publishJson(this.bus.js, telemetry(this.sid), { play_sid: this.sid, attempt: this.attempt, ...batch });
+    const body = { play_sid: this.sid, attempt: this.attempt, ...batch };
+    for (let tries = 0; ; tries++) {
+      try {
+        await publishJson(this.bus.js, telemetry(this.sid), body, { timeout: 1_000 });
+        return;
+      } catch (error) {
+        // As an executor does: what may not be stored is sent again, and is the same to the byte.
+        if (tries === 50) throw error;
+        await pause(100);
+      }
+    }
   }
 
   /** As it is, whatever it is. */

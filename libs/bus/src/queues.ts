@@ -49,7 +49,8 @@ export const WORK_QUEUE: Queue = {
 
 /**
  * Batches of events. Full is full: a publisher is refused and drops with a count, and one play cannot fill the stream
- * for the others. Acked after the commit; span-ingest renews what it holds for longer.
+ * for the others. Acked after the commit; span-ingest renews what it holds for longer, so
+ * that what a dead one held comes again within seconds.
  */
 export const TELEMETRY_QUEUE: Queue = {
   stream: {
@@ -63,5 +64,5 @@ export const TELEMETRY_QUEUE: Queue = {
     max_msgs_per_subject: 20_000,
     duplicate_window: nanos(DUPLICATES_WITHIN_MS),
   },
-  consumer: consumer(TELEMETRY_CONSUMER, 30_000, 10_000),
+  consumer: consumer(TELEMETRY_CONSUMER, 5_000, 10_000),
 };
