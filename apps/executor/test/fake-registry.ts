@@ -1,9 +1,19 @@
 /**
  * A registry without a database: answers the contracts of an executor over the real bus, and keeps what it was told.
  */
-import { Bus, BusServer, connectBus, ensureStream, Handle, publishJson, WORK_QUEUE } from '@hero/bus';
 import {
-  ALL_TELEMETRY,
+  Bus,
+  BusServer,
+  connectBus,
+  consumePull,
+  ensureStream,
+  Handle,
+  type Pull,
+  publishJson,
+  TELEMETRY_QUEUE,
+  WORK_QUEUE,
+} from '@hero/bus';
+import {
   type EventBatch,
   type ExitCause,
   executorLease,
@@ -65,6 +75,7 @@ export class FakeRegistry {
   loseCommitReplies = 0;
   commitRequests = 0;
   pageItems = 100_000;
+  private events?: Pull;
 
   private constructor(
     readonly bus: Bus,
@@ -85,13 +96,23 @@ export class FakeRegistry {
     });
     const registry = new FakeRegistry(bus, app);
     holder.registry = registry;
-    await bus.follow(ALL_TELEMETRY, (data) => registry.hear(data as EventBatch));
+    registry.events = consumePull(bus, {
+      ...TELEMETRY_QUEUE,
+      max: () => 500,
+      onMessages: (messages) => {
+        for (const message of messages) {
+          registry.hear(message.json() as EventBatch);
+          message.ack();
+        }
+      },
+    });
     await app.listen();
     await bus.flush();
     return registry;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.events?.stop();
     await this.app.close();
     await this.bus.drain();
   }

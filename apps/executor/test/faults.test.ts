@@ -1,3 +1,5 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until } from '@hero/testing';
 import type { FakePlay } from './fake-registry.js';
@@ -7,7 +9,7 @@ let street: Street;
 beforeEach(async () => {
   street = await openStreet();
 });
-afterEach(() => street[Symbol.asyncDispose]());
+afterEach(async () => await street[Symbol.asyncDispose]());
 
 const WAITS = `
 @flow
@@ -106,6 +108,26 @@ describe('when the registry does not answer', () => {
     expect(play.exits).toEqual([]);
   });
 });
+
+test.each([false, true])(
+  'when NATS is killed and comes back (its streams deleted: %s), plays go on',
+  async (deleted) => {
+    await street.executor();
+    const play = await running(WORKS);
+    await street.nats.kill();
+    if (deleted) {
+      const state = join(street.nats.folder, 'state');
+      const folders = (await readdir(state, { recursive: true })).filter((path) => path.endsWith('/jetstream'));
+      expect(folders).toHaveLength(1);
+      await rm(join(state, folders[0] ?? ''), { recursive: true });
+    }
+    await street.nats.restart();
+    await street.registry.is(play, 'success', 20_000);
+    expect(play.steps).toHaveLength(20);
+    const commits = () => play.events.filter(({ type }) => type === 'step_committed').length;
+    if (!deleted) await until(async () => commits() === 20, { within: 15_000, what: 'all events' });
+  },
+);
 
 test('when the fork server dies, its plays are given back and another one is started', async () => {
   const executor = await street.executor();

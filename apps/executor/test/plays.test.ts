@@ -9,7 +9,7 @@ beforeAll(async () => {
   street = await openStreet();
   executor = await street.executor({ HERO_SLOTS: '16' });
 });
-afterAll(() => street[Symbol.asyncDispose]());
+afterAll(async () => await street[Symbol.asyncDispose]());
 
 const nothingLeft = () => street.nothingLeft();
 
@@ -154,6 +154,24 @@ def main():
     for (const play of plays) await street.registry.is(play, 'success', 20_000);
     expect(plays.every((play) => play.steps.length === 50)).toBe(true);
     expect(street.registry.commitRequests - before).toBeLessThan(400);
+  });
+
+  test('carries outcomes of 10 MiB, and refuses at the step what is larger than a frame', async () => {
+    const play = await street.registry.start(`
+@flow
+def big(mib):
+    return "x" * (mib << 20)
+@flow
+def main():
+    first = len(big(10))
+    try:
+        big(17)
+    except Exception as error:
+        return [first, type(error).__name__]
+`);
+    await street.registry.is(play, 'success', 20_000);
+    expect(play.output).toEqual([10 << 20, expect.any(String)]);
+    expect(play.steps.map(({ kind }) => kind)).toEqual(['value', 'error']);
   });
 
   test('gets the error of an outcome that cannot be stored at that step', async () => {

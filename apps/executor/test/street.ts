@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TempFolder, tempFolder, testNats, until } from '@hero/testing';
+import { type TempFolder, type TestServer, tempFolder, testNats, until } from '@hero/testing';
 import { FakeRegistry } from './fake-registry.js';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
@@ -12,7 +12,7 @@ const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 export interface Street extends AsyncDisposable {
   readonly registry: FakeRegistry;
   readonly home: string;
-  readonly url: string;
+  readonly nats: TestServer;
   /** Waits until no play's process and no play's folder is left at the executor. */
   nothingLeft(): Promise<void>;
   executor(env?: Record<string, string>, as?: { uid: number; python: string }): Promise<ExecutorProcess>;
@@ -45,7 +45,7 @@ export async function openStreet(): Promise<Street> {
       const folders = await readdir(join(home, 'var', 'plays', registry.lastLease?.instance ?? ''));
       if (folders.join() !== 'executor.pid') throw new Error(`folders are left: ${folders.join()}`);
     },
-    url: nats.url,
+    nats,
     async executor(env = {}, as) {
       const executor = startExecutor({ NATS_URL: nats.url, HERO_HOME: home, ...env }, as);
       stack.defer(async () => {

@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals';
+import { readEnv } from '@hero/service-kit';
+import { LineSplitter, LineTooLong } from '../src/line-splitter.js';
+import { resolvePython } from '../src/python.js';
+import { checkMounts, executorEnv } from '../src/settings.js';
+
+const read = (env: NodeJS.ProcessEnv) =>
+  readEnv('executor', executorEnv, { NATS_URL: 'nats://127.0.0.1:4222', ...env });
+
+describe('the environment of an executor', () => {
+  test('has a default for everything', () => {
+    expect(read({})).toMatchObject({
+      HERO_SANDBOX: 'default',
+      HERO_EGRESS: 'none',
+      HERO_MOUNTS: [],
+      HERO_PYTHON: 'python3',
+    });
+    expect(read({}).HERO_SLOTS).toBeGreaterThanOrEqual(4);
+  });
+
+  test.each([
+    [{ HERO_SANDBOX: 'strict' }, 'strict has not landed yet'],
+    [{ HERO_EGRESS: 'public' }, 'the proxy, which has not landed yet'],
+    [{ HERO_EGRESS: 'example.org:443' }, 'the proxy, which has not landed yet'],
+    [{ HERO_EGRESS: 'everything' }, 'is not known'],
+    [{ HERO_SECRETS_FILE: '/etc/secrets' }, 'not landed yet'],
+    [{ AIBROKER_API_KEY: 'x' }, 'not landed yet'],
+    [{ HERO_SLOTS: '0' }, 'HERO_SLOTS'],
+  ])('refuses %o with a sentence', (env, sentence) => {
+    expect(() => read(env)).toThrow(sentence);
+  });
+
+  test('names every fault at once, those of mounts too', () => {
+    const env = { HERO_MOUNTS: 'relative,/does/not/exist:rw,/', HERO_SLOTS: 'many' };
+    for (const part of ['relative', '/does/not/exist', 'the whole file system', 'HERO_SLOTS']) {
+      expect(() => read(env)).toThrow(part);
+    }
+    expect(read({ HERO_MOUNTS: '/usr,/tmp:rw' }).HERO_MOUNTS).toEqual([
+      { path: '/usr', writable: false },
+      { path: '/tmp', writable: true },
+    ]);
+  });
+
+  test('shows plays nothing of the services', () => {
+    const mounts = [{ path: '/home/me', writable: false }];
+    expect(() => checkMounts(mounts, '/home/me/hero/var')).toThrow('services’ own files');
+    expect(() => checkMounts(mounts, '/srv/hero/var')).not.toThrow();
+  });
+
+  test('needs a Python that runs and is new enough', async () => {
+    await expect(resolvePython('no-such-python')).rejects.toThrow('install Python 3.10 or newer');
+    expect((await resolvePython('python3')).executable).toMatch(/^\//);
+  });
+});
+
+describe('a line splitter', () => {
+  test('gives whole lines, however the bytes come', () => {
+    const splitter = new LineSplitter(100);
+    const text = Buffer.from('one\ntwo\n\nthree');
+    const lines = [...text].flatMap((byte) => splitter.push(Buffer.from([byte])));
+    expect([...lines, ...splitter.push(Buffer.from('!\n'))].map(String)).toEqual(['one', 'two', '', 'three!']);
+  });
+
+  test('refuses a line over its limit before it holds it', () => {
+    const splitter = new LineSplitter(10);
+    expect(() => splitter.push(Buffer.alloc(11, 'x'))).toThrow(LineTooLong);
+    expect(() => new LineSplitter(3).push(Buffer.from('four\n'))).toThrow(LineTooLong);
+  });
+});
