@@ -1,12 +1,21 @@
 import { type Bus, connectBus, type Log } from '@hero/bus';
 import { contract, HeroError } from '@hero/contracts';
-import { testServers } from '@hero/testing';
+import { testNats, type TestServer } from '@hero/testing';
 import { z } from 'zod';
 import { openDoor } from './door.js';
 import { echo, fail, wait } from './methods.js';
 
+// The subjects are the real ones: on a shared server another suite's door would answer.
+let nats: TestServer;
+beforeAll(async () => {
+  nats = await testNats();
+});
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+});
+
 const connected = async (options: { waitSliceMs?: number } = {}): Promise<Bus> =>
-  connectBus({ url: (await testServers()).natsUrl, name: 'asker', ...options });
+  connectBus({ url: nats.url, name: 'asker', ...options });
 
 const failure = async (asked: Promise<unknown>): Promise<HeroError> => {
   const error = await asked.then(
@@ -26,7 +35,7 @@ function kept(): Log & { lines: { fields: Record<string, unknown>; message: stri
 
 describe('a question', () => {
   it('is answered with its result, defaults filled in, and tells who asked', async () => {
-    const { natsUrl } = await testServers();
+    const natsUrl = nats.url;
     await using _door = await openDoor(natsUrl);
     await using bus = await connected();
     expect(await bus.ask(echo, { text: 'hé' })).toEqual({ text: 'hé', by: 'door', caller: 'asker' });
@@ -34,7 +43,7 @@ describe('a question', () => {
   });
 
   it('with several faults is refused once, with all of them', async () => {
-    await using _door = await openDoor((await testServers()).natsUrl);
+    await using _door = await openDoor(nats.url);
     await using bus = await connected();
     const error = await failure(bus.askRaw(echo, { text: 1, times: 0, extra: true }));
     expect(error.code).toBe('INVALID_PARAMS');
@@ -43,7 +52,7 @@ describe('a question', () => {
   });
 
   it('that is not JSON is refused, and the service goes on', async () => {
-    await using _door = await openDoor((await testServers()).natsUrl);
+    await using _door = await openDoor(nats.url);
     await using bus = await connected();
     const reply = await bus.nc.request('hero.registry.echo', '{"text":', { timeout: 1_000 });
     expect(reply.headers?.get('hero-error')).toBe('INVALID_PARAMS');
@@ -51,7 +60,7 @@ describe('a question', () => {
   });
 
   it('carries a HeroError back with code, details and retry', async () => {
-    await using _door = await openDoor((await testServers()).natsUrl);
+    await using _door = await openDoor(nats.url);
     await using bus = await connected();
     const error = await failure(bus.ask(fail, { how: 'conflict' }));
     expect(error.toData()).toEqual({
@@ -64,7 +73,7 @@ describe('a question', () => {
 
   it('hides the text of an unknown error, which the log keeps under the same fault_id', async () => {
     const log = kept();
-    await using _door = await openDoor((await testServers()).natsUrl, { log });
+    await using _door = await openDoor(nats.url, { log });
     await using bus = await connected();
     const error = await failure(bus.ask(fail, { how: 'unknown' }));
     expect(error.code).toBe('INTERNAL');
@@ -75,7 +84,7 @@ describe('a question', () => {
   });
 
   it('to a service whose database is away is UNAVAILABLE and may be asked again', async () => {
-    await using _door = await openDoor((await testServers()).natsUrl);
+    await using _door = await openDoor(nats.url);
     await using bus = await connected();
     const error = await failure(bus.ask(fail, { how: 'away' }));
     expect([error.code, error.retry]).toEqual(['UNAVAILABLE', true]);
@@ -83,14 +92,14 @@ describe('a question', () => {
 
   it('whose reply breaks the contract fails in tests', async () => {
     const log = kept();
-    await using _door = await openDoor((await testServers()).natsUrl, { log });
+    await using _door = await openDoor(nats.url, { log });
     await using bus = await connected();
     expect((await failure(bus.ask(fail, { how: 'wrong reply' }))).code).toBe('INTERNAL');
     expect(String(log.lines[0]?.fields.err)).toContain('"path":"ok"');
   });
 
   it('that is larger than its contract allows is not sent, and not taken', async () => {
-    await using _door = await openDoor((await testServers()).natsUrl);
+    await using _door = await openDoor(nats.url);
     await using bus = await connected();
     const small = { ...echo, maxBytes: 100 };
     expect((await failure(bus.ask(small, { text: 'x'.repeat(100) }))).code).toBe('PAYLOAD_TOO_LARGE');
@@ -101,7 +110,7 @@ describe('a question', () => {
   });
 
   it('can be put to one instance', async () => {
-    const { natsUrl } = await testServers();
+    const natsUrl = nats.url;
     await using _one = await openDoor(natsUrl, { name: 'one', instance: 'one' });
     await using _two = await openDoor(natsUrl, { name: 'two', instance: 'two' });
     await using bus = await connected();
@@ -112,7 +121,7 @@ describe('a question', () => {
   });
 
   it('reaches exactly one of several instances', async () => {
-    const { natsUrl } = await testServers();
+    const natsUrl = nats.url;
     await using one = await openDoor(natsUrl, { name: 'one' });
     await using two = await openDoor(natsUrl, { name: 'two', world: one.world });
     await using bus = await connected();
@@ -140,7 +149,7 @@ describe('a question that nobody answers', () => {
   it('is answered by a service that comes up within its time', async () => {
     await using bus = await connected();
     const asked = bus.ask(echo, { text: 'early' });
-    await using _door = await openDoor((await testServers()).natsUrl);
+    await using _door = await openDoor(nats.url);
     expect(await asked).toMatchObject({ text: 'early' });
   });
 
@@ -164,7 +173,7 @@ describe('a question that nobody answers', () => {
 
 describe('a contract that waits', () => {
   it('is asked in slices until it is done', async () => {
-    await using door = await openDoor((await testServers()).natsUrl);
+    await using door = await openDoor(nats.url);
     await using bus = await connected({ waitSliceMs: 30 });
     const asked = bus.ask(wait, {});
     door.world.on('slice', () => door.world.slices === 4 && door.world.turnGreen());
@@ -172,7 +181,7 @@ describe('a contract that waits', () => {
   });
 
   it('answers what there is at the limit of its caller', async () => {
-    await using _door = await openDoor((await testServers()).natsUrl);
+    await using _door = await openDoor(nats.url);
     await using bus = await connected({ waitSliceMs: 30 });
     expect(await bus.ask(wait, { timeout_ms: 100 })).toMatchObject({ light: 'red' });
   });

@@ -1,14 +1,23 @@
 import { connectBus } from '@hero/bus';
 import { MIB, PAYLOAD_LIMIT } from '@hero/contracts';
-import { testServers } from '@hero/testing';
+import { testNats, type TestServer } from '@hero/testing';
 import { openDoor } from './door.js';
 import { echo } from './methods.js';
+
+// The subjects are the real ones: on a shared server another suite's door would answer.
+let nats: TestServer;
+beforeAll(async () => {
+  nats = await testNats();
+});
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+});
 
 const text = (bytes: number): string => 'héro '.repeat(Math.ceil(bytes / 6)).slice(0, bytes);
 
 describe('a body larger than one NATS message', () => {
   it('of 16 MiB goes both ways, with several responders in the queue group', async () => {
-    const { natsUrl } = await testServers();
+    const natsUrl = nats.url;
     await using one = await openDoor(natsUrl, { name: 'one' });
     await using two = await openDoor(natsUrl, { name: 'two' });
     await using bus = await connectBus({ url: natsUrl, name: 'asker' });
@@ -25,7 +34,7 @@ describe('a body larger than one NATS message', () => {
   });
 
   it('keeps its text whatever its size is around the limit of a message', async () => {
-    const { natsUrl } = await testServers();
+    const natsUrl = nats.url;
     await using door = await openDoor(natsUrl);
     await using bus = await connectBus({ url: natsUrl, name: 'asker' });
     const envelope = JSON.stringify({ text: '', times: 1 }).length;
@@ -37,7 +46,7 @@ describe('a body larger than one NATS message', () => {
   });
 
   it('travels beside others at the same time', async () => {
-    const { natsUrl } = await testServers();
+    const natsUrl = nats.url;
     await using _one = await openDoor(natsUrl, { name: 'one' });
     await using _two = await openDoor(natsUrl, { name: 'two' });
     await using bus = await connectBus({ url: natsUrl, name: 'asker' });
@@ -49,7 +58,7 @@ describe('a body larger than one NATS message', () => {
   });
 
   it('whose sender is gone is UNAVAILABLE to its receiver, which goes on', async () => {
-    const { natsUrl } = await testServers();
+    const natsUrl = nats.url;
     await using _door = await openDoor(natsUrl);
     await using bus = await connectBus({ url: natsUrl, name: 'asker' });
     const parcel = bus.parcels.hold(Buffer.alloc(2 * MIB), bus.pageBytes);
@@ -68,7 +77,7 @@ describe('a body larger than one NATS message', () => {
   });
 
   it('is refused when too many are under way, instead of eating memory', async () => {
-    await using bus = await connectBus({ url: (await testServers()).natsUrl, name: 'asker' });
+    await using bus = await connectBus({ url: nats.url, name: 'asker' });
     const body = Buffer.alloc(64 * MIB);
     const parcels = Array.from({ length: 4 }, () => bus.parcels.hold(body, bus.pageBytes));
     expect(() => bus.parcels.hold(body, bus.pageBytes)).toThrow('Too many large messages');

@@ -4,11 +4,20 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connectBus } from '@hero/bus';
 import { bootService, gatherInfo, type Parts, StartFault } from '@hero/service-kit';
-import { tempFolder, testNats, testServers } from '@hero/testing';
+import { tempFolder, testNats, type TestServer } from '@hero/testing';
 import { DATABASE_URL, greet, greeter, MANIFEST, serviceFolder } from './fixtures.js';
 
+// The subjects are the real ones: on a shared server another suite's door would answer.
+let nats: TestServer;
+beforeAll(async () => {
+  nats = await testNats();
+});
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+});
+
 async function environment(more: NodeJS.ProcessEnv = {}): Promise<NodeJS.ProcessEnv> {
-  const { natsUrl } = await testServers();
+  const natsUrl = nats.url;
   return {
     NATS_URL: natsUrl,
     HERO_HOME: '/tmp/none',
@@ -31,7 +40,7 @@ const fault = async (booting: Promise<unknown>): Promise<StartFault> => {
 describe('a service', () => {
   it('starts, answers its contracts, says who it is, and stops', async () => {
     await using folder = await serviceFolder();
-    await using bus = await connectBus({ url: (await testServers()).natsUrl, name: 'asker' });
+    await using bus = await connectBus({ url: nats.url, name: 'asker' });
     const parts: Parts = { extraInfo: () => ({ slots: 4, busy: 1 }) };
     const env = await environment({ HERO_BUILD_NR: '77', HERO_INSTANCE: 'greeter-1' });
     const service = await bootService(greeter(folder.path, { start: () => parts }), { env });
@@ -54,7 +63,7 @@ describe('a service', () => {
 
   it('is stopped in order: its own work while questions are still answered, then the door, then the bus', async () => {
     await using folder = await serviceFolder();
-    await using bus = await connectBus({ url: (await testServers()).natsUrl, name: 'asker' });
+    await using bus = await connectBus({ url: nats.url, name: 'asker' });
     const seen: string[] = [];
     const definition = greeter(folder.path, {
       start: ({ closing }) => {
@@ -74,7 +83,7 @@ describe('a service', () => {
 
   it('with an Express adapter answers its contracts too', async () => {
     await using folder = await serviceFolder();
-    await using bus = await connectBus({ url: (await testServers()).natsUrl, name: 'asker' });
+    await using bus = await connectBus({ url: nats.url, name: 'asker' });
     const service = await bootService(greeter(folder.path, { http: true }), { env: await environment() });
     expect(await bus.ask(greet, { name: 'Cy' })).toEqual({ text: 'Hello, Cy' });
     await service.stop();
@@ -137,7 +146,7 @@ describe('a service does not start', () => {
       .replace('sockets = []', 'sockets = ["rpc.sock"]')
       .replace('name = "registry"', 'name = "greeter"');
     await using folder = await serviceFolder(lies);
-    await using bus = await connectBus({ url: (await testServers()).natsUrl, name: 'asker' });
+    await using bus = await connectBus({ url: nats.url, name: 'asker' });
     const { message, faults } = await fault(bootService(greeter(folder.path), { env: await environment() }));
     expect(message).toContain(join(folder.path, 'service.toml'));
     expect(faults).toEqual([
