@@ -50,7 +50,7 @@ class FakeExecutor:
             "entry": entry,
             "options": {},
             "input": json.dumps(input or {}),
-            "sandbox": {"level": "off"},
+            "sandbox": {"level": "off", "enforced": [], "missing": []},
             "always_replay": False,
             **start,
         }
