@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from json.encoder import c_make_encoder, encode_basestring
+from json import encoder as _json_encoder
+from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any
 
@@ -24,6 +25,7 @@ DEEPEST = 400
 def _encoder(sort_keys: bool) -> Callable[[Any], str]:
     """json.dumps without what it does around its C encoder (a third of a replayed step's time)."""
     plain = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=sort_keys, separators=(",", ":"))
+    c_make_encoder = getattr(_json_encoder, "c_make_encoder", None)
     if c_make_encoder is None:
         return plain.encode
     made = c_make_encoder(None, plain.default, encode_basestring, None, ":", ",", sort_keys, False, False)
@@ -196,9 +198,12 @@ def _plain(value: Any) -> Any:
     """The same value in exact JSON types, for subclasses that the encoder would write in its own way."""
     if value is None or value is True or value is False:
         return value
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return value if type(value) is kind else kind.__new__(kind, kind.__str__(value) if kind is str else value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
     if isinstance(value, dict):
         return {_plain(key): _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value]

@@ -103,7 +103,7 @@ class Flow:
         memo: bool = True,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
-    def __call__(self, fn: Any = None, /, **options: Any) -> Any:
+    def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]
         """Declares a flow, as `@flow` or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, memo=True)`.
 
         Arguments and results are JSON; the caller gets the decoded JSON of the result, also the first time, so that a

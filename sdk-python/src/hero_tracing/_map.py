@@ -24,7 +24,7 @@ from ._awaited import Awaited
 from ._calls import Call, Remembered, at_place, check_sync_here, run_async, run_sync
 from ._declare import Declaration
 from ._errors import OptionError
-from ._pause import here
+from ._pause import here, settle
 from ._remember import NOT_REMEMBERED, describe
 from ._spans import Span
 from ._tasks import spawn
@@ -87,7 +87,7 @@ class _Place(Gate):
         turn = loop.create_future()
 
         def call() -> None:
-            loop.call_soon_threadsafe(lambda: turn.done() or turn.set_result(None))
+            loop.call_soon_threadsafe(settle, turn)
 
         if not self._take(call):
             await turn

@@ -22,6 +22,12 @@ from ._tree import Node, current
 MISSING: Any = object()
 
 
+def settle(future: asyncio.Future[None]) -> None:
+    """Lets a coroutine go on, unless it was cancelled meanwhile."""
+    if not future.done():
+        future.set_result(None)
+
+
 def here(what: str) -> Node:
     """The node that this code belongs to."""
     node = current.get(None)
@@ -80,7 +86,7 @@ async def _wait_async(node: Node, *spec: Any) -> Any:
     future: asyncio.Future[None] = loop.create_future()
 
     def deliver() -> None:
-        loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+        loop.call_soon_threadsafe(settle, future)
 
     opened.deliver, opened.loop = deliver, loop
     session.ask(opened)

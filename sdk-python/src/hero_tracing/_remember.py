@@ -14,7 +14,7 @@ import json
 import sys
 import traceback
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ._canonical import dump
 from ._errors import Failed, NotJson
@@ -157,9 +157,10 @@ def _find(module: str, name: str) -> type[BaseException] | None:
 
 
 def _instance(kind: type[BaseException], args: list[Any], message: str) -> BaseException:
+    make: Any = kind
     if kind.__module__ == "builtins":
         try:
-            return kind(*args)
+            return cast(BaseException, make(*args))
         except Exception:
             pass
     try:
@@ -167,13 +168,10 @@ def _instance(kind: type[BaseException], args: list[Any], message: str) -> BaseE
     except Exception:
         pass
     try:
-        return kind(message)
+        return cast(BaseException, make(message))
     except Exception:
-        base = next(base for base in kind.__mro__ if base.__module__ == "builtins")
-        try:
-            return type(kind.__name__, (kind,), {"__init__": lambda self, *_: None})(message)
-        except Exception:
-            return base(message)
+        base: Any = next(base for base in kind.__mro__ if base.__module__ == "builtins")
+        return cast(BaseException, base(message))
 
 
 def _worded(error: BaseException, kind: type[BaseException], message: str) -> BaseException:
@@ -187,7 +185,7 @@ def _worded(error: BaseException, kind: type[BaseException], message: str) -> Ba
     except TypeError:  # built-in classes cannot be exchanged in place
         named = type(kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": lambda self: message})
         try:
-            made = named.__new__(named, *error.args)
+            made: BaseException = named.__new__(named, *error.args)
             made.args = error.args
             return made
         except Exception:

@@ -202,10 +202,10 @@ class Session:
         if kind == "answers":
             by_place = {question.node.place: question for question in asked}
             for answer in reply.get("answers", ()):
-                question = by_place.get(answer.get("place"))
-                if question is not None:
-                    question.text = answer["payload"]
-                    done.append(question)
+                answered = by_place.get(answer.get("place"))
+                if answered is not None:
+                    answered.text = answer["payload"]
+                    done.append(answered)
         elif kind == "refused":
             asked[0].error = Refused(reply.get("code", ""), reply.get("message", ""))
             done.append(asked[0])
