@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import {
   type EmbeddedServer,
   endProcess,
+  isAlive,
   type KeptServer,
   keepRunning,
   startNats,
@@ -139,8 +140,9 @@ export async function endLeftOvers(home: string, say: (line: string) => void): P
   if (!left) return;
   await Promise.all(
     Object.entries(left.children).map(async ([name, mark]) => {
+      if (!(await isAlive(mark))) return;
       await endProcess(mark, [['SIGTERM', 1_000]]);
-      say(`an earlier run had not ended: ${name} is gone now`);
+      say(`an earlier run had left ${name} running; it is gone now`);
     }),
   );
   await removeRunState(home);
