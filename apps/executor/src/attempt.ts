@@ -81,7 +81,7 @@ export class Attempt {
   /** Runs it; resolves when its process tree and its folder are gone. What is to be reported then is in `report`. */
   async live(): Promise<Ending> {
     const { run, around } = this;
-    const workdir = await around.workdirs.make(run.play_sid, run.epoch, around.forks.owner);
+    const workdir = around.workdirs.make(run.play_sid, run.epoch, around.forks.owner);
     const forget = around.lanes.expect(this.token, (lane, socket, first) => this.attach(lane, socket, first));
     try {
       this.tellStarted();

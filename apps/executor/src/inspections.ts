@@ -34,7 +34,7 @@ export class Inspections {
   private async run(source: string): Promise<Inspection> {
     const { forks, lanes, workdirs, log } = this.around;
     const token = randomBytes(24).toString('hex');
-    const workdir = await workdirs.make('inspection', ++this.count, forks.owner);
+    const workdir = workdirs.make('inspection', ++this.count, forks.owner);
     const sockets: Socket[] = [];
     let forget = (): void => undefined;
     try {

@@ -5,7 +5,8 @@
  * took over never meets the new one's files; inside the jail it is seen as `plays/<play>/work`.
  */
 import { execFile } from 'node:child_process';
-import { chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chownSync, mkdirSync, rmdirSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Log } from '@hero/bus';
@@ -13,7 +14,7 @@ import type { Log } from '@hero/bus';
 export interface Workdirs {
   /** The folder of all plays of this executor. */
   readonly folder: string;
-  make(play: string, epoch: number | string, owner: { uid: number; gid: number }): Promise<string>;
+  make(play: string, epoch: number, owner: { uid: number; gid: number }): string;
   remove(workdir: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -28,15 +29,19 @@ export async function openWorkdirs(plays: string, instance: string, python: stri
   void sweep(plays, instance, removeFolder, log);
   return {
     folder,
-    async make(play, epoch, { uid, gid }) {
+    // A few calls of some microseconds: handing each to another thread and back costs more than they do.
+    make(play, epoch, { uid, gid }) {
       const own = join(folder, `${play}.${epoch}`);
       const work = join(own, 'work');
-      await mkdir(own, { mode: 0o711 });
-      await mkdir(work, { mode: 0o700 });
-      if (uid !== process.getuid?.()) await chown(work, uid, gid);
+      mkdirSync(own, { mode: 0o711 });
+      mkdirSync(work, { mode: 0o700 });
+      if (uid !== process.getuid?.()) chownSync(work, uid, gid);
       return work;
     },
-    remove: (workdir) => removeFolder(join(workdir, '..')),
+    async remove(workdir) {
+      const own = join(workdir, '..');
+      if (!removedEmpty(workdir, own)) await removeFolder(own);
+    },
     close: () => removeFolder(folder),
   };
 }
@@ -57,8 +62,18 @@ async function sweep(
   }
 }
 
+/** Most plays leave nothing in it. */
+function removedEmpty(work: string, own: string): boolean {
+  try {
+    rmdirSync(work);
+    rmdirSync(own);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function readOwner(file: string): Promise<number | undefined> {
-  const { readFile } = await import('node:fs/promises');
   const pid = Number(await readFile(file, 'utf8').catch(() => ''));
   return Number.isInteger(pid) && pid > 0 ? pid : undefined;
 }

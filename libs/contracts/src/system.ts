@@ -13,6 +13,7 @@ export const ServiceInfo = z.object({
   healthy: z.boolean(),
   slots: z.int().optional(),
   busy: z.int().optional(),
+  sandbox: z.string().optional().describe('Of an executor: the level that is really enforced on its plays.'),
 });
 export type ServiceInfo = z.infer<typeof ServiceInfo>;
 

@@ -767,6 +767,8 @@ class _ServiceInfo(TypedDict):
 class ServiceInfo(_ServiceInfo, total=False):
     slots: int
     busy: int
+    # Of an executor: the level that is really enforced on its plays.
+    sandbox: str
 
 
 class _SystemStatusNats(TypedDict):

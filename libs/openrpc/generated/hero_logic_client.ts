@@ -737,6 +737,8 @@ export interface ServiceInfo {
   healthy: boolean;
   slots?: number;
   busy?: number;
+  /** Of an executor: the level that is really enforced on its plays. */
+  sandbox?: string;
 }
 
 export interface SystemStatusNats {
