@@ -375,3 +375,56 @@ def main():
     executor.run()
     assert executor.output[0].startswith("NoContext:") and "contextvars.copy_context().run" in executor.output[0]
     assert executor.output[1] == 2
+
+
+def test_branches_that_wait_for_a_waiting_one_are_suspended_with_it(play: Any) -> None:
+    executor = play("""
+import asyncio
+from hero_tracing import flow
+@flow
+async def step(n): return n
+@flow
+async def limited(n):
+    async with limit:
+        return await step(n) + await flow.pause(f"q{n}")
+async def worker(queue, results):
+    while True:
+        results.append(await limited(await queue.get()))
+        queue.task_done()
+@flow
+async def main():
+    global limit
+    limit = asyncio.Semaphore(2)
+    first = await asyncio.gather(*(limited(n) for n in range(4)))
+    queue, results = asyncio.Queue(), []
+    workers = [asyncio.create_task(worker(queue, results)) for _ in range(2)]
+    queue.put_nowait(10)
+    await queue.join()
+    for task in workers: task.cancel()
+    return first + results
+""")
+    asked = []
+    while executor.run().code == 75:
+        asked.append(sorted(question["name"] for question in executor.questions.values()))
+        assert len(asked) < 9
+        executor.answer(asked[-1][0], 100)
+    assert executor.output == [100, 101, 102, 103, 110]
+    assert asked[0] == ["q0", "q1"] and asked[-1] == ["q10"]
+
+
+def test_a_branch_that_works_in_a_thread_or_waits_for_time_holds_the_suspension_up(play: Any) -> None:
+    for work in ("asyncio.to_thread(time.sleep, 0.1)", "asyncio.sleep(0.1)"):
+        executor = play(f"""
+import asyncio, time
+from hero_tracing import flow
+@flow
+async def asks(): return await flow.pause("q")
+@flow
+async def works():
+    await {work}
+    print("worked")
+    return 1
+@flow
+async def main(): return await asyncio.gather(asks(), works())
+""")
+        assert executor.run().logs() == ["worked"] and len(executor.commits) == 1

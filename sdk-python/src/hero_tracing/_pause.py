@@ -17,6 +17,7 @@ from ._declare import check_name
 from ._errors import NoContext, NotJson, OptionError
 from ._session import Question, Session, active, no_context
 from ._spans import Span
+from ._tasks import watch
 from ._tree import Node, current
 
 MISSING: Any = object()
@@ -89,6 +90,7 @@ async def _wait_async(node: Node, *spec: Any) -> Any:
         loop.call_soon_threadsafe(settle, future)
 
     opened.deliver, opened.loop = deliver, loop
+    watch(loop, session)
     session.ask(opened)
     try:
         await future

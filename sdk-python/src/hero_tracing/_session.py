@@ -180,16 +180,21 @@ class Session:
         else:
             self._send_questions()
 
-    def _send_questions(self) -> None:
+    def send_stuck(self) -> None:
+        """An event loop has nothing left to do but to wait for answers (`_tasks.watch`)."""
+        self._send_questions(stuck=True)
+
+    def _send_questions(self, stuck: bool = False) -> None:
         while True:
             with self.lock:
-                if self.asking or not (self.tree.resting and self.questions):
+                if self.asking or not self.questions or not (self.tree.resting or stuck):
                     return
                 self.asking = True
             try:
                 self._send_once()
             finally:
                 self.asking = False  # then look again: others may have come to rest meanwhile
+            stuck = False
 
     def _send_once(self) -> None:
         with self.lock:
