@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,8 +22,8 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 @pytest.fixture(scope="module", params=["own", "unprivileged"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     as_other = request.param == "unprivileged"
-    if as_other and (os.getuid() != 0 or not os.path.exists(SYSTEM_PYTHON)):
-        pytest.skip("needs root and a system-wide Python")
+    if as_other and not (os.getuid() == 0 and _readable_by_other(SYSTEM_PYTHON) and _readable_by_other(__file__)):
+        pytest.skip("needs root, a system-wide Python and a checkout that others can read")
     with tempfile.TemporaryDirectory() as folder:
         for name in ("read", "write"):
             Path(folder, name).mkdir(mode=0o777)
@@ -35,6 +36,11 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
             if started.ready["level"] != "default":
                 pytest.skip(f"this machine refuses {started.ready['missing']}")
             yield started
+
+
+def _readable_by_other(path: str) -> bool:
+    command = ["setpriv", "--reuid=64333", "--regid=64333", "--clear-groups", "test", "-r", path]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def attack(executor: Executor, text: str) -> Any:
