@@ -205,3 +205,14 @@ def test_a_file_with_faults_is_not_run(tmp_path: Path) -> None:
     file.write_text("print('ran')\ndef f(:\n")
     ran = run("-m", "hero_tracing", str(file))
     assert ran.returncode == 2 and ran.stdout == "" and f"{file}:2:7: invalid syntax" in ran.stderr
+
+
+def test_a_task_of_a_flow_can_be_shown() -> None:
+    @flow
+    async def main() -> str:
+        task = asyncio.create_task(flow.map(add, [1]))
+        shown = repr(task)
+        await task
+        return shown + repr(task)
+
+    assert "coro=" in asyncio.run(main())

@@ -70,7 +70,12 @@ class Awaited(Coroutine[Any, Any, T]):
     def __eq__(self, other: object) -> bool:
         return True if self is other else self._complain()
 
+    def __bool__(self) -> bool:
+        # asyncio asks so when it shows a Task
+        asked_by = sys._getframe(1).f_globals.get("__name__", "")
+        return True if self._begun or asked_by.startswith("asyncio.") else self._complain()
+
     __hash__ = object.__hash__
-    __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __call__ = _complain
+    __len__ = __iter__ = __getitem__ = __contains__ = __call__ = _complain
     __str__ = __format__ = __int__ = __float__ = __index__ = _complain
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __lt__ = __le__ = __gt__ = __ge__ = _complain
