@@ -49,6 +49,9 @@ export class RunningPlays {
   start(): void {
     this.pull = consumePull(this.bus, {
       ...WORK_QUEUE,
+      // A stopped executor's open request would swallow wake-ups: it is gone before its plays are taken over.
+      expiresMs: 2_000,
+      heartbeatMs: 800,
       max: () =>
         this.draining || !this.options.leaseIsLive() || !this.around.forks.healthy ? 0 : this.slots - this.taken,
       onMessages: (messages) => {

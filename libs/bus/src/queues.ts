@@ -44,7 +44,7 @@ export const WORK_QUEUE: Queue = {
     max_bytes: 256 * MIB,
     duplicate_window: nanos(DUPLICATES_WITHIN_MS),
   },
-  consumer: consumer(WORK_CONSUMER, 10_000, 10_000),
+  consumer: consumer(WORK_CONSUMER, 5_000, 10_000),
 };
 
 /**
