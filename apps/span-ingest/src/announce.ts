@@ -4,17 +4,8 @@
  * An event that is too large alone loses what makes it large in the live message only: its output first, then its tags,
  * its text and its error. `play_events` has it whole.
  */
-import type { Bus } from '@hero/bus';
-import { playSpans } from '@hero/contracts';
-
 /** An event that must be cut down keeps texts up to this many characters. */
 const CUT_AT = 16_384;
-
-export function announce(bus: Bus, playSid: string, texts: readonly string[]): void {
-  if (bus.nc.isClosed()) return;
-  for (const message of messagesOf(playSid, texts, bus.pageBytes))
-    bus.nc.publish(playSpans(playSid), Buffer.from(message));
-}
 
 export function messagesOf(playSid: string, texts: readonly string[], limit: number): string[] {
   const head = `{"play_sid":${JSON.stringify(playSid)},"events":[`;

@@ -7,9 +7,9 @@
  * 4. Whatever else is in it is kept byte for byte: the text of the message is what is stored.
  */
 import type { Log } from '@hero/bus';
-import { telemetry } from '@hero/contracts';
 import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
 import { eventTexts } from './slices.js';
+import type { RawBatch } from './storer.js';
 import { isRecord, wellFormed } from './well-formed.js';
 
 export interface Envelope {
@@ -30,33 +30,27 @@ export interface Arrival extends Envelope {
   readonly pushed: boolean;
 }
 
-const SUBJECT_PREFIX = telemetry('');
-export const playOf = (subject: string): string => subject.slice(SUBJECT_PREFIX.length);
-
 /** Rough on purpose: a hit only costs a look at each string. */
 const SUSPECT = /\\u(?:0000|d[89a-f])/i;
 const INT_LIMIT = 2 ** 31 - 1;
 const SOURCE_LIMIT = 200;
 const SID_LIMIT = 64;
 
-export function arrive(subject: string, streamSeq: number, data: Uint8Array, log: Log): Arrival {
+export function arrive({ play_sid, stream_seq, data, pushed }: RawBatch, log: Log): Arrival {
   const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8');
-  const play_sid = playOf(subject);
   const read = readBatch(text, play_sid);
   if (typeof read === 'string') {
-    log.error({ play_sid, stream_seq: streamSeq, fault: read }, 'unreadable batch replaced by a dropped event');
-    const envelope = { play_sid, attempt: 0, source: `unreadable-${streamSeq}`, batch: 1 };
+    log.error({ play_sid, stream_seq, fault: read }, 'unreadable batch replaced by a dropped event');
+    const envelope = { play_sid, attempt: 0, source: `unreadable-${stream_seq}`, batch: 1 };
     return arrival(envelope, [droppedFor(undefined, `unreadable: ${read}`)]);
   }
   const { envelope, given } = read;
   const texts = SUSPECT.test(text) ? undefined : eventTexts(text, given.length);
   if (texts && given.every((event) => faultIn(event) === undefined)) {
-    return { ...envelope, events: given as KnownEvent[], texts, body: text, pushed: false };
+    return { ...envelope, events: given as KnownEvent[], texts, body: text, pushed };
   }
-  return arrival(
-    envelope,
-    given.map((event) => soundOf(event, envelope, log)),
-  );
+  const sound = given.map((event) => soundOf(event, envelope, log));
+  return arrival(envelope, sound, pushed);
 }
 
 /** The event without what cannot be stored, or what stands for it (1). */

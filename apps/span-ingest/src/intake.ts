@@ -6,17 +6,18 @@
  * 2. A message that is held for long is renewed, so that it is not delivered to somebody else meanwhile.
  */
 import { type Bus, consumePull, type Log, type Pull, type PulledMessage, TELEMETRY_QUEUE } from '@hero/bus';
-import { HeroError, MIB } from '@hero/contracts';
+import { HeroError, MIB, telemetry } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
-import { type Arrival, arrive, playOf } from './arrival.js';
-import type { Ingest, Outcome } from './ingest.js';
 import { Lane } from './lane.js';
+import type { RawBatch, Verdict } from './storer.js';
+import type { Threads } from './threads.js';
 
 const LANES = 4;
 const ROOM_BYTES = 64 * MIB;
 const LARGEST_MESSAGE = MIB;
 /** Well below the consumer's `ack_wait` of 5 s. */
 const RENEW_EVERY_MS = 1_500;
+const SUBJECT_PREFIX = telemetry('');
 
 export class Intake {
   private readonly lanes: Lane[];
@@ -27,11 +28,13 @@ export class Intake {
   private renewal?: Timer;
 
   constructor(
-    ingest: Ingest,
+    private readonly threads: Threads,
     private readonly bus: Bus,
-    private readonly log: Log,
+    log: Log,
   ) {
-    this.lanes = Array.from({ length: LANES }, () => new Lane(ingest, bus, log, this.stopping.signal));
+    this.lanes = Array.from({ length: LANES }, (_, place) => {
+      return new Lane((pressed) => threads.for(place, pressed), bus, log, this.stopping.signal);
+    });
   }
 
   start(): void {
@@ -48,12 +51,11 @@ export class Intake {
   }
 
   /** Stores one batch that did not come from the stream. */
-  store(arrival: Arrival): Promise<Outcome> {
+  push(play_sid: string, body: string): Promise<Verdict> {
+    const batch: RawBatch = { play_sid, stream_seq: 0, data: Buffer.from(body), pushed: true };
     return new Promise((resolve, reject) => {
       const stopped = new HeroError('UNAVAILABLE', 'span-ingest is stopping; push the event again.');
-      const { play_sid, body } = arrival;
-      const waiting = { play_sid, bytes: body.length, read: () => arrival, settle: resolve };
-      this.laneOf(play_sid).add({ ...waiting, abandon: () => reject(stopped) });
+      this.laneOf(play_sid).add({ batch, settle: resolve, abandon: () => reject(stopped) });
     });
   }
 
@@ -63,11 +65,13 @@ export class Intake {
     this.stopping.abort();
     await Promise.all(this.lanes.map((lane) => lane.idle()));
     await this.renewal?.stop();
+    await this.threads.stop();
   }
 
   private take(message: PulledMessage): void {
-    const play_sid = playOf(message.subject);
-    const bytes = message.data.length;
+    const { seq: stream_seq, data } = message;
+    const bytes = data.length;
+    const play_sid = message.subject.slice(SUBJECT_PREFIX.length);
     this.held.add(message);
     this.heldBytes += bytes;
     const release = (): void => {
@@ -75,9 +79,7 @@ export class Intake {
       this.heldBytes -= bytes;
     };
     this.laneOf(play_sid).add({
-      play_sid,
-      bytes,
-      read: () => arrive(message.subject, message.seq, message.data, this.log),
+      batch: { play_sid, stream_seq, data, pushed: false },
       settle: () => {
         release();
         message.ack();

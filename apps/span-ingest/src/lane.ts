@@ -7,18 +7,14 @@
  * L4 Commit, then tell listeners, then ack: whatever is cut in between happens again and changes nothing (I8).
  */
 import { type Bus, type Log, pause } from '@hero/bus';
+import { playSpans } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
-import { announce } from './announce.js';
-import type { Arrival } from './arrival.js';
-import type { Ingest, Outcome } from './ingest.js';
+import type { RawBatch, StoredGroup, Storer, Verdict } from './storer.js';
 
 export interface Waiting {
-  readonly play_sid: string;
-  readonly bytes: number;
-  /** Parsed only when its turn has come: what waits is raw bytes, which the garbage collector never looks into. */
-  read(): Arrival;
+  readonly batch: RawBatch;
   /** Called once, after listeners have been told. */
-  settle(outcome: Outcome): void;
+  settle(verdict: Verdict): void;
   /** Called instead when the service stops before it could be stored. */
   abandon(): void;
 }
@@ -34,9 +30,11 @@ export class Lane {
   /** L3: when each play that was locked is tried again. */
   private readonly locked = new Map<string, number>();
   private running?: Promise<void>;
+  private pressed = false;
 
   constructor(
-    private readonly ingest: Ingest,
+    /** Who stores the next group; `pressed`: more waits than one group takes. */
+    private readonly storer: (pressed: boolean) => Storer,
     private readonly bus: Bus,
     private readonly log: Log,
     private readonly closing: AbortSignal,
@@ -44,14 +42,20 @@ export class Lane {
 
   add(waiting: Waiting): void {
     this.queue.push(waiting);
-    this.running ??= this.run().finally(() => {
-      this.running = undefined;
-    });
+    this.go();
   }
 
   /** What is under way and what waits, until it is done or, once closing, until the database refuses. */
   async idle(): Promise<void> {
     await this.running;
+  }
+
+  private go(): void {
+    if (this.running || this.queue.length === 0) return;
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+      this.go();
+    });
   }
 
   private async run(): Promise<void> {
@@ -63,13 +67,13 @@ export class Lane {
         await pause(LOCKED_FOR_MS);
         continue;
       }
-      const outcomes = await this.store(group.map((waiting) => waiting.read()));
-      if (!outcomes) {
+      const stored = await this.store(group.map(({ batch }) => batch));
+      if (!stored) {
         for (const waiting of [...group, ...this.queue]) waiting.abandon();
         this.queue = [];
         return;
       }
-      await this.finish(group, outcomes);
+      await this.finish(group, stored);
     }
   }
 
@@ -80,23 +84,25 @@ export class Lane {
     let bytes = 0;
     let full = false;
     for (const waiting of this.queue) {
-      full ||= group.length >= GROUP_BATCHES || (group.length > 0 && bytes + waiting.bytes > GROUP_BYTES);
-      if (full || (this.locked.get(waiting.play_sid) ?? 0) > now) {
+      const { batch } = waiting;
+      full ||= group.length >= GROUP_BATCHES || (group.length > 0 && bytes + batch.data.length > GROUP_BYTES);
+      if (full || (this.locked.get(batch.play_sid) ?? 0) > now) {
         rest.push(waiting);
         continue;
       }
-      bytes += waiting.bytes;
+      bytes += batch.data.length;
       group.push(waiting);
     }
     this.queue = rest;
+    this.pressed = full;
     return group;
   }
 
   /** L2. Undefined: the service stops, and another will store them. */
-  private async store(group: Arrival[]): Promise<Outcome[] | undefined> {
+  private async store(group: RawBatch[]): Promise<StoredGroup | undefined> {
     for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
       try {
-        return await this.ingest.store(group);
+        return await this.storer(this.pressed).store(group, this.bus.pageBytes);
       } catch (err) {
         this.log.warn({ err, batches: group.length, retry_in_ms: waitMs }, 'batches not stored yet');
         await pause(waitMs, this.closing).catch(() => undefined);
@@ -105,31 +111,26 @@ export class Lane {
     }
   }
 
-  private async finish(group: Waiting[], outcomes: Outcome[]): Promise<void> {
+  private async finish(group: Waiting[], { verdicts, messages }: StoredGroup): Promise<void> {
     await failpoint('ingest.publish.before');
+    if (!this.bus.nc.isClosed()) {
+      for (const { play_sid, data } of messages) this.bus.nc.publish(playSpans(play_sid), data);
+    }
+    await failpoint('ingest.publish.after');
+    await failpoint('ingest.ack.before');
     const again: Waiting[] = [];
-    const done: [Waiting, Outcome][] = [];
-    const texts = new Map<string, string[]>();
     group.forEach((waiting, i) => {
-      const outcome = outcomes[i] ?? { kind: 'locked' };
-      const { play_sid } = waiting;
-      if (outcome.kind === 'locked') {
-        again.push(waiting);
+      const verdict = verdicts[i] ?? 'locked';
+      const { play_sid } = waiting.batch;
+      if (verdict === 'locked') {
         this.locked.set(play_sid, performance.now() + LOCKED_FOR_MS);
+        again.push(waiting);
         return;
       }
       this.locked.delete(play_sid);
-      done.push([waiting, outcome]);
-      if (!('texts' in outcome)) return;
-      const known = texts.get(play_sid);
-      if (known) for (const text of outcome.texts) known.push(text);
-      else texts.set(play_sid, outcome.texts);
+      waiting.settle(verdict);
     });
     this.queue = [...again, ...this.queue]; // L1
-    for (const [playSid, numbered] of texts) announce(this.bus, playSid, numbered);
-    await failpoint('ingest.publish.after');
-    await failpoint('ingest.ack.before');
-    for (const [waiting, outcome] of done) waiting.settle(outcome);
     await failpoint('ingest.ack.after');
   }
 }

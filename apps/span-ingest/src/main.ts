@@ -7,7 +7,10 @@ const spanIngest = defineService({
   name: 'span-ingest',
   dir: import.meta.dirname,
   env: z.object({ DATABASE_URL: heroEnv.DATABASE_URL }),
-  module: ({ bus, log, env }) => SpanIngestModule.with({ bus, log, databaseUrl: env.DATABASE_URL }),
+  module: ({ bus, log, env, instance }) => {
+    const { DATABASE_URL: databaseUrl, HERO_LOG_LEVEL: logLevel, HERO_LOG_FORMAT: logFormat } = env;
+    return SpanIngestModule.with({ bus, log, thread: { databaseUrl, instance, logLevel, logFormat } });
+  },
   start: ({ app }) => {
     const intake = app.get(Intake);
     intake.start();

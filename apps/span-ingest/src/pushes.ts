@@ -17,14 +17,15 @@ export class Pushes {
       });
     }
     const envelope = { play_sid, attempt: 0, source: `p${uuidv7()}`, batch: 1 };
-    const pushed = arrival(envelope, [parsed.data], true);
-    if (Buffer.byteLength(pushed.body) > EVENT_LIMIT) {
+    const { body } = arrival(envelope, [parsed.data]);
+    if (Buffer.byteLength(body) > EVENT_LIMIT) {
       throw new HeroError('PAYLOAD_TOO_LARGE', `An event may have ${EVENT_LIMIT} bytes; keep large data in a file.`);
     }
-    const { kind } = await this.intake.store(pushed);
-    if (kind === 'unknown')
+    const verdict = await this.intake.push(play_sid, body);
+    if (verdict === 'unknown') {
       throw new HeroError('NOT_FOUND', `There is no play ${play_sid}; look it up with play_list.`);
-    return kind === 'stored';
+    }
+    return verdict === 'stored';
   }
 }
 

@@ -80,6 +80,27 @@ describe('a process that dies', () => {
   });
 });
 
+describe('a backlog', () => {
+  beforeAll(build, 120_000);
+
+  it('is stored by other threads too, in the order of each play, and the poison in it is dropped', async () => {
+    await using s = await street();
+    await s.services[0]?.stop();
+    await s.db.query("ALTER TABLE spans ADD CHECK (name <> 'poison')");
+    const plays = Array.from({ length: 8 }, (_, i) => s.play(`backlog-${i}`));
+    await Promise.all(
+      plays.map(async (play) => {
+        await play.say(started(1, null, 'main'), started(2, 1, 'poison'));
+        for (let batch = 1; batch < 100; batch++) await play.say(...[1, 2, 3].map((n) => log(1, `${batch}.${n}`)));
+      }),
+    );
+    const busy = s.process();
+    const expected = Array.from({ length: 99 }, (_, i) => [1, 2, 3].map((n) => `${i + 1}.${n}`)).flat();
+    for (const play of plays) expect(textsOf(await expectNumbered(play, 299))).toEqual(expected);
+    expect(busy.logged()).toContain('another stores too');
+  }, 60_000);
+});
+
 describe('a poisoned event', () => {
   it('is dropped and counted in its place; its batch, its play and others go on', async () => {
     await using s = await street();

@@ -31,7 +31,7 @@ export interface Street extends AsyncDisposable {
   readonly services: readonly RunningService[];
   start(): Promise<RunningService>;
   /** As a process of its own, from what is built; ends by itself at its failpoint. */
-  process(failpoints: string): { ended: Promise<unknown> };
+  process(failpoints?: string): { ended: Promise<unknown>; logged(): string };
   /** Delivers at once what nobody acked, instead of after 30 s. */
   redeliver(): Promise<void>;
   play(sid: string): Speaker;
@@ -67,11 +67,17 @@ export async function street(options: { instances?: number; databaseUrl?: string
     db,
     services,
     start,
-    process: (failpoints) => {
+    process: (failpoints = '') => {
       const main = join(import.meta.dirname, '..', 'dist', 'main.js');
       const child = spawn(process.execPath, [main], {
-        env: { ...env, PATH: process.env.PATH, HERO_FAILPOINTS: failpoints, HERO_LIFELINE: 'stdin' },
-        stdio: ['pipe', 'ignore', 'inherit'],
+        env: {
+          ...env,
+          PATH: process.env.PATH,
+          HERO_FAILPOINTS: failpoints,
+          HERO_LIFELINE: 'stdin',
+          HERO_LOG_LEVEL: 'info',
+        },
+        stdio: ['pipe', 'pipe', 'inherit'],
       });
       const ended = once(child, 'exit');
       // One that does not die at its failpoint ends with another code, and the test says so.
@@ -81,7 +87,11 @@ export async function street(options: { instances?: number; databaseUrl?: string
         child.kill('SIGKILL');
         await ended;
       });
-      return { ended };
+      let logged = '';
+      child.stdout.on('data', (data: Buffer) => {
+        logged += data.toString();
+      });
+      return { ended, logged: () => logged };
     },
     redeliver: async () => {
       const { durable_name } = TELEMETRY_QUEUE.consumer;

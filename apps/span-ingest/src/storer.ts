@@ -1,0 +1,54 @@
+/** What a lane asks for: a group of messages stored, and what listeners are to be told. In this thread or in another. */
+import type { Log } from '@hero/bus';
+import { messagesOf } from './announce.js';
+import { arrive } from './arrival.js';
+import type { Ingest, Outcome } from './ingest.js';
+
+/** A batch as it came: bytes, which the garbage collector never looks into and which go to another thread as they are. */
+export interface RawBatch {
+  readonly play_sid: string;
+  /** Number of the message in its stream; 0 for what was pushed. */
+  readonly stream_seq: number;
+  readonly data: Uint8Array;
+  /** By span_push: refused where the play is unknown or final, and stamped with the play's attempt. */
+  readonly pushed: boolean;
+}
+
+export type Verdict = Outcome['kind'];
+
+export interface StoredGroup {
+  /** In the order of the group. */
+  verdicts: Verdict[];
+  /** NumberedBatches, in order within each play. */
+  messages: { play_sid: string; data: Uint8Array }[];
+}
+
+export interface Storer {
+  /** Throws only what trying again later can help. */
+  store(group: readonly RawBatch[], messageLimit: number): Promise<StoredGroup>;
+}
+
+export class OwnStorer implements Storer {
+  private readonly encoder = new TextEncoder();
+
+  constructor(
+    private readonly ingest: Ingest,
+    private readonly log: Log,
+  ) {}
+
+  async store(group: readonly RawBatch[], messageLimit: number): Promise<StoredGroup> {
+    const outcomes = await this.ingest.store(group.map((raw) => arrive(raw, this.log)));
+    const texts = new Map<string, string[]>();
+    group.forEach(({ play_sid }, i) => {
+      const outcome = outcomes[i];
+      if (!outcome || !('texts' in outcome)) return;
+      const known = texts.get(play_sid);
+      if (known) for (const text of outcome.texts) known.push(text);
+      else texts.set(play_sid, outcome.texts);
+    });
+    const messages = [...texts].flatMap(([play_sid, numbered]) =>
+      messagesOf(play_sid, numbered, messageLimit).map((text) => ({ play_sid, data: this.encoder.encode(text) })),
+    );
+    return { verdicts: outcomes.map(({ kind }) => kind), messages };
+  }
+}
