@@ -25,7 +25,7 @@ export type ToThread = { nr: number; group: RawBatch[]; limit: number } | 'close
 export type FromThread = { nr: number; stored: StoredGroup } | { nr: number; failure: string } | 'ready';
 
 const SCRIPT = new URL('./thread.js', import.meta.url);
-const THREADS = Math.min(2, availableParallelism() - 1);
+const THREADS = Math.min(3, availableParallelism() - 1);
 
 export class Threads {
   private readonly threads: Thread[] = [];
