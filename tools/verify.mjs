@@ -57,10 +57,13 @@ async function pytest() {
     'sdk-python',
     'flows',
   ]);
-  const [, errors, failures, , tests] =
+  const [, errors, failures, skipped, tests] =
     /errors="(\d+)" failures="(\d+)" skipped="(\d+)" tests="(\d+)"/.exec(readFileSync(pytestReport, 'utf8')) ?? [];
   const failed = Number(errors ?? 0) + Number(failures ?? 0);
-  return { passed: Number(tests ?? 0) - failed, failed: code === 0 ? failed : Math.max(failed, 1) };
+  return {
+    passed: Number(tests ?? 0) - failed - Number(skipped ?? 0),
+    failed: code === 0 ? failed : Math.max(failed, 1),
+  };
 }
 
 async function wheel() {

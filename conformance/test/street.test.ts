@@ -229,6 +229,7 @@ def main():
 `),
     );
     for await (const message of hero.follow(play_sid)) {
+      if (message.kind === 'snapshot' && message.spans.some((span) => span.logs.length > 0)) break;
       if (message.kind === 'event' && message.event.type === 'log') break;
     }
     await hero.play_cancel({ play_sid, reason: 'enough' });
