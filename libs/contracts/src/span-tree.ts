@@ -77,7 +77,10 @@ export class SpanTree {
     return true;
   }
 
-  /** Depth first, siblings in the order in which they began; a span whose parent is unknown is a root. */
+  /**
+   * Depth first, siblings in the order in which they were first seen (a replayed span keeps its times, one that ran again does
+   * not, so times would mix the attempts); a span whose parent is unknown is a root.
+   */
   rows(): TreeRow[] {
     const children = new Map<string | null, Span[]>();
     for (const span of this.spans.values()) {
@@ -97,10 +100,7 @@ export class SpanTree {
 
   /** One level in reverse, as a stack wants it. */
   private level(spans: Span[] | undefined, depth: number): TreeRow[] {
-    const sorted = [...(spans ?? [])].sort((a, b) =>
-      a.started_at < b.started_at ? -1 : a.started_at > b.started_at ? 1 : 0,
-    );
-    return sorted.map((span, i) => ({ span, depth, last: i === sorted.length - 1 })).reverse();
+    return (spans ?? []).map((span, i, all) => ({ span, depth, last: i === all.length - 1 })).reverse();
   }
 
   private started(event: PlayEvent & { type: 'span_started' }): Span {
