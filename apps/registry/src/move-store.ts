@@ -5,6 +5,7 @@
  * 2. Who makes a play pending bumps `run_seq` and inserts the wake-up in the same statement.
  * 3. With a fence (epoch and owner) the update itself is the lock: a stale epoch finds no row (I2).
  * 4. Leaving `running` adds the time of this attempt to `ran_ms`, in database time; waits do not count.
+ * 5. An attempt that committed a group made progress: what was counted in a row before it is forgotten, however it ends.
  */
 import { type EventsMark, isFinal, PLAY_STATUSES, type PlayError, type PlayStatus } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
@@ -41,6 +42,10 @@ export interface Moved extends Change {
   owner: string | null;
 }
 
+/** Rule 5. */
+const afterProgress = (count: string): string =>
+  `CASE WHEN status = 'running' AND group_no > 0 THEN 0 ELSE ${count} END`;
+
 const text = (to: PlayStatus): string => `
   WITH play AS (
     UPDATE plays SET status = '${to}',
@@ -52,8 +57,8 @@ const text = (to: PlayStatus): string => `
       output = $4, error = $5,
       total_cost_usd = total_cost_usd + $6,
       events_source = coalesce($7, events_source), events_batch = coalesce($8, events_batch),
-      crashes = CASE WHEN $11 THEN 0 ELSE coalesce($9, crashes) END,
-      unstarted = CASE WHEN $11 THEN 0 ELSE coalesce($12, unstarted) END,
+      crashes = CASE WHEN $11 THEN 0 ELSE coalesce($9, ${afterProgress('crashes')}) END,
+      unstarted = CASE WHEN $11 THEN 0 ELSE coalesce($12, ${afterProgress('unstarted')}) END,
       completed_at = ${isFinal(to) ? 'now()' : 'NULL'}
     WHERE sid = $1 AND status IN (${sources(to)})
       AND ($2::int IS NULL OR (epoch = $2 AND owner = $3 AND status = 'running' AND NOT suspended))

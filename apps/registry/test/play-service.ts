@@ -226,9 +226,10 @@ export class PlayService implements AsyncDisposable {
     return this.found(this.changes, since, (change) => change.play_sid === play_sid && change.status === status);
   }
 
-  /** Resolves when a wake-up of this play is published; from `since`, an earlier `wakeUps.length`. */
-  woken(play_sid: string, since = 0): Promise<WorkMessage> {
-    return this.found(this.wakeUps, since, (message) => message.play_sid === play_sid);
+  /** Resolves when a wake-up of this play is published: this one, or any; from `since`, an earlier `wakeUps.length`. */
+  woken(play_sid: string, since = 0, run_seq?: number): Promise<WorkMessage> {
+    const fits = (message: WorkMessage): boolean => run_seq === undefined || message.run_seq === run_seq;
+    return this.found(this.wakeUps, since, (message) => message.play_sid === play_sid && fits(message));
   }
 
   private heard<T>(list: T[], item: T): void {
