@@ -349,7 +349,7 @@ def main():
 """)
     assert executor.run().code == 0 and executor.output == [99_990_000, True]
     again = executor.run()
-    assert executor.output == [99_990_000, True] and len(again.replayed()) == 10_000
+    assert executor.output == [99_990_000, True] and len(again.replayed()) == 10_000, again.events[-3:]
 
 
 def test_a_thread_without_context_is_told_how_to_carry_it(play: Any) -> None:

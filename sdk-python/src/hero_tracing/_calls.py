@@ -180,14 +180,20 @@ def call_sync(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str,
     return run_sync(call, args, kwargs)
 
 
-def run_sync(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    value = error = failure = None
+def run_body(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, BaseException | None]:
+    """Runs a sync flow's function and returns its value or its error."""
+    value = error = None
     try:
         value = call.declaration.fn(*args, **kwargs)
     except BaseException as raised:
         error = raised
     call.leave()
-    settling = call.settle(value, error)
+    return value, error
+
+
+def run_sync(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    failure = None
+    settling = call.settle(*run_body(call, args, kwargs))
     lane = call.session.lane
     try:
         body = next(settling)
@@ -201,7 +207,7 @@ def run_sync(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             raise failure
         finally:
-            del failure, error
+            del failure
     return call.result
 
 

@@ -3,6 +3,7 @@
 Rules:
  1. Whoever waits reads: the first waiting thread reads for all (the leader) and passes the lead on when it has its own
     reply, so that a lone thread needs no hand-over. Coroutines wait for futures; their loop reads when no thread does.
+    Posted requests, which nobody waits for, are answered to a thread of the lane's own.
  2. Ids rise from 1 in the order of the bytes on the wire.
  3. The end of the connection, or anything that is no frame, ends the process at once: there is nobody to work for.
 """
@@ -14,6 +15,7 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 FRAME_LIMIT = 18 * 1024 * 1024
@@ -23,13 +25,14 @@ Reply = dict[str, Any]
 
 
 class _Waiter:
-    __slots__ = ("future", "latch", "loop", "reply")
+    __slots__ = ("future", "latch", "loop", "replied", "reply")
 
     def __init__(self, future: asyncio.Future[Reply] | None = None, loop: asyncio.AbstractEventLoop | None = None):
         self.reply: Reply | None = None
         self.latch: Any = None
         self.future = future
         self.loop = loop
+        self.replied: Callable[[Reply], None] | None = None
 
 
 class ControlLane:
@@ -41,12 +44,17 @@ class ControlLane:
         self._send_lock = threading.Lock()
         self._lock = threading.Lock()
         self._waiters: dict[int, _Waiter] = {}
+        self._followers: dict[int, _Waiter] = {}  # threads that wait while another one leads
         self._leading = False
         self._last_id = 0
         self._tail = b""  # the begin of a line whose end has not come; `_long` has it in pieces
         self._long: list[bytes] = []
         self._lines: list[bytes] = []
         self._size = LARGE
+        self._posted = 0  # requests that nobody waits for
+        self._ready: list[tuple[Callable[[Reply], None], Reply]] = []
+        self._attention = threading.Condition(self._lock)
+        self._reader: threading.Thread | None = None
         self._watching: dict[asyncio.AbstractEventLoop, int] = {}
 
     # --- before `go` --------------------------------------------------------------------------------------------------
@@ -69,6 +77,7 @@ class ControlLane:
             if self._leading:
                 waiter.latch = threading.Lock()
                 waiter.latch.acquire()
+                self._followers[id] = waiter
             else:
                 self._leading = True
         if waiter.latch is not None:
@@ -86,6 +95,24 @@ class ControlLane:
         finally:
             self._waiters.pop(id, None)
             self._pass_on()
+
+    def post(self, kind: str, body: str, replied: Callable[[Reply], None]) -> None:
+        """Sends one request and returns; `replied` is called with its reply, in a thread of the lane's own."""
+        waiter = _Waiter()
+        waiter.replied = replied
+        with self._attention:
+            self._posted += 1
+        if self._reader is None and not self._start_reader():
+            with self._attention:
+                self._posted -= 1
+            return replied(self.request(kind, body))
+        self._post(kind, body, waiter)
+        with self._attention:
+            if waiter.reply is not None and waiter.replied is not None:  # it was too large to be sent
+                waiter.replied = None
+                self._posted -= 1
+                self._ready.append((replied, waiter.reply))
+            self._attention.notify()
 
     async def request_async(self, kind: str, body: str) -> Reply:
         """The same inside a coroutine: the loop goes on meanwhile."""
@@ -142,9 +169,41 @@ class ControlLane:
                     continue  # its thread was interrupted, or its task cancelled
                 waiter.reply = reply
                 if waiter.latch is not None:
+                    self._followers.pop(reply["id"], None)
                     waiter.latch.release()
                 elif waiter.future is not None:
                     self._resolve(waiter)
+                elif waiter.replied is not None:
+                    self._posted -= 1
+                    self._ready.append((waiter.replied, reply))
+                    waiter.replied = None
+                    self._attention.notify()
+
+    def _start_reader(self) -> bool:
+        with self._send_lock:
+            if self._reader is None:
+                reader = threading.Thread(target=self._read_on, name="hero-replies", daemon=True)
+                try:
+                    reader.start()
+                except RuntimeError:  # no thread to be had
+                    return False
+                self._reader = reader
+        return True
+
+    def _read_on(self) -> None:
+        """Reads where nobody else does while posted requests are under way, and calls back; never both at once."""
+        while True:
+            with self._attention:
+                while not self._ready and (self._leading or not self._posted):
+                    self._attention.wait()
+                ready, self._ready = self._ready, []
+                if not ready:
+                    self._leading = True
+            if not ready:
+                self._take(blocking=True)
+                self._pass_on()
+            for replied, reply in ready:
+                replied(reply)
 
     def _fill(self, blocking: bool = True) -> bool:
         """False: nothing to read now. Else `_lines` may have grown."""
@@ -200,15 +259,17 @@ class ControlLane:
     def _pass_on(self) -> None:
         """The leader has what it wanted: the lead goes to a waiting thread."""
         with self._lock:
-            for waiter in self._waiters.values():
-                if waiter.latch is not None:
-                    waiter.latch.release()
-                    return
+            if self._followers:
+                self._followers.pop(next(iter(self._followers))).latch.release()
+                return
             self._leading = False
+            if self._posted:
+                self._attention.notify()
 
     def _abandon(self, id: int, waiter: _Waiter) -> None:
         with self._lock:
-            if waiter.reply is None and self._waiters.pop(id, None) is not None and not waiter.latch.acquire(False):
+            self._waiters.pop(id, None)
+            if self._followers.pop(id, None) is not None:
                 return
         if waiter.reply is None:  # the lead had been passed to this waiter
             self._pass_on()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from . import _tasks
@@ -19,6 +20,9 @@ class _LocalLane:
 
     def request(self, kind: str, body: str) -> dict[str, Any]:
         return {"t": "done"} if kind == "commit" else ask_on_terminal(json.loads(f"{{{body}}}")["questions"])
+
+    def post(self, kind: str, body: str, replied: Callable[[dict[str, Any]], None]) -> None:
+        replied(self.request(kind, body))
 
     async def request_async(self, kind: str, body: str) -> dict[str, Any]:
         return self.request(kind, body)

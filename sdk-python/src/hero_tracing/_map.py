@@ -7,6 +7,8 @@ Rules:
  3. Items that no worker has taken count as active: the play is not suspended before they had their turn, unless so many
     wait already that no further thread is to be had (`MOST_WAITING`): then the rest waits too.
  4. All items run to their end; then the error of the first failed item is raised, so that a replay raises the same.
+ 5. An item's outcome is committed while its worker runs the next item already: nobody sees the result before the map
+    returns, and then all of them are committed (I3).
 """
 
 from __future__ import annotations
@@ -16,21 +18,26 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from . import _places
 from ._awaited import Awaited
-from ._calls import Call, Remembered, at_place, check_sync_here, run_async, run_sync
+from ._calls import Call, Remembered, Settling, at_place, check_sync_here, run_async, run_body
 from ._declare import Declaration
 from ._errors import OptionError
-from ._pause import here, settle
+from ._map_place import Place
+from ._pause import here
 from ._remember import NOT_REMEMBERED, describe
 from ._spans import Span
 from ._tasks import spawn
-from ._tree import Gate, Node, Tree, current
+from ._tree import Node, Tree, current
 
 WORKERS = 32
+WORKERS_AT_ONCE = 4
+RAMP_SECONDS = 0.0005
+MOST_FLYING = 512
 MOST_WAITING = 1000
 
 
@@ -57,55 +64,16 @@ async def _map_async(declaration: Declaration, items: list[Any], workers: int) -
     return await asyncio.get_running_loop().run_in_executor(None, context.run, made.run)
 
 
-class _Place(Gate):
-    """An item's worker place. Told under the tree's lock when every open leaf of the item waits."""
+class _Item:
+    """An item whose body has ended and whose outcome is on its way."""
 
-    __slots__ = ("map", "held", "queued", "calls")
+    __slots__ = ("index", "call", "settling", "branch")
 
-    def __init__(self, map: _Map) -> None:
-        self.map = map
-        self.held = True
-        self.queued = False
-        self.calls: list[Callable[[], object]] = []  # the item's branches that want to go on
-
-    def rested(self) -> None:
-        if self.held:
-            self.held = False
-            self.map.given_up()
-
-    def woke(self) -> None:
-        """The branch that goes on takes a place by itself, in `enter`: it may have to wait for one."""
-
-    def enter(self) -> None:
-        latch = threading.Lock()
-        latch.acquire()
-        if not self._take(latch.release):
-            latch.acquire()
-
-    async def enter_async(self) -> None:
-        loop = asyncio.get_running_loop()
-        turn = loop.create_future()
-
-        def call() -> None:
-            loop.call_soon_threadsafe(settle, turn)
-
-        if not self._take(call):
-            await turn
-
-    def _take(self, call: Callable[[], object]) -> bool:
-        """False: the place comes later, and `call` is called then."""
-        map = self.map
-        with map.changed:
-            if self.held:
-                return True
-            if map.running < map.workers:
-                map.give_to(self)
-                return True
-            self.calls.append(call)
-            if not self.queued:
-                self.queued = True
-                map.entering.append(self)
-            return False
+    def __init__(self, index: int, call: Call, settling: Settling, branch: Node) -> None:
+        self.index = index
+        self.call = call
+        self.settling = settling
+        self.branch = branch
 
 
 class _Map:
@@ -125,10 +93,11 @@ class _Map:
         self.errors: dict[int, BaseException] = {}
         self.left: deque[tuple[int, str]] = deque()
         self.changed = threading.Lock()
-        self.entering: deque[_Place] = deque()  # items that go on and want a place again
+        self.entering: deque[Place] = deque()  # items that go on and want a place again
         self.running = 0  # places that are held
         self.waiting = 0  # items that gave theirs up
         self.unfinished = 0
+        self.flying = 0  # outcomes whose commits are under way
         self.parked = 0  # items that wait because no further thread is to be had
         self.loop: asyncio.AbstractEventLoop | None = None
         self.finished: Any = None
@@ -168,7 +137,7 @@ class _Map:
 
     def _branch(self, index: int) -> Node:
         branch = self.node.branched(f"map:{index}")
-        branch.gate = _Place(self)
+        branch.gate = Place(self)
         return branch
 
     def _end(self) -> list[Any]:
@@ -195,12 +164,21 @@ class _Map:
         if self.unfinished:
             self.finished = threading.Lock()
             self.finished.acquire()
-            with self.changed:
-                self._hire()
-            self.finished.acquire()
+            self._ramp_up()
         return self._end()
 
-    def give_to(self, place: _Place) -> None:
+    def _ramp_up(self) -> None:
+        """A few workers at once and the others one by one: where items are quick, more would only be in the way."""
+        with self.changed:
+            self._hire(WORKERS_AT_ONCE)
+        while self.left and self.running < self.workers:
+            if self.finished.acquire(timeout=RAMP_SECONDS):
+                return
+            with self.changed:
+                self._hire(1)
+        self.finished.acquire()
+
+    def give_to(self, place: Place) -> None:
         """The item has a place again; `changed` is held."""
         place.held, place.queued = True, False
         self.running += 1
@@ -208,6 +186,10 @@ class _Map:
         calls, place.calls = place.calls, []
         for call in calls:
             call()
+
+    def queue_up(self, place: Place) -> None:
+        """The item wants to go on; `changed` is held."""
+        self.entering.append(place)
 
     def given_up(self) -> None:
         """An item rests: its place is for the next one. The tree's lock is held."""
@@ -218,7 +200,7 @@ class _Map:
             if self.loop is not None:
                 self.loop.call_soon_threadsafe(self._start_tasks)
                 return
-            self._hire()
+            self._hire(1)
             if not self.running and self.left and not self.parked:  # rule 3
                 self.parked = len(self.left)
                 self.node.busy -= self.parked
@@ -231,7 +213,7 @@ class _Map:
     def _leave_place(self, branch: Node) -> None:
         """The item is done; `changed` is held."""
         place = branch.gate
-        assert isinstance(place, _Place)
+        assert isinstance(place, Place)
         if place.held:
             place.held = False
             self.running -= 1
@@ -239,9 +221,9 @@ class _Map:
             self.waiting -= 1
         self._hand_over()
 
-    def _hire(self) -> None:
+    def _hire(self, most: int) -> None:
         """Starts workers for free places; `changed` is held."""
-        while self.left and self.running < self.workers and self.running + self.waiting < MOST_WAITING:
+        while most and self.left and self.running < self.workers and self.running + self.waiting < MOST_WAITING:
             try:
                 threading.Thread(target=self._work, args=(self.left[0],), name="hero-map", daemon=True).start()
             except RuntimeError:  # no more threads: those that run take what is left, one after the other
@@ -250,6 +232,7 @@ class _Map:
                 return
             self.left.popleft()
             self.running += 1
+            most -= 1
 
     def _work(self, taken: tuple[int, str]) -> None:
         self.context.copy().run(self._work_on, taken)
@@ -263,13 +246,17 @@ class _Map:
                 call = at_place(self.declaration, branch, place)
                 assert isinstance(call, Call)
                 call.start(branch)
-                self.results[index] = run_sync(call, (self.items[index],), {})
-            except BaseException as error:
+                settling = call.settle(*run_body(call, (self.items[index],), {}))
+            except BaseException as error:  # the SDK itself had no memory or no stack left: no item may be lost
                 self.errors[index] = error
+                taken = self._next(branch)
+                self._finish(branch)
+                continue
             taken = self._next(branch)
+            self._settle(_Item(index, call, settling, branch))
 
     def _next(self, branch: Node) -> tuple[int, str] | None:
-        """The item is done: its worker takes another one, if its place is not wanted by an item that goes on."""
+        """The body is done: its worker takes another item, if its place is not wanted by an item that goes on."""
         taken = None
         with self.changed:
             self._leave_place(branch)
@@ -279,6 +266,33 @@ class _Map:
             parked, self.parked = (self.parked, 0) if taken else (0, self.parked)
         if parked:
             self.tree.unpark(self.node, parked)
+        return taken
+
+    def _settle(self, item: _Item, reply: dict[str, Any] | None = None) -> None:
+        """Commits what the item needs, without a thread that waits for it (rule 5)."""
+        lane = self.session.lane
+        while True:
+            try:
+                body = item.settling.send(reply)  # type: ignore[arg-type]
+            except StopIteration as end:
+                if end.value is None:
+                    self.results[item.index] = item.call.result
+                else:
+                    self.errors[item.index] = end.value
+                break
+            except BaseException as error:
+                self.errors[item.index] = error
+                break
+            with self.changed:
+                wait = self.flying >= MOST_FLYING
+                self.flying += not wait
+            if not wait:
+                lane.post("commit", body, partial(self._replied, item))
+                return
+            reply = lane.request("commit", body)
+        self._finish(item.branch)
+
+    def _finish(self, branch: Node) -> None:
         if self.tree.close(branch):
             self.session.at_rest()
         with self.changed:
@@ -286,7 +300,11 @@ class _Map:
             last = self.unfinished == 0
         if last:
             self.finished.release()
-        return taken
+
+    def _replied(self, item: _Item, reply: dict[str, Any]) -> None:
+        with self.changed:
+            self.flying -= 1
+        self._settle(item, reply)
 
     # --- coroutines ---------------------------------------------------------------------------------------------------
 

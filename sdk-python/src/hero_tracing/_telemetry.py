@@ -2,9 +2,10 @@
 
 Rules:
  1. A line is written whole or not at all; what could not be written is counted and said in a `dropped` event.
- 2. Under pressure a writer waits 50 ms once; while the lane stays full, the next ones do not wait at all.
- 3. Lines are written at once, up to 5 in 10 ms; what is beyond (and soft lines: replayed steps, ends) goes together, when
+ 2. Lines are written at once, up to 5 in 10 ms; what is beyond (and soft lines: replayed steps, ends) goes together, when
     the next line is written, at 64 KiB, or after 10 ms.
+ 3. What the lane does not take waits in a queue of 4 MiB. Where that is full, a writer waits 50 ms once; while it stays
+    full, the next ones do not wait at all, and their lines are dropped.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 
 from . import _events
 
 EVENT_LIMIT = 512 * 1024
 PRESSURE_SECONDS = 0.05
+QUEUE_BYTES = 4 * 1024 * 1024
 SOFT_BYTES = 64 * 1024
 SOFT_SECONDS = 0.01
 AT_ONCE = 5
@@ -30,123 +33,137 @@ class Telemetry:
         sock.setblocking(False)
         self._sock: socket.socket | None = sock
         self._lock = threading.RLock()
-        self._soft: list[bytes] = []
-        self._soft_size = 0
+        self._queue: deque[bytes] = deque()
+        self._size = 0
         self._rest = b""  # the tail of a line that was begun
         self._full = False
         self._lost = 0
         self._window = 0.0
         self._written = 0
         self._flusher: threading.Event | None = None
-        self.emitted = 0
+        self.emitted = 0  # lines that were written, or begun: those will be finished
 
     def emit(self, line: str, soft: bool = False) -> None:
         data = line.encode("utf-8", "replace")
         with self._lock:
-            if len(data) > EVENT_LIMIT:
+            if self._lost and self._size < QUEUE_BYTES // 2:
+                self._push(_events.dropped(self._lost).encode())
+                self._lost = 0
+            if len(data) > EVENT_LIMIT or not self._has_room(len(data)):
                 self._lost += 1
                 return
-            self._soft.append(data)
-            self._soft_size += len(data)
+            self._push(data)
             if not soft:
                 moment = time.monotonic()
                 if moment - self._window > SOFT_SECONDS:
                     self._window, self._written = moment, 0
                 self._written += 1
                 soft = self._written > AT_ONCE
-            if soft and self._soft_size < SOFT_BYTES:
-                if self._flusher is None:
-                    self._start_flusher()
-                if len(self._soft) == 1 and self._flusher is not None:
-                    self._flusher.set()
-                return
-            self._write(PRESSURE_SECONDS)
+            if not soft or self._size >= SOFT_BYTES:
+                self._write(0)
+            if self._queue:
+                self._flush_later()
 
     def flush(self, seconds: float = PRESSURE_SECONDS) -> int:
         """Writes what waits and returns how many lines this lane has carried."""
         with self._lock:
-            self._full = False
+            if self._lost:
+                self._push(_events.dropped(self._lost).encode())
+                self._lost = 0
             self._write(seconds)
             return self.emitted
 
     def detach(self) -> None:
         """In a fork of the play's process: this lane belongs to the parent."""
         self._lock = threading.RLock()
-        self._soft, self._rest = [], b""
+        self._queue.clear()
+        self._rest = b""
         if self._sock is not None:
             self._sock.close()
             self._sock = None
 
-    def _write(self, seconds: float) -> None:
-        lines, self._soft, self._soft_size = self._soft, [], 0
-        if self._rest:
-            unsent = self._send(self._rest, seconds)
-            self._rest = self._rest[len(self._rest) - unsent :]
-            if unsent:
-                self._lost += len(lines)
-                return
-        lost, self._lost = self._lost, 0
-        if lost:
-            lines.insert(0, _events.dropped(lost).encode())
-        start = 0
-        while start < len(lines):
-            size, end = 0, start
-            while end < len(lines) and size < SOFT_BYTES:
-                size += len(lines[end])
-                end += 1
-            unsent = self._send(lines[start] if end == start + 1 else b"".join(lines[start:end]), seconds)
-            while end > start and unsent >= len(lines[end - 1]):  # whole lines that were not begun
-                end -= 1
-                unsent -= len(lines[end])
-            if unsent:  # the last line was begun, so it will be finished
-                self._rest = lines[end - 1][-unsent:]
-            self.emitted += end - start
-            if end == start or unsent:
-                self._lost = len(lines) - end - (1 if lost and end == 0 else 0) + (lost if end == 0 else 0)
-                return
-            start = end
+    def _push(self, data: bytes) -> None:
+        self._queue.append(data)
+        self._size += len(data)
 
-    def _send(self, data: bytes, seconds: float) -> int:
+    def _has_room(self, size: int) -> bool:
+        if self._size + size <= QUEUE_BYTES:
+            self._full = False
+            return True
+        self._write(0 if self._full else PRESSURE_SECONDS)
+        self._full = self._size + size > QUEUE_BYTES
+        return not self._full
+
+    def _write(self, seconds: float) -> None:
+        """Writes what waits, and waits at most so long for room."""
+        deadline = time.monotonic() + seconds if seconds else 0.0
+        queue = self._queue
+        while queue or self._rest:
+            if self._rest:
+                unsent = self._send(self._rest, deadline)
+                self._rest = self._rest[len(self._rest) - unsent :] if unsent else b""
+                if unsent:
+                    return
+                continue
+            batch, size = [], 0
+            while queue and size < SOFT_BYTES:
+                batch.append(queue.popleft())
+                size += len(batch[-1])
+            unsent = self._send(batch[0] if len(batch) == 1 else b"".join(batch), deadline)
+            while batch and unsent >= len(batch[-1]):  # whole lines that were not begun
+                unsent -= len(batch[-1])
+                size -= len(batch[-1])
+                queue.appendleft(batch.pop())
+            self._size -= size
+            self.emitted += len(batch)
+            if unsent:
+                self._rest = batch[-1][-unsent:]
+            if queue and (unsent or not batch):
+                return
+
+    def _send(self, data: bytes, deadline: float) -> int:
         """Returns how many bytes could not be written: the lane is full. A lane that is gone takes everything."""
         view = memoryview(data)
-        deadline = 0.0
         while view and self._sock is not None:
             try:
                 view = view[self._sock.send(view) :]
-                self._full = False
                 continue
             except (BlockingIOError, InterruptedError):
                 pass
             except OSError:  # the executor is gone: the control lane says so
                 self._sock = None
                 return 0
-            moment = time.monotonic()
-            if not deadline:
-                deadline = moment if self._full else moment + seconds
-            if moment >= deadline or not self._writable(deadline - moment):
-                self._full = True
+            left = deadline - time.monotonic() if deadline else 0.0
+            if left <= 0 or not self._writable(self._sock, left):
                 return len(view)
         return 0
 
-    def _writable(self, seconds: float) -> bool:
-        assert self._sock is not None
+    @staticmethod
+    def _writable(sock: socket.socket, seconds: float) -> bool:
         poll = select.poll()
-        poll.register(self._sock, select.POLLOUT)
+        poll.register(sock, select.POLLOUT)
         return bool(poll.poll(seconds * 1000))
 
-    def _start_flusher(self) -> None:
-        wanted = threading.Event()
+    def _flush_later(self) -> None:
+        if self._flusher is None:
+            self._flusher = threading.Event()
+            try:
+                threading.Thread(target=self._flush_on, name="hero-telemetry", daemon=True).start()
+            except RuntimeError:  # no thread to be had: these lines wait for the next one
+                self._flusher = None
+                return
+        self._flusher.set()
 
-        def run() -> None:
-            while wanted.wait():
-                wanted.clear()
-                time.sleep(SOFT_SECONDS)
+    def _flush_on(self) -> None:
+        wanted = self._flusher
+        while wanted is not None and wanted.wait():
+            wanted.clear()
+            time.sleep(SOFT_SECONDS)
+            with self._lock:
+                self._write(0)
+                sock, full = self._sock, bool(self._queue or self._rest)
+            while full and sock is not None:
+                self._writable(sock, 1)
                 with self._lock:
-                    if self._soft:
-                        self._write(0)
-
-        try:
-            threading.Thread(target=run, name="hero-telemetry", daemon=True).start()
-            self._flusher = wanted
-        except RuntimeError:  # no thread to be had: soft lines wait for the next hard one
-            self._flusher = None
+                    self._write(0)
+                    sock, full = self._sock, bool(self._queue or self._rest)

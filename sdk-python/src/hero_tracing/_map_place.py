@@ -1,0 +1,74 @@
+"""An item's place among the workers of its map: given up while every open leaf of the item waits."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from ._pause import settle
+from ._tree import Gate
+
+
+class Places(Protocol):
+    """What a map gives its items: at most `workers` of them run at a time. `changed` guards all of it."""
+
+    workers: int
+    running: int
+    changed: threading.Lock
+
+    def give_to(self, place: Place) -> None: ...
+    def queue_up(self, place: Place) -> None: ...
+    def given_up(self) -> None: ...
+
+
+class Place(Gate):
+    """An item's worker place. Told under the tree's lock when every open leaf of the item waits."""
+
+    __slots__ = ("map", "held", "queued", "calls")
+
+    def __init__(self, map: Places) -> None:
+        self.map = map
+        self.held = True
+        self.queued = False
+        self.calls: list[Callable[[], object]] = []  # the item's branches that want to go on
+
+    def rested(self) -> None:
+        if self.held:
+            self.held = False
+            self.map.given_up()
+
+    def woke(self) -> None:
+        """The branch that goes on takes a place by itself, in `enter`: it may have to wait for one."""
+
+    def enter(self) -> None:
+        latch = threading.Lock()
+        latch.acquire()
+        if not self._take(latch.release):
+            latch.acquire()
+
+    async def enter_async(self) -> None:
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+
+        def call() -> None:
+            loop.call_soon_threadsafe(settle, turn)
+
+        if not self._take(call):
+            await turn
+
+    def _take(self, call: Callable[[], object]) -> bool:
+        """False: the place comes later, and `call` is called then."""
+        map = self.map
+        with map.changed:
+            if self.held:
+                return True
+            if map.running < map.workers:
+                map.give_to(self)
+                return True
+            self.calls.append(call)
+            if not self.queued:
+                self.queued = True
+                map.queue_up(self)
+            return False
