@@ -1,0 +1,171 @@
+/** Answers: I5 (a question is answered once), I6 (nothing wakes after a cancel won), prefill, early answers, time-outs, retry. */
+import { playCancel, playPendingResumes, playResume, playRetry, playStart, workflowCreate } from '@hero/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { codeOf, EXITED, type Mine, PlayService, question, step } from './play-service.js';
+import { source } from './workflow-service.js';
+
+const RACES = 250;
+let registry: PlayService;
+beforeAll(async () => {
+  registry = await PlayService.start();
+});
+afterAll(async () => registry[Symbol.asyncDispose]());
+
+const answer = (play_sid: string, name: string, payload: unknown = null) =>
+  registry.bus.ask(playResume, { play_sid, name, payload: payload as null });
+
+/** A play that waits for its questions, its process gone. */
+async function waiting(...questions: Parameters<typeof question>[]): Promise<Mine> {
+  const mine = await registry.running();
+  await registry.pause(
+    mine,
+    1,
+    questions.map((of) => question(...of)),
+  );
+  expect(await registry.exit(mine)).toBe('awaiting_resume');
+  return mine;
+}
+
+/** In tens, so that each race really has company. */
+async function races(run: (n: number) => Promise<void>): Promise<void> {
+  for (let n = 0; n < RACES; n += 10) await Promise.all(Array.from({ length: 10 }, (_, i) => run(n + i)));
+}
+
+describe('I5: a question is answered once', () => {
+  test('of two answers at the same moment exactly one wins, and the play wakes once', async () => {
+    await races(async (n) => {
+      const { play_sid } = await waiting(['color']);
+      const codes = await Promise.all(
+        ['red', 'blue'].map((color) =>
+          answer(play_sid, 'color', `${color} ${n}`).then(
+            () => 'won',
+            (e: { code: string }) => e.code,
+          ),
+        ),
+      );
+      expect(codes.sort()).toEqual(['ALREADY_RESUMED', 'won']);
+      expect(await registry.row(play_sid)).toMatchObject({ status: 'pending', run_seq: 2 });
+    });
+  }, 120_000);
+
+  test('of an answer and the question’s time-out exactly one wins', async () => {
+    const winners = new Set<string>();
+    await races(async (n) => {
+      const { play_sid } = await waiting(['color', { timeout_ms: 1 + (n % 40), default: '"late"' }]);
+      await delay(n % 60); // around the time-out's own moment: that is the race
+      const code = await answer(play_sid, 'color', 'red').then(
+        () => 'answered',
+        (e: { code: string }) => e.code,
+      );
+      await registry.woken(play_sid, 0, 2);
+      const [row] = await registry.sql<{ payload: string; resumed_by: string }>(
+        'SELECT payload, resumed_by FROM resumes WHERE play_sid = $1',
+        play_sid,
+      );
+      winners.add(row?.resumed_by ?? 'nobody');
+      expect([code, row?.resumed_by, row?.payload]).toEqual(
+        code === 'answered' ? ['answered', 'interactive', 'red'] : ['ALREADY_RESUMED', 'timeout', 'late'],
+      );
+      expect((await registry.row(play_sid)).run_seq).toBe(2);
+    });
+    expect([...winners].sort()).toEqual(['interactive', 'timeout']);
+  }, 120_000);
+
+  test('an answer that does not fit wakes nobody and names its fault', async () => {
+    const { play_sid } = await waiting(['age', { schema: { type: 'integer' } }]);
+    await expect(answer(play_sid, 'age', 'ten')).rejects.toMatchObject({
+      code: 'INVALID_PARAMS',
+      issues: [{ path: 'payload' }],
+    });
+    expect((await registry.row(play_sid)).status).toBe('awaiting_resume');
+  });
+
+  test('each of several questions is answered alone, in any order', async () => {
+    const { play_sid } = await waiting(['one'], ['two'], ['three']);
+    await answer(play_sid, 'two', 2);
+    const open = await registry.bus.ask(playPendingResumes, { play_sid });
+    expect(open.map((one) => one.name)).toEqual(['one', 'three']);
+    const again = await registry.claimed(play_sid);
+    expect(again.memory.items.map(([, kind, text]) => [kind, text])).toEqual([['answer', '2']]);
+  });
+});
+
+describe('I6: nothing wakes after a cancel won', () => {
+  test('of a cancel and an answer exactly one decides', async () => {
+    await races(async () => {
+      const { play_sid } = await waiting(['color']);
+      const [, answered] = await Promise.all([
+        registry.bus.ask(playCancel, { play_sid, reason: 'race' }),
+        answer(play_sid, 'color', 'red').then(
+          () => true,
+          () => false,
+        ),
+      ]);
+      const row = await registry.row(play_sid);
+      expect(row.status).toBe('cancelled');
+      // An answer that came first woke it; the cancel then ended what was pending. Never the other way round.
+      expect(row.run_seq).toBe(answered ? 2 : 1);
+      expect(await registry.claim(play_sid, 'executor-a', row.run_seq)).toBeNull();
+    });
+  }, 120_000);
+});
+
+describe('answers that come early', () => {
+  test('one that comes before the process has gone makes the play pending at its exit', async () => {
+    const mine = await registry.running();
+    await registry.pause(mine, 1, [question('color')]);
+    await answer(mine.play_sid, 'color', 'red');
+    expect((await registry.row(mine.play_sid)).status).toBe('running');
+    expect(await registry.exit(mine, EXITED)).toBe('pending');
+  });
+
+  test('one without a question is kept, one per name, and taken when the question is asked', async () => {
+    const mine = await registry.running();
+    expect(await answer(mine.play_sid, 'color', 'red')).toMatchObject({ kept: true });
+    const paused = await registry.pause(mine, 1, [question('color')]);
+    expect(paused).toMatchObject({ result: 'answered', answers: [{ payload: '"red"' }] });
+    expect(await codeOf(answer(mine.play_sid, 'color', 'blue'))).toBe('ALREADY_RESUMED');
+  });
+});
+
+describe('prefill', () => {
+  const prefilled = async (prefill_resumes: Record<string, never>): Promise<Mine> => {
+    const { sid: workflow_sid } = await registry.bus.ask(workflowCreate, {
+      name: `prefilled ${Math.random()}`,
+      python_source: source({}),
+    });
+    const { sid } = await registry.bus.ask(playStart, { workflow_sid, prefill_resumes });
+    return registry.claimed(sid);
+  };
+
+  test('a list is a sequence, an exact name goes before a glob, each answer is used once', async () => {
+    const mine = await prefilled({ color: ['red', 'blue'], 'co*': 'glob' } as never);
+    const first = await registry.pause(mine, 1, [question('color', { place: '1'.repeat(32) })]);
+    const second = await registry.pause(mine, 2, [question('color', { place: '2'.repeat(32) })]);
+    const third = await registry.pause(mine, 3, [question('corner', { place: '3'.repeat(32) })]);
+    expect([first, second, third].map((paused) => paused.answers[0]?.payload)).toEqual(['"red"', '"blue"', '"glob"']);
+  });
+
+  test('a pause without an answer fails a prefilled play with an error that names it', async () => {
+    const mine = await prefilled({ other: 1 } as never);
+    expect(await registry.pause(mine, 1, [question('color')])).toMatchObject({ result: 'ended' });
+    const play = await registry.play(mine.play_sid);
+    expect(play.status).toBe('failed');
+    expect(play.error?.message).toContain('color');
+  });
+});
+
+test('play_retry runs a failed play again with its values and without the error it ended with', async () => {
+  const mine = await registry.running();
+  await registry.commit(mine, 1, [
+    step('value'),
+    step('error', { type: 'ValueError', message: 'no' }, { kind: 'error' }),
+  ]);
+  const error = { type: 'ValueError', message: 'no', traceback: '', span_id: null };
+  await registry.end(mine, { status: 'failed', output: null, error });
+  expect((await registry.bus.ask(playRetry, { play_sid: mine.play_sid })).status).toBe('pending');
+  const again = await registry.claimed(mine.play_sid);
+  expect(again.memory.items.map(([, kind]) => kind)).toEqual(['value']);
+  expect(await codeOf(registry.bus.ask(playRetry, { play_sid: mine.play_sid }))).toBe('INVALID_STATE');
+});
