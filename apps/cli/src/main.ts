@@ -16,6 +16,10 @@ import { up } from './up-command.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const home = heroHome();
+// Whoever read our lines may have gone: what runs is stopped in order all the same.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 
 /** `key=value`: the value is JSON where it reads as JSON, else the text itself. */
 function keyValue(word: string, before: JsonObject = {}): JsonObject {
