@@ -13,6 +13,7 @@ import { Plays } from './plays.js';
 @Injectable()
 export class Waits {
   private readonly waiters = new Map<string, Set<() => void>>();
+  private closing?: AbortSignal;
 
   constructor(
     private readonly plays: Plays,
@@ -22,9 +23,7 @@ export class Waits {
   async start(): Promise<void> {
     const prefix = allChanges('play').slice(0, -1);
     await this.bus.follow(allChanges('play'), (_data, subject) => this.wake(subject.slice(prefix.length)));
-    this.bus.onReconnect(() => {
-      for (const sid of this.waiters.keys()) this.wake(sid);
-    });
+    this.bus.onReconnect(() => this.wakeAll());
   }
 
   async wait(p: Params<typeof playWait>, closing?: AbortSignal): Promise<Play> {
@@ -33,7 +32,7 @@ export class Waits {
     const waiter = new Waiter();
     this.list(p.play_sid, waiter.changed);
     const timer = Number.isFinite(limit) ? setTimeout(waiter.changed, p.timeout_ms + 1) : undefined;
-    closing?.addEventListener('abort', waiter.changed);
+    this.heed(closing);
     try {
       for (;;) {
         const next = waiter.next();
@@ -43,9 +42,19 @@ export class Waits {
       }
     } finally {
       clearTimeout(timer);
-      closing?.removeEventListener('abort', waiter.changed);
       this.unlist(p.play_sid, waiter.changed);
     }
+  }
+
+  /** A service that stops answers all who wait; one listener for thousands of them. */
+  private heed(closing: AbortSignal | undefined): void {
+    if (closing === this.closing) return;
+    this.closing = closing;
+    closing?.addEventListener('abort', () => this.wakeAll(), { once: true });
+  }
+
+  private wakeAll(): void {
+    for (const sid of this.waiters.keys()) this.wake(sid);
   }
 
   private wake(sid: string): void {

@@ -1,0 +1,128 @@
+/** play_start: every fault at once, accepted in one commit, the same play for the same key, pinned to its version (I9). */
+import {
+  change,
+  type HeroError,
+  type Issue,
+  type ParamsInput,
+  playCancel,
+  playRunAsync,
+  playStart,
+  playStatus,
+  workflowCreate,
+  workflowCreateVersion,
+} from '@hero/contracts';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { codeOf, PlayService } from './play-service.js';
+import { source } from './workflow-service.js';
+
+let registry: PlayService;
+let typed: string;
+beforeAll(async () => {
+  registry = await PlayService.start();
+  const inputs = [
+    { name: 'topic', field_type: 'string' as const, required: true },
+    { name: 'count', field_type: 'integer' as const, required: false, default: 3 },
+  ];
+  typed = (await registry.bus.ask(workflowCreate, { name: 'typed', python_source: source({ inputs }) })).sid;
+});
+afterAll(async () => registry[Symbol.asyncDispose]());
+
+type Ask = ParamsInput<typeof playRunAsync>;
+const fault = (ask: Ask): Promise<{ code: string; issues: Issue[] }> =>
+  registry.bus.ask(playRunAsync, ask).then(
+    () => ({ code: 'started', issues: [] }),
+    ({ code, issues = [] }: HeroError) => ({ code, issues }),
+  );
+const paths = async (ask: Ask): Promise<string[]> => (await fault(ask)).issues.map(({ path }) => path);
+const plays = async (): Promise<number> => {
+  const [row] = await registry.sql<{ n: number }>('SELECT count(*)::int AS n FROM plays');
+  return row?.n ?? Number.NaN;
+};
+
+describe('what is wrong with a start', () => {
+  test('is said all at once, each fault with its path, and nothing is stored', async () => {
+    const before = await plays();
+    const input_data = { count: 'three', topic: 'a\0b', toppic: true };
+    const prefill_resumes = { who: { name: '\ud800' } };
+    expect((await paths({ workflow_sid: typed, input_data, prefill_resumes })).sort()).toEqual([
+      'input_data.count',
+      'input_data.topic',
+      'input_data.toppic',
+      'prefill_resumes.who.name',
+    ]);
+    expect(await paths({ workflow_sid: typed, input_data: {} })).toEqual(['input_data.topic']);
+    expect(await plays()).toBe(before);
+  });
+
+  test('is NOT_FOUND for a workflow or a version that is not there, also for a version of another workflow', async () => {
+    const [other] = await registry.sql<{ sid: string }>('SELECT sid FROM versions WHERE workflow_sid = $1', typed);
+    expect((await fault({ workflow_sid: 'none' })).code).toBe('NOT_FOUND');
+    expect((await fault({ workflow_name: 'none' })).code).toBe('NOT_FOUND');
+    expect((await fault({ workflow_sid: registry.workflowSid, version_sid: other?.sid })).code).toBe('NOT_FOUND');
+  });
+
+  test('is a parent that is unknown or final: nothing comes after a cancel (I6)', async () => {
+    const { sid } = await registry.start();
+    await registry.bus.ask(playCancel, { play_sid: sid });
+    for (const parent_play_sid of ['none', sid]) {
+      expect(await paths({ workflow_sid: registry.workflowSid, parent_play_sid })).toEqual(['parent_play_sid']);
+    }
+  });
+});
+
+describe('what was accepted', () => {
+  test('comes back as play_status shows it, defaults filled in', async () => {
+    const play = await registry.bus.ask(playStart, { workflow_sid: typed, input_data: { topic: 'ä 😀' } });
+    expect(play).toMatchObject({ status: 'pending', name: 'typed', input_data: { topic: 'ä 😀', count: 3 } });
+    expect(await registry.bus.ask(playStatus, { play_sid: play.sid })).toEqual(play);
+    expect((await registry.claimed(play.sid)).input).toBe('{"topic":"ä 😀","count":3}');
+  });
+
+  test('is announced and told within the same moment: no timer is waited for', async () => {
+    const { sid } = await registry.start();
+    await registry.woken(sid, 0, 1);
+    await registry.changed(sid, 'pending');
+    expect(change('play', sid)).toBe(`hero.events.play.${sid}`);
+  });
+
+  test('I9: stays on its version when the workflow has a newer one', async () => {
+    const python_source = source({}, 'return 1');
+    const { sid } = await registry.bus.ask(workflowCreate, { name: 'moving', python_source });
+    const first = await registry.bus.ask(playStart, { workflow_name: 'moving' });
+    const newer = source({}, 'return 2');
+    const version = await registry.bus.ask(workflowCreateVersion, { workflow_sid: sid, python_source: newer });
+    const second = await registry.bus.ask(playStart, { workflow_name: 'moving' });
+    const old = await registry.bus.ask(playStart, { workflow_name: 'moving', version_sid: first.version_sid });
+    expect([first, second, old].map((play) => play.version_number)).toEqual([1, 2, 1]);
+    expect(second.version_sid).toBe(version.sid);
+    expect((await registry.claimed(first.sid)).source).toBe(python_source);
+    expect((await registry.claimed(second.sid)).source).toBe(newer);
+  });
+});
+
+describe('idempotency_key', () => {
+  test('gives one play to twenty who start at the same moment, whatever the order of their keys', async () => {
+    const ask = (n: number): Ask => ({
+      workflow_sid: typed,
+      input_data: n % 2 ? { topic: 'x', count: 1 } : { count: 1, topic: 'x' },
+      idempotency_key: 'twenty',
+    });
+    const before = await plays();
+    const sids = await Promise.all(Array.from({ length: 20 }, (_, n) => registry.bus.ask(playRunAsync, ask(n))));
+    expect(new Set(sids).size).toBe(1);
+    expect(await plays()).toBe(before + 1);
+    const [rows] = await registry.sql<{ n: number }>(
+      'SELECT count(*)::int AS n FROM inputs WHERE play_sid NOT IN (SELECT sid FROM plays)',
+    );
+    expect(rows?.n).toBe(0);
+  });
+
+  test('gives the play as it is now, and CONFLICT for other parameters', async () => {
+    const ask = { workflow_sid: registry.workflowSid, idempotency_key: 'again' };
+    const play = await registry.bus.ask(playStart, ask);
+    await registry.bus.ask(playCancel, { play_sid: play.sid });
+    expect(await registry.bus.ask(playStart, ask)).toMatchObject({ sid: play.sid, status: 'cancelled' });
+    expect(await codeOf(registry.bus.ask(playStart, { ...ask, name: 'other' }))).toBe('CONFLICT');
+    expect(await codeOf(registry.bus.ask(playStart, { ...ask, timeout_ms: 5 }))).toBe('CONFLICT');
+  });
+});
