@@ -90,13 +90,12 @@ export class PlayService implements AsyncDisposable {
     private readonly ends: (() => unknown)[],
   ) {}
 
-  static async start(): Promise<PlayService> {
+  /** On a database of its own in the shared server, or on this one. */
+  static async start(databaseUrl?: string): Promise<PlayService> {
     const ends: (() => unknown)[] = [];
-    const [nats, database] = await Promise.all([testNats(), testDatabase()]);
-    ends.push(
-      () => nats[Symbol.asyncDispose](),
-      () => database[Symbol.asyncDispose](),
-    );
+    const [nats, database] = await Promise.all([testNats(), databaseUrl ? { url: databaseUrl } : testDatabase()]);
+    ends.push(() => nats[Symbol.asyncDispose]());
+    if (Symbol.asyncDispose in database) ends.push(() => database[Symbol.asyncDispose]());
     const bus = await connectBus({ url: nats.url, name: 'test' });
     const door = await serve(bus, 'executor', ExecutorDoor);
     await using home = await tempFolder();
@@ -104,6 +103,8 @@ export class PlayService implements AsyncDisposable {
     const env = { NATS_URL: nats.url, DATABASE_URL: database.url, HERO_HOME: home.path, HERO_LOG_LEVEL };
     const service = await bootService(registry, { env });
     const db = new pg.Pool({ connectionString: database.url, options: '-c search_path=registry', max: 4 });
+    // Tests that stop PostgreSQL cut idle connections too.
+    db.on('error', () => undefined);
     ends.push(
       () => bus.drain(),
       () => db.end(),
