@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { SandboxReport } from './plays.js';
-import { MemoryItem, Question, StepOutcome } from './runs.js';
+import { Diverged, MemoryItem, Question, StepOutcome, WaitAnswer } from './runs.js';
 import { JsonObject, JsonText } from './values.js';
 
 /**
  * Play ↔ executor: JSON lines on two unix connections per play (docs/protocol.md). The control lane is request/reply and
  * never drops; the telemetry lane carries EmittedEvents, one a line, one way. Frames are checked once, here.
  */
-export const FRAME_LIMIT = 18 * 1024 * 1024;
+/** A payload of 16 MiB may double by being quoted in a frame. */
+export const FRAME_LIMIT = 34 * 1024 * 1024;
 /** A telemetry line may not be longer; the SDK cuts before. */
 export const EVENT_LIMIT = 512 * 1024;
 
@@ -27,13 +28,32 @@ export const PlayFrame = z.discriminatedUnion('t', [
     id: Id,
     steps: z.array(StepOutcome).min(1),
     cost_usd: z.number().min(0).default(0),
+    diverged: Diverged,
   }),
+  z.strictObject({
+    t: z.literal('spawn'),
+    id: Id,
+    place: z.string(),
+    parent_place: z.string().default(''),
+    span_id: z.string(),
+    workflow_name: z.string(),
+    version_sid: z.string().nullable().default(null),
+    input: JsonText,
+  }),
+  z.strictObject({
+    t: z.literal('resolve'),
+    id: Id,
+    workflow_name: z.string(),
+    version_sid: z.string().nullable().default(null),
+  }),
+  z.strictObject({ t: z.literal('call'), id: Id, method: z.string(), params: JsonText }),
   z.strictObject({
     t: z.literal('pause'),
     id: Id,
     questions: z.array(Question),
     replay: z.boolean().default(false),
     cost_usd: z.number().min(0).default(0),
+    diverged: Diverged,
     emitted: z.int().min(0).describe('Lines this play has written to its telemetry lane so far.'),
   }),
   z.strictObject({
@@ -45,7 +65,9 @@ export const PlayFrame = z.discriminatedUnion('t', [
       .strictObject({ type: z.string(), message: z.string(), traceback: z.string(), span_id: z.string().nullable() })
       .nullable()
       .default(null),
+    failed_at: z.array(z.string()).max(10_000).default([]),
     cost_usd: z.number().min(0).default(0),
+    diverged: Diverged,
     emitted: z.int().min(0),
   }),
 ]);
@@ -65,11 +87,24 @@ export const ExecutorFrame = z.discriminatedUnion('t', [
     input: JsonText,
     sandbox: SandboxReport,
     always_replay: z.boolean(),
+    parent_span_id: z.string().nullable(),
   }),
   z.object({ t: z.literal('memory'), items: z.array(MemoryItem) }),
   z.object({ t: z.literal('go') }),
   z.object({ t: z.literal('done'), id: Id }),
-  z.object({ t: z.literal('answers'), id: Id, answers: z.array(z.object({ place: z.string(), payload: JsonText })) }),
+  z.object({ t: z.literal('answers'), id: Id, answers: z.array(WaitAnswer) }),
+  z.object({ t: z.literal('spawned'), id: Id, child_play_sid: z.string() }),
+  z.object({
+    t: z.literal('resolved'),
+    id: Id,
+    workflow_name: z.string(),
+    workflow_sid: z.string(),
+    version_sid: z.string(),
+    version_number: z.int(),
+    source: z.string(),
+    entry: z.string(),
+  }),
+  z.object({ t: z.literal('result'), id: Id, result: JsonText }),
   z.object({ t: z.literal('suspended'), id: Id }),
   z.object({ t: z.literal('refused'), id: Id, code: z.string(), message: z.string() }),
 ]);

@@ -6,7 +6,10 @@ export { ERROR_CODES, ErrorData, HeroError, Issue, issuesOf } from './errors.js'
 export { EVENT_LIMIT, ExecutorFrame, FRAME_LIMIT, Hello, PlayFrame } from './frames.js';
 export {
   playCancel,
+  hookResume,
   playDelete,
+  playFork,
+  playHook,
   playList,
   playPendingResumes,
   playResume,
@@ -18,16 +21,20 @@ export {
 } from './play-methods.js';
 export {
   FINAL_STATUSES,
+  Forked,
   isFinal,
   PLAY_STATUSES,
   PLAY_TRANSITIONS,
   Play,
   PlayError,
   PlayStatus,
+  PlayWait,
   ResumeRequest,
   SandboxReport,
 } from './plays.js';
 export {
+  Diverged,
+  ExecutorNudge,
   ExitCause,
   executorLease,
   GroupResult,
@@ -40,11 +47,15 @@ export {
   playMemory,
   playPause,
   playRelease,
+  playResolve,
+  playSpawn,
   Question,
   Run,
   StepGroup,
   StepOutcome,
   stepCommit,
+  WaitAnswer,
+  WaitKind,
   WorkMessage,
 } from './runs.js';
 export {

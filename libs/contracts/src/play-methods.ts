@@ -171,6 +171,54 @@ export const playRetry = contract({
   errors: ['NOT_FOUND', 'INVALID_STATE'],
 });
 
+export const playFork = contract({
+  name: 'play_fork',
+  service: 'registry',
+  role: 'runner',
+  large: true,
+  summary: 'Starts a new play that inherits what another one had committed before a step.',
+  description:
+    'Without `from_span_id` everything that was committed is inherited; with the root span nothing is, which starts ' +
+    'afresh. On another version only the outcomes of functions whose source did not change are kept; ' +
+    '`forked_from` of the new play says what was kept, what was not, and why.',
+  params: z.strictObject({
+    play_sid: Sid,
+    from_span_id: z.string().optional(),
+    input_data: JsonObject.optional().describe('Default: the input of the other play.'),
+    version_sid: Sid.optional().describe('Default: the version of the other play.'),
+  }),
+  result: Play,
+  errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'PAYLOAD_TOO_LARGE'],
+});
+
+export const playHook = contract({
+  name: 'play_hook',
+  service: 'registry',
+  role: 'runner',
+  summary: 'A signed link by which one question can be answered once, without any other right.',
+  description:
+    'The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; ' +
+    'the body of the POST is the answer. A question that was answered refuses the link with ALREADY_RESUMED.',
+  params: z.strictObject({
+    play_sid: Sid,
+    resume_id: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hexadecimal digits'),
+  }),
+  result: z.object({ token: z.string(), path: z.string() }),
+  errors: ['NOT_FOUND', 'INVALID_STATE'],
+  idempotent: true,
+});
+
+export const hookResume = contract({
+  name: 'hook_resume',
+  service: 'registry',
+  visibility: 'inner',
+  large: true,
+  summary: 'Answers the question that a signed link names.',
+  params: z.strictObject({ token: z.string().max(1000), payload: Json }),
+  result: playResume.result,
+  errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'ALREADY_RESUMED', 'PAYLOAD_TOO_LARGE'],
+});
+
 export const playDelete = contract({
   name: 'play_delete',
   service: 'registry',

@@ -59,6 +59,29 @@ export const ResumeRequest = z.object({
 });
 export type ResumeRequest = z.infer<typeof ResumeRequest>;
 
+/** What a waiting play waits for beside questions: children and timers. */
+export const PlayWait = z.object({
+  kind: z.enum(['child', 'timer']),
+  name: z.string(),
+  span_id: z.string(),
+  child_play_sid: Sid.nullable(),
+  due_at: Time.nullable(),
+});
+export type PlayWait = z.infer<typeof PlayWait>;
+
+/** What a fork inherited, and what not. */
+export const Forked = z.object({
+  play_sid: Sid.describe('The play that it was forked from.'),
+  span_id: z.string().nullable().describe('Where; null: everything that was committed.'),
+  version_sid: Sid.describe('The version that the other play ran.'),
+  kept: z.int().describe('How many outcomes and answers were kept.'),
+  left: z.int().describe('How many were not.'),
+  steps: z
+    .array(z.object({ name: z.string(), kept: z.boolean(), reason: z.string() }))
+    .describe('The first 200 of them, in the order of their commits, and why each was kept or not.'),
+});
+export type Forked = z.infer<typeof Forked>;
+
 export const Play = z.object({
   sid: Sid,
   name: z.string(),
@@ -66,6 +89,9 @@ export const Play = z.object({
   workflow_name: z.string(),
   version_sid: Sid,
   version_number: z.int(),
+  current_version_sid: Sid.nullable().describe(
+    'The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone.',
+  ),
   status: PlayStatus,
   input_data: JsonObject,
   output_data: Json.nullable(),
@@ -75,7 +101,9 @@ export const Play = z.object({
   prefill_only: z.boolean(),
   total_cost_usd: z.number(),
   attempt: z.int(),
-  diverged: JsonObject.nullable(),
+  waits: z.array(PlayWait).describe('Open waits for children and timers.'),
+  forked_from: Forked.nullable(),
+  diverged: JsonObject.nullable().describe('The first difference to what was remembered; null: none.'),
   parent_play_sid: Sid.nullable(),
   parent_span_id: z.string().nullable(),
   sandbox: SandboxReport.nullable(),

@@ -15,22 +15,41 @@ const fence = {
   epoch: z.int().min(1),
 };
 
+/** Place of the nearest enclosing call (or try) that memory knows; empty: the root. Golden: conformance/golden/places.json. */
+const ParentPlace = z.string().default('');
+
 export const StepOutcome = z.object({
   place: z.string(),
+  parent_place: ParentPlace,
   step_key: z.string(),
   span_id: z.string(),
   name: z.string(),
-  kind: z.enum(['value', 'error']),
-  outcome: JsonText.describe('The value, or {type, module, message, data, traceback} of the error.'),
-  function_sha256: z.string().default(''),
+  kind: z
+    .enum(['value', 'error', 'begun'])
+    .describe('`begun`: an at_most_once step that starts now; its value or error takes the place of this item.'),
+  outcome: JsonText.describe(
+    'The value; or {type, module, message, data, traceback, span} of the error; or {begins} of what has begun.',
+  ),
+  function_sha256: z.string().default('').describe('Empty for what is no function of a source: now, sleep, call …'),
 });
 export type StepOutcome = z.infer<typeof StepOutcome>;
 
-/** One remembered thing: its place, what it is, and its JSON text. `answer` is the answer to a pause. */
-export const MemoryItem = z.tuple([z.string(), z.enum(['value', 'error', 'answer']), JsonText]);
+/**
+ * One remembered thing: its place, what it is, its JSON text, its parent place and its name. `answer` is the answer to a
+ * pause, the end of a timer or the output of a child; what failed of those is an `error`.
+ */
+export const MemoryItem = z.tuple([
+  z.string(),
+  z.enum(['value', 'error', 'begun', 'answer']),
+  JsonText,
+  z.string(),
+  z.string(),
+]);
 export type MemoryItem = z.infer<typeof MemoryItem>;
 export const MemoryPage = z.object({ items: z.array(MemoryItem), next: z.string().nullable() });
 export type MemoryPage = z.infer<typeof MemoryPage>;
+
+const RemainingMs = z.number().nullable().describe('What is left of the play’s own time limit; null: it has none.');
 
 /** Everything an executor needs to run one attempt. */
 export const Run = z.object({
@@ -43,7 +62,9 @@ export const Run = z.object({
   entry: z.string(),
   options: JsonObject,
   input: JsonText,
-  remaining_ms: z.number().nullable().describe('What is left of the play’s own time limit.'),
+  remaining_ms: RemainingMs,
+  parent_span_id: z.string().nullable().describe('The span of the caller that the root span hangs under.'),
+  grants: z.array(z.string()).describe('Methods that the play may call, beside those that every play may.'),
   memory: MemoryPage,
 });
 export type Run = z.infer<typeof Run>;
@@ -70,12 +91,18 @@ export const playMemory = contract({
   idempotent: true,
 });
 
+/** The first thing that this attempt did not ask for again although it is remembered (docs/protocol.md, section 7). */
+export const Diverged = JsonObject.nullable()
+  .default(null)
+  .describe('{reason, name, place, kind, parent} of the first difference to what is remembered; null: none so far.');
+
 export const StepGroup = z.object({
   play_sid: Sid,
   epoch: z.int(),
   group: z.int().min(1).describe('Numbered from 1 within the epoch, without holes: a repeated one is applied once.'),
   cost_usd: z.number().min(0),
   steps: z.array(StepOutcome),
+  diverged: Diverged,
 });
 export type StepGroup = z.infer<typeof StepGroup>;
 
@@ -98,8 +125,15 @@ export const stepCommit = contract({
   idempotent: true,
 });
 
+/** What a branch of a play waits for. Only `question` is shown to people and answered from outside. */
+export const WaitKind = z.enum(['question', 'timer', 'child']);
+export type WaitKind = z.infer<typeof WaitKind>;
+
+/** Something that is waited for. Of a `child` only kind, place and name matter: `play_spawn` has recorded the wait already. */
 export const Question = z.object({
+  kind: WaitKind.default('question'),
   place: z.string(),
+  parent_place: ParentPlace,
   span_id: z.string(),
   name: z.string(),
   schema: JsonObject.nullable(),
@@ -108,6 +142,10 @@ export const Question = z.object({
   default: JsonText.nullable().describe('What the timeout answers; null: the timeout is an error at the pause.'),
 });
 export type Question = z.infer<typeof Question>;
+
+/** The outcome of something that was waited for. */
+export const WaitAnswer = z.object({ place: z.string(), kind: z.enum(['answer', 'error']), payload: JsonText });
+export type WaitAnswer = z.infer<typeof WaitAnswer>;
 
 export const playPause = contract({
   name: 'play_pause',
@@ -119,19 +157,24 @@ export const playPause = contract({
     'Where some are answered already (prefill, early answer) the answers come back and the process goes on; else the ' +
     'play is suspended: the process must exit with 75, and no further write of this epoch is accepted. Without ' +
     'questions and with `replay` the play is suspended and becomes pending at once (always-replay tests). `ended`: the ' +
-    'play was prefill_only and has failed; the process is to be killed.',
+    'play was prefill_only and has failed; the process is to be killed. With `linger` nothing is suspended: `waiting` ' +
+    'says that the questions are recorded and the play’s own time stands still; the executor asks again, with the next ' +
+    'group and without `linger`, when it is nudged that something was answered, or after 2 s.',
   params: z.strictObject({
     ...fence,
     group: z.int().min(1).describe('Next number of the epoch’s groups.'),
     cost_usd: z.number().min(0),
     questions: z.array(Question),
     replay: z.boolean().default(false),
+    linger: z.boolean().default(false),
+    diverged: Diverged,
     events: EventsMark.nullable(),
   }),
   result: z.object({
-    result: z.enum(['answered', 'suspended', 'ended', 'fenced', 'refused']),
-    answers: z.array(z.object({ place: z.string(), payload: JsonText })),
-    resume_ids: z.array(z.string()),
+    result: z.enum(['answered', 'suspended', 'waiting', 'ended', 'fenced', 'refused']),
+    answers: z.array(WaitAnswer),
+    resume_ids: z.array(z.string()).describe('Ids of the open questions that somebody may answer.'),
+    remaining_ms: RemainingMs.optional().describe('With `answered`: what is left of the play’s own time limit.'),
     message: z.string().optional(),
   }),
   idempotent: true,
@@ -148,7 +191,12 @@ export const playEnd = contract({
     status: z.enum(['success', 'failed']),
     output: JsonText.nullable().describe('Of a failed play: the last output of a step, where there was one.'),
     error: PlayError.nullable(),
+    failed_at: z
+      .array(z.string())
+      .default([])
+      .describe('Spans in which the errors arose that ended the play: one, or each member of a fan-out.'),
     cost_usd: z.number().min(0),
+    diverged: Diverged,
     events: EventsMark.nullable(),
   }),
   result: GroupResult,
@@ -176,6 +224,51 @@ export const playExit = contract({
     'meanwhile. Else the play has failed (or timed out), and `error.type` says how.',
   params: z.strictObject({ ...fence, cause: ExitCause, events: EventsMark.nullable() }),
   result: z.object({ status: PlayStatus.nullable().describe('Null: fenced.') }),
+  idempotent: true,
+});
+
+export const playSpawn = contract({
+  name: 'play_spawn',
+  service: 'registry',
+  visibility: 'inner',
+  large: true,
+  summary: 'Starts a child of a running play, and records that the play waits for it.',
+  description:
+    'The child is inserted in the transaction that fences its parent; the id of the wait comes from the place, so that ' +
+    'a repeated request names the same child. Its end answers the wait: the output, or a ChildFailed error.',
+  params: z.strictObject({
+    ...fence,
+    place: z.string(),
+    parent_place: ParentPlace,
+    span_id: z.string(),
+    workflow_name: z.string(),
+    version_sid: Sid.nullable().describe('Null: the current version.'),
+    input: JsonText,
+  }),
+  result: z.object({
+    result: z.enum(['spawned', 'fenced', 'refused']),
+    child_play_sid: Sid.nullable(),
+    code: z.string().optional(),
+    message: z.string().optional(),
+  }),
+  idempotent: true,
+});
+
+export const playResolve = contract({
+  name: 'play_resolve',
+  service: 'registry',
+  visibility: 'inner',
+  summary: 'The source of a workflow that a running play invokes in its own process.',
+  params: z.strictObject({ ...fence, workflow_name: z.string(), version_sid: Sid.nullable() }),
+  result: z.object({
+    workflow_name: z.string(),
+    workflow_sid: Sid,
+    version_sid: Sid,
+    version_number: z.int(),
+    source: z.string(),
+    entry: z.string(),
+  }),
+  errors: ['NOT_FOUND', 'INVALID_STATE'],
   idempotent: true,
 });
 
@@ -214,6 +307,10 @@ export const executorLease = contract({
   }),
   idempotent: true,
 });
+
+/** What `hero.events.executor.<instance>` carries: claims that are no longer its own, and lingering plays with an answer. */
+export const ExecutorNudge = z.object({ gone: z.array(Held).default([]), answered: z.array(Held).default([]) });
+export type ExecutorNudge = z.infer<typeof ExecutorNudge>;
 
 /** Inner: where the history of a play ends, null while it is not final. */
 export const playEventsMark = contract({
