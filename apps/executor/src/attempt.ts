@@ -163,8 +163,8 @@ export class Attempt {
   private async greet(): Promise<void> {
     const { run, around, control } = this;
     const { signal } = this.stopped;
-    const { play_sid, attempt, version_sid, workflow_name, source, entry, options, input } = run;
-    const what = { play_sid, attempt, version_sid, workflow_name, source, entry, options, input };
+    const { play_sid, attempt, version_sid, workflow_name, source, entry, options, input, parent_span_id } = run;
+    const what = { play_sid, attempt, version_sid, workflow_name, source, entry, options, input, parent_span_id };
     const sandbox = around.forks.sandbox;
     await control.send({ t: 'start', ...what, sandbox, always_replay: around.alwaysReplay }, signal);
     let page: MemoryPage = run.memory;

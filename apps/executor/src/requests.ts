@@ -63,7 +63,8 @@ export class Requests {
         this.enqueue(() => this.commitAll());
       }
     } else if (frame.t === 'pause') this.enqueue(() => this.pause(frame));
-    else this.enqueue(() => this.end(frame));
+    else if (frame.t === 'end') this.enqueue(() => this.end(frame));
+    else this.refuse(frame.id, `${frame.t} is not there yet`);
   }
 
   /** When all that was asked so far has its answer, or nobody needs it. */
@@ -109,7 +110,14 @@ export class Requests {
     const { play_sid, epoch } = this.of.run;
     const steps = frames.length === 1 && frames[0] ? frames[0].steps : frames.flatMap((frame) => frame.steps);
     const cost_usd = frames.reduce((sum, frame) => sum + frame.cost_usd, 0);
-    const group = { play_sid, epoch, group: this.nextGroup, cost_usd, steps };
+    const group = {
+      play_sid,
+      epoch,
+      group: this.nextGroup,
+      cost_usd,
+      steps,
+      diverged: frames.find((frame) => frame.diverged)?.diverged ?? null,
+    };
     const { result, message = '' } = await this.commits.commit(group, this.of.signal);
     switch (result) {
       case 'done':
@@ -134,10 +142,10 @@ export class Requests {
   }
 
   private async pause(frame: Frame<'pause'>): Promise<void> {
-    const { id, questions, replay, cost_usd } = frame;
+    const { id, questions, replay, cost_usd, diverged } = frame;
     const events = await this.mark(frame.emitted);
     const answer = await this.answered(id, () =>
-      this.ask(playPause, { ...this.fence, group: this.nextGroup, questions, replay, cost_usd, events }),
+      this.ask(playPause, { ...this.fence, group: this.nextGroup, questions, replay, cost_usd, diverged, events }),
     );
     if (!answer) return;
     await failpoint('executor.pause.after');
@@ -160,11 +168,11 @@ export class Requests {
   }
 
   private async end(frame: Frame<'end'>): Promise<void> {
-    const { id, status, output, error, cost_usd } = frame;
+    const { id, status, output, error, failed_at, cost_usd, diverged } = frame;
     const events = await this.mark(frame.emitted);
     await failpoint('executor.end.before');
     const answer = await this.answered(id, () =>
-      this.ask(playEnd, { ...this.fence, status, output, error, cost_usd, events }),
+      this.ask(playEnd, { ...this.fence, status, output, error, failed_at, cost_usd, diverged, events }),
     );
     if (!answer) return;
     await failpoint('executor.end.after');

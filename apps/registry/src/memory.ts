@@ -31,6 +31,6 @@ export class Memory {
 const isCut = (read: MemoryRow[], shown: MemoryRow[]): boolean => (read[0]?.total ?? 0) > shown.length;
 
 const page = (rows: MemoryRow[], next: string | null): MemoryPage => ({
-  items: rows.map(({ place, kind, text }) => [place, kind, text]),
+  items: rows.map(({ place, kind, text, parent_place, name }) => [place, kind, text, parent_place, name]),
   next,
 });

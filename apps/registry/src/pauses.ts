@@ -79,7 +79,7 @@ export class Pauses {
     const open = asked.find(({ resumed_at }) => resumed_at === null);
     if (open && held.prefill_only) return this.fail(p, unanswered(open, spanOf(open, questions)), sql);
     const answers = asked.flatMap(({ place, outcome, payload }) =>
-      outcome === 'answer' && payload !== null ? [{ place, payload }] : [],
+      outcome === 'answer' && payload !== null ? [{ place, kind: outcome, payload }] : [],
     );
     const suspended = answers.length === 0;
     // Its first reply had an answer; without one this is another request under the same number.

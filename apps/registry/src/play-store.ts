@@ -1,22 +1,27 @@
 /** SQL that reads plays, and that deletes them. Every change of a status is in move-store.ts. */
-import type { EventsMark, Play, PlayStatus, ResumeRequest } from '@hero/contracts';
+import type { EventsMark, Play, PlayStatus, ResumeRequest, WaitKind } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from './changes.js';
 import { ACTIVE, changeOf, iso } from './sql-words.js';
 
 const PLAY = `p.sid, p.name, p.workflow_sid, coalesce(w.name, '') AS workflow_name, p.version_sid, p.version_number, p.status,
-  i.input AS input_data, p.output AS output_data, p.error, p.prefill_only, p.total_cost_usd, p.attempt, p.diverged,
+  i.input AS input_data, p.output AS output_data, p.error, p.prefill_only, p.total_cost_usd, p.attempt, p.diverged, p.forked_from,
+  w.current_version_sid,
   p.parent_play_sid, p.parent_span_id, p.sandbox, ${iso('p.created_at')} AS created_at, ${iso('p.started_at')} AS started_at,
   ${iso('p.completed_at')} AS completed_at,
   (extract(epoch FROM coalesce(p.completed_at, now()) - p.started_at) * 1000)::float8 AS duration_ms`;
 const PLAYS = 'plays p JOIN inputs i ON i.play_sid = p.sid LEFT JOIN workflows w ON w.sid = p.workflow_sid';
 
 const RESUME = `r.id, r.play_sid, r.name, r.schema, r.ui, r.span_id AS asked_at_span_id, ${iso('r.asked_at')} AS asked_at,
-  ${iso('r.expires_at')} AS expires_at, r.payload, ${iso('r.resumed_at')} AS resumed_at, r.resumed_by`;
+  ${iso('r.expires_at')} AS expires_at, r.payload, ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid`;
 
-export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes'>;
-export type ResumeRow = ResumeRequest & { outcome: 'answer' | 'error' | null };
+export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes' | 'waits'>;
+export type ResumeRow = ResumeRequest & {
+  outcome: 'answer' | 'error' | null;
+  kind: WaitKind;
+  child_play_sid: string | null;
+};
 
 export interface PlayFilter {
   workflow_sid?: string;
@@ -46,7 +51,7 @@ export class PlayStore {
 
   /** Questions of these plays, oldest first. */
   resumes(sids: string[], sql: Sql = this.database): Promise<ResumeRow[]> {
-    const text = `SELECT ${RESUME}, r.outcome FROM resumes r WHERE r.play_sid = ANY($1) ORDER BY r.asked_no`;
+    const text = `SELECT ${RESUME} FROM resumes r WHERE r.play_sid = ANY($1) ORDER BY r.asked_no`;
     return sql.query('resumes_of_plays', text, [sids]);
   }
 
@@ -88,8 +93,8 @@ export class PlayStore {
   openResumes(playSid: string | undefined): Promise<ResumeRow[]> {
     return this.database.query(
       'resumes_open',
-      `SELECT ${RESUME}, r.outcome FROM resumes r JOIN plays p ON p.sid = r.play_sid
-       WHERE r.resumed_at IS NULL AND p.status IN (${ACTIVE}) AND ($1::text IS NULL OR r.play_sid = $1)
+      `SELECT ${RESUME} FROM resumes r JOIN plays p ON p.sid = r.play_sid
+       WHERE r.resumed_at IS NULL AND r.kind = 'question' AND p.status IN (${ACTIVE}) AND ($1::text IS NULL OR r.play_sid = $1)
        ORDER BY r.asked_no`,
       [playSid ?? null],
     );

@@ -172,18 +172,22 @@ export class Plays {
 
 function withResumes(row: PlayRow, resumes: ResumeRow[]): Play {
   const own = resumes.filter(({ play_sid }) => play_sid === row.sid);
+  const questions = own.filter(({ kind }) => kind === 'question');
   const open = isFinal(row.status) ? [] : own.filter(({ resumed_at }) => resumed_at === null);
   return {
     ...row,
-    pending_resumes: open.map(requestOf),
+    pending_resumes: open.filter(({ kind }) => kind === 'question').map(requestOf),
     received_resumes: Object.fromEntries(
-      own.filter(({ outcome }) => outcome === 'answer').map(({ id, payload }) => [id, payload]),
+      questions.filter(({ outcome }) => outcome === 'answer').map(({ id, payload }) => [id, payload]),
+    ),
+    waits: open.flatMap(({ kind, name, asked_at_span_id, child_play_sid, expires_at }) =>
+      kind === 'question' ? [] : [{ kind, name, span_id: asked_at_span_id, child_play_sid, due_at: expires_at }],
     ),
   };
 }
 
 /** A timeout without a default has an error in place of an answer, which is the play's memory and nobody's payload. */
-export function requestOf({ outcome, ...request }: ResumeRow): ResumeRequest {
+export function requestOf({ outcome, kind: _, child_play_sid: __, ...request }: ResumeRow): ResumeRequest {
   return outcome === 'error' ? { ...request, payload: null } : request;
 }
 

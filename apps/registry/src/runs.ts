@@ -10,6 +10,7 @@
 import {
   type GroupResult,
   HeroError,
+  type JsonObject,
   type MemoryPage,
   type Params,
   type playClaim,
@@ -49,7 +50,7 @@ export class Runs {
     if (!claimed) return { run: null };
     await failpoint('registry.claim.after');
     this.relay.tell(claimed);
-    const { play_sid, epoch, attempt, version_sid, workflow_name, remaining_ms, input } = claimed;
+    const { play_sid, epoch, attempt, version_sid, workflow_name, remaining_ms, parent_span_id, input } = claimed;
     const [version, memory] = await Promise.all([
       this.versions.get(version_sid),
       epoch === 1 ? { items: [], next: null } : this.memory.page(play_sid, ''),
@@ -67,6 +68,8 @@ export class Runs {
         options,
         input,
         remaining_ms,
+        parent_span_id,
+        grants: grantsOf(options),
         memory,
       },
     };
@@ -139,4 +142,8 @@ export class Runs {
   leave(held: HeldPlay, move: Move, sql: Sql): Promise<Moved | undefined> {
     return this.moves.move(held.wake ? 'pending' : 'awaiting_resume', move, sql);
   }
+}
+
+function grantsOf({ grants }: JsonObject): string[] {
+  return Array.isArray(grants) ? grants.filter((grant) => typeof grant === 'string') : [];
 }

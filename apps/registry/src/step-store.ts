@@ -6,7 +6,7 @@
  *    EXISTS` without the lock would let a stale epoch in. What somebody else holds is skipped, so that it delays nobody.
  * 3. A group is applied once: the one after `group_no` is, `group_no` itself was (its reply got lost), anything else and a
  *    play that was told to go is fenced.
- * 4. A step that is there stays as it is (I3).
+ * 4. A step that has an outcome keeps it (I3); one that has only begun takes its outcome.
  */
 import type { MemoryItem, StepGroup } from '@hero/contracts';
 import { Database } from '@hero/persistence';
@@ -39,6 +39,7 @@ export class StepStore {
       steps.map((s) => s.span_id),
       steps.map((s) => s.name),
       steps.map((s) => s.function_sha256),
+      steps.map((s) => s.parent_place),
     ]);
     return rows.map(({ verdict }) => verdict);
   }
@@ -47,8 +48,8 @@ export class StepStore {
   steps(playSid: string, after: string, limit: number, bytes: number): Promise<MemoryRow[]> {
     return this.database.query(
       'memory_steps',
-      `SELECT key, place, kind, text, total FROM (
-         SELECT step_key AS key, place, kind, outcome::text AS text, row_number() OVER w AS n, count(*) OVER ()::int AS total,
+      `SELECT key, place, kind, text, parent_place, name, total FROM (
+         SELECT step_key AS key, place, kind, outcome::text AS text, parent_place, name, row_number() OVER w AS n, count(*) OVER ()::int AS total,
                 sum(octet_length(outcome::text)) OVER w AS bytes
          FROM (SELECT * FROM steps WHERE play_sid = $1 AND step_key > $2 ORDER BY step_key LIMIT $3) s
          WINDOW w AS (ORDER BY step_key)) page
@@ -61,8 +62,8 @@ export class StepStore {
   answers(playSid: string, after: string, limit: number, bytes: number): Promise<MemoryRow[]> {
     return this.database.query(
       'memory_answers',
-      `SELECT key, place, kind, text, total FROM (
-         SELECT id AS key, place, outcome AS kind, payload::text AS text, row_number() OVER w AS n, count(*) OVER ()::int AS total,
+      `SELECT key, place, kind, text, parent_place, name, total FROM (
+         SELECT id AS key, place, outcome AS kind, payload::text AS text, parent_place, name, row_number() OVER w AS n, count(*) OVER ()::int AS total,
                 sum(octet_length(payload::text)) OVER w AS bytes
          FROM (SELECT * FROM resumes WHERE play_sid = $1 AND id > $2 AND resumed_at IS NOT NULL ORDER BY id LIMIT $3) r
          WINDOW w AS (ORDER BY id)) page
@@ -77,6 +78,8 @@ export interface MemoryRow {
   place: string;
   kind: MemoryItem[1];
   text: string;
+  parent_place: string;
+  name: string;
   /** How many there were before the page was cut by its bytes, at most the limit. */
   total: number;
 }
@@ -101,12 +104,14 @@ const COMMIT = `
     UPDATE plays p SET group_no = j.group_no, total_cost_usd = p.total_cost_usd + j.cost
     FROM judged j WHERE p.sid = j.sid AND j.verdict = 'apply'
   ), remembered AS (
-    INSERT INTO steps (play_sid, step_key, place, kind, outcome, span_id, name, function_sha256, epoch, group_no, ordinal)
-    SELECT j.sid, s.step_key, s.place, s.kind, s.outcome, s.span_id, s.name, s.function_sha256, j.epoch, j.group_no, s.ordinal
-    FROM unnest($6::int[], $7::int[], $8::text[], $9::text[], $10::text[], $11::json[], $12::text[], $13::text[], $14::text[])
-      AS s(g, ordinal, step_key, place, kind, outcome, span_id, name, function_sha256)
+    INSERT INTO steps (play_sid, step_key, place, kind, outcome, span_id, name, function_sha256, parent_place, epoch, group_no, ordinal)
+    SELECT j.sid, s.step_key, s.place, s.kind, s.outcome, s.span_id, s.name, s.function_sha256, s.parent_place, j.epoch, j.group_no, s.ordinal
+    FROM unnest($6::int[], $7::int[], $8::text[], $9::text[], $10::text[], $11::json[], $12::text[], $13::text[], $14::text[], $15::text[])
+      AS s(g, ordinal, step_key, place, kind, outcome, span_id, name, function_sha256, parent_place)
     JOIN judged j ON j.g = s.g
     WHERE j.verdict = 'apply'
-    ON CONFLICT (play_sid, step_key) DO NOTHING
+    ON CONFLICT (play_sid, step_key) DO UPDATE SET kind = excluded.kind, outcome = excluded.outcome, span_id = excluded.span_id,
+      epoch = excluded.epoch, group_no = excluded.group_no, ordinal = excluded.ordinal, committed_at = now()
+      WHERE steps.kind = 'begun'
   )
   SELECT CASE verdict WHEN 'apply' THEN 'done' ELSE verdict END AS verdict FROM judged ORDER BY g`;

@@ -4,6 +4,7 @@ import { type VersionRecord, WorkflowStore } from './workflow-store.js';
 
 export interface Pinned extends VersionRecord {
   workflow_name: string;
+  current_version_sid: string;
 }
 
 /** JavaScript holds a source in two bytes a character at most. */
@@ -37,7 +38,8 @@ export class Versions {
         `Workflow ${workflow} has no version ${ask.version_sid}; workflow_version_list shows its versions.`,
       );
     }
-    return { ...(await this.get(row.version_sid)), workflow_name: row.workflow_name };
+    const { workflow_name, current_version_sid } = row;
+    return { ...(await this.get(row.version_sid)), workflow_name, current_version_sid };
   }
 
   async get(versionSid: string): Promise<VersionRecord> {

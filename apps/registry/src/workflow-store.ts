@@ -269,7 +269,7 @@ export class WorkflowStore {
   }): Promise<PinnedRow | undefined> {
     const [row] = await this.database.query<PinnedRow>(
       'version_pin',
-      `SELECT w.sid AS workflow_sid, w.name AS workflow_name, v.sid AS version_sid
+      `SELECT w.sid AS workflow_sid, w.name AS workflow_name, w.current_version_sid, v.sid AS version_sid
          FROM workflows w LEFT JOIN versions v ON v.workflow_sid = w.sid AND v.sid = coalesce($3, w.current_version_sid)
         WHERE w.sid = $1 OR w.name = $2`,
       [ask.workflow_sid ?? null, ask.workflow_name ?? null, ask.version_sid ?? null],
@@ -291,6 +291,7 @@ export class WorkflowStore {
 export interface PinnedRow {
   workflow_sid: string;
   workflow_name: string;
+  current_version_sid: string;
   /** Null: the workflow has no such version. */
   version_sid: string | null;
 }

@@ -30,6 +30,8 @@ __all__ = [
     "DeclaredFlow",
     "FlowField",
     "Follow",
+    "Forked",
+    "ForkedStepsItem",
     "HeroClient",
     "HeroError",
     "Inspection",
@@ -53,11 +55,13 @@ __all__ = [
     "PlayEventStatus",
     "PlayEventStepCommitted",
     "PlayEventsResult",
+    "PlayHookResult",
     "PlayListResult",
     "PlayResumeResult",
     "PlaySpansResult",
     "PlayStatus",
     "PlayStepOutputsItem",
+    "PlayWait",
     "ResumeRequest",
     "SandboxReport",
     "ServiceInfo",
@@ -379,6 +383,33 @@ class ResumeRequest(TypedDict):
     resumed_by: str | None
 
 
+class PlayWait(TypedDict):
+    kind: Literal["child", "timer"]
+    name: str
+    span_id: str
+    child_play_sid: str | None
+    due_at: str | None
+
+
+class ForkedStepsItem(TypedDict):
+    name: str
+    kept: bool
+    reason: str
+
+
+class Forked(TypedDict):
+    play_sid: str
+    # Where; null: everything that was committed.
+    span_id: str | None
+    version_sid: str
+    # How many outcomes and answers were kept.
+    kept: int
+    # How many were not.
+    left: int
+    # The first 200 of them, in the order of their commits, and why each was kept or not.
+    steps: list[ForkedStepsItem]
+
+
 class SandboxReport(TypedDict):
     level: Literal["off", "default", "strict"]
     enforced: list[str]
@@ -452,6 +483,8 @@ class _Play(TypedDict):
     workflow_name: str
     version_sid: str
     version_number: int
+    # The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone.
+    current_version_sid: str | None
     status: PlayStatus
     input_data: JsonObject
     output_data: Any | None
@@ -461,6 +494,10 @@ class _Play(TypedDict):
     prefill_only: bool
     total_cost_usd: float
     attempt: int
+    # Open waits for children and timers.
+    waits: list[PlayWait]
+    forked_from: Forked | None
+    # The first difference to what was remembered; null: none.
     diverged: JsonObject | None
     parent_play_sid: str | None
     parent_span_id: str | None
@@ -730,6 +767,11 @@ class WorkflowVersionListResult(TypedDict):
     next_cursor: str | None
 
 
+class PlayHookResult(TypedDict):
+    token: str
+    path: str
+
+
 class PlayListResult(TypedDict):
     items: list[Play]
     next_cursor: str | None
@@ -982,6 +1024,40 @@ class HeroClient(_Client):
         """
         params = _given(play_sid=play_sid)
         return cast("Ok", self.call("play_delete", params))
+
+    def play_fork(
+        self,
+        play_sid: str,
+        *,
+        from_span_id: str = _LEFT_OUT,
+        input_data: JsonObject = _LEFT_OUT,
+        version_sid: str = _LEFT_OUT,
+    ) -> Play:
+        """Starts a new play that inherits what another one had committed before a step.
+
+        Without `from_span_id` everything that was committed is inherited; with the root span nothing is, which starts
+        afresh. On another version only the outcomes of functions whose source did not change are kept; `forked_from` of
+        the new play says what was kept, what was not, and why.
+
+        Args:
+            input_data: Default: the input of the other play.
+            version_sid: Default: the version of the other play.
+
+        Returns Play. Raises HeroError: NOT_FOUND, INVALID_PARAMS, INVALID_STATE.
+        """
+        params = _given(play_sid=play_sid, from_span_id=from_span_id, input_data=input_data, version_sid=version_sid)
+        return cast("Play", self.call("play_fork", params))
+
+    def play_hook(self, play_sid: str, resume_id: str) -> PlayHookResult:
+        """A signed link by which one question can be answered once, without any other right.
+
+        The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the
+        gateway; the body of the POST is the answer. A question that was answered refuses the link with ALREADY_RESUMED.
+
+        Returns PlayHookResult. Raises HeroError: NOT_FOUND, INVALID_STATE, INVALID_PARAMS.
+        """
+        params = _given(play_sid=play_sid, resume_id=resume_id)
+        return cast("PlayHookResult", self.call("play_hook", params))
 
     def play_list(
         self,

@@ -383,6 +383,33 @@ export interface ResumeRequest {
   resumed_by: string | null;
 }
 
+export interface PlayWait {
+  kind: 'child' | 'timer';
+  name: string;
+  span_id: string;
+  child_play_sid: string | null;
+  due_at: string | null;
+}
+
+export interface ForkedStepsItem {
+  name: string;
+  kept: boolean;
+  reason: string;
+}
+
+export interface Forked {
+  play_sid: string;
+  /** Where; null: everything that was committed. */
+  span_id: string | null;
+  version_sid: string;
+  /** How many outcomes and answers were kept. */
+  kept: number;
+  /** How many were not. */
+  left: number;
+  /** The first 200 of them, in the order of their commits, and why each was kept or not. */
+  steps: ForkedStepsItem[];
+}
+
 export interface SandboxReport {
   level: 'off' | 'default' | 'strict';
   enforced: string[];
@@ -448,6 +475,8 @@ export interface Play {
   workflow_name: string;
   version_sid: string;
   version_number: number;
+  /** The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone. */
+  current_version_sid: string | null;
   status: PlayStatus;
   input_data: JsonObject;
   output_data: Json | null;
@@ -457,6 +486,10 @@ export interface Play {
   prefill_only: boolean;
   total_cost_usd: number;
   attempt: number;
+  /** Open waits for children and timers. */
+  waits: PlayWait[];
+  forked_from: Forked | null;
+  /** The first difference to what was remembered; null: none. */
   diverged: JsonObject | null;
   parent_play_sid: string | null;
   parent_span_id: string | null;
@@ -703,6 +736,11 @@ export interface WorkflowVersionListResult {
   next_cursor: string | null;
 }
 
+export interface PlayHookResult {
+  token: string;
+  path: string;
+}
+
 export interface PlayListResult {
   items: Play[];
   next_cursor: string | null;
@@ -849,6 +887,20 @@ export interface PlayCancelParams {
 
 export interface PlayDeleteParams {
   play_sid: string;
+}
+
+export interface PlayForkParams {
+  play_sid: string;
+  from_span_id?: string;
+  /** Default: the input of the other play. */
+  input_data?: JsonObject;
+  /** Default: the version of the other play. */
+  version_sid?: string;
+}
+
+export interface PlayHookParams {
+  play_sid: string;
+  resume_id: string;
 }
 
 export interface PlayListParams {
@@ -1057,6 +1109,24 @@ export class HeroClient extends HeroCaller {
    */
   async play_delete(params: PlayDeleteParams, options?: CallOptions): Promise<Ok> {
     return (await this.call('play_delete', params, options)) as Ok;
+  }
+
+  /**
+   * Starts a new play that inherits what another one had committed before a step.
+   * Without `from_span_id` everything that was committed is inherited; with the root span nothing is, which starts afresh. On another version only the outcomes of functions whose source did not change are kept; `forked_from` of the new play says what was kept, what was not, and why.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, INVALID_STATE, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_fork(params: PlayForkParams, options?: CallOptions): Promise<Play> {
+    return (await this.call('play_fork', params, options)) as Play;
+  }
+
+  /**
+   * A signed link by which one question can be answered once, without any other right.
+   * The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; the body of the POST is the answer. A question that was answered refuses the link with ALREADY_RESUMED.
+   * @throws HeroError NOT_FOUND, INVALID_STATE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_hook(params: PlayHookParams, options?: CallOptions): Promise<PlayHookResult> {
+    return (await this.call('play_hook', params, options)) as PlayHookResult;
   }
 
   /**
