@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { Log } from '@hero/bus';
+import type { Bus, Log } from '@hero/bus';
 import { type ExitCause, type MemoryPage, playExit, playMemory, playRelease, type Run } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
 import type { Commits } from './commits.js';
@@ -21,6 +21,7 @@ import { OutputLane } from './output-lane.js';
 import type { Publisher } from './publisher.js';
 import type { RegistryCalls } from './registry-calls.js';
 import { Requests } from './requests.js';
+import type { Slot } from './slots.js';
 import { PLAY_LIMITS } from './sizes.js';
 import { TelemetryLane } from './telemetry-lane.js';
 import { Waiters } from './waiters.js';
@@ -32,6 +33,7 @@ const LANES_CLOSE_WITHIN_MS = 1_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface Surroundings {
+  bus: Bus;
   calls: RegistryCalls;
   commits: Commits;
   forks: ForkServers;
@@ -53,11 +55,13 @@ export class Attempt {
   private readonly open = new Set<Socket>();
   private readonly laneClosed = new Waiters();
   private readonly timers = new Set<NodeJS.Timeout>();
+  private limit?: NodeJS.Timeout;
   private started?: Started;
   private killed?: { reason: KillReason; message: string };
 
   constructor(
     readonly run: Run,
+    slot: Slot,
     private readonly around: Surroundings,
   ) {
     this.history = new History(run, around.publisher);
@@ -67,10 +71,13 @@ export class Attempt {
     this.control = new ControlLane((frame) => this.requests.take(frame), garbage);
     this.requests = new Requests(around.calls, around.commits, {
       run,
+      bus: around.bus,
+      slot,
       control: this.control,
       telemetry: this.telemetry,
       history: this.history,
       signal: this.stopped.signal,
+      clock: { start: (remainingMs) => this.startClock(remainingMs), stop: () => clearTimeout(this.limit) },
       onStanding: (standing) => {
         if (standing === 'lost') this.kill('fenced');
         else this.after(LEAVE_WITHIN_MS, () => this.kill('lingered'));
@@ -97,6 +104,7 @@ export class Attempt {
       forget();
       for (const socket of this.open) socket.destroy();
       for (const timer of this.timers) clearTimeout(timer);
+      clearTimeout(this.limit);
       await around.workdirs.remove(workdir);
     }
   }
@@ -121,11 +129,17 @@ export class Attempt {
     this.history.mark();
   }
 
+  /** Something that it waits for has an answer. */
+  nudge(): void {
+    this.requests.nudge();
+  }
+
   kill(reason: KillReason, message = ''): void {
     this.killed ??= { reason, message };
     // What waits for an answer on its behalf is no longer needed, except a commit that is under way at the registry.
     if (reason !== 'lingered' && reason !== 'protocol') this.stopped.abort();
     this.started?.kill();
+    this.requests.nudge();
   }
 
   private async tellExit(cause: ExitCause, signal: AbortSignal): Promise<void> {
@@ -175,9 +189,14 @@ export class Attempt {
       page = await around.calls.untilAnswered(playMemory, { ...fence, next: page.next }, signal);
     }
     await control.send({ t: 'go' }, signal);
-    if (run.remaining_ms !== null) {
-      this.after(Math.max(0, run.remaining_ms), () => this.kill('time_limit', 'The play’s own time limit has passed.'));
-    }
+    this.startClock(run.remaining_ms);
+  }
+
+  private startClock(remainingMs: number | null): void {
+    clearTimeout(this.limit);
+    if (remainingMs === null) return;
+    const over = (): void => this.kill('time_limit', 'The play’s own time limit has passed.');
+    this.limit = setTimeout(over, Math.min(Math.max(0, remainingMs), LONGEST_TIMER_MS));
   }
 
   private after(ms: number, what: () => void): void {

@@ -48,7 +48,7 @@ export class Executor {
     const calls = new RegistryCalls(bus, instance);
     const publisher = new Publisher(bus);
     const alwaysReplay = env.HERO_ALWAYS_REPLAY;
-    const around = { calls, commits: new Commits(calls), forks, lanes, workdirs, publisher, alwaysReplay, log };
+    const around = { bus, calls, commits: new Commits(calls), forks, lanes, workdirs, publisher, alwaysReplay, log };
     const plays = new RunningPlays(bus, around, {
       slots: env.HERO_SLOTS,
       drainMs: env.HERO_DRAIN_MS,
@@ -62,6 +62,7 @@ export class Executor {
         plays.wake();
       },
       onGone: (gone) => plays.gone(gone),
+      onAnswered: (answered) => plays.answered(answered),
     });
     return new Executor(around, new Inspections(around), plays, lease);
   }

@@ -7,7 +7,7 @@
  */
 import { hostname } from 'node:os';
 import type { Bus } from '@hero/bus';
-import { executorLease, executorNudge, type Params } from '@hero/contracts';
+import { ExecutorNudge, executorLease, executorNudge, type Params } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
 
 type Asked = Params<typeof executorLease>;
@@ -21,6 +21,8 @@ export interface LeaseOptions {
   now(): Pick<Asked, 'slots' | 'busy' | 'draining' | 'plays'>;
   onRenewed(untilMs: number): void;
   onGone(gone: Held[]): void;
+  /** Lingering plays have an answer. */
+  onAnswered(answered: Held[]): void;
 }
 
 export class Lease {
@@ -38,12 +40,18 @@ export class Lease {
   }
 
   async start(): Promise<void> {
-    await this.bus.follow(executorNudge(this.options.instance), (data) => this.options.onGone(goneIn(data)));
+    await this.bus.follow(executorNudge(this.options.instance), (data) => this.nudged(data));
     this.timer = every(PERIOD_MS, () => this.renew(), { atOnce: true, log: this.bus.log, name: 'lease' });
   }
 
   async stop(): Promise<void> {
     await this.timer?.stop();
+  }
+
+  private nudged(data: unknown): void {
+    const { gone, answered } = ExecutorNudge.safeParse(data).data ?? { gone: [], answered: [] };
+    if (gone.length > 0) this.options.onGone(gone);
+    if (answered.length > 0) this.options.onAnswered(answered);
   }
 
   private async renew(): Promise<void> {
@@ -69,8 +77,3 @@ export class Lease {
 
 /** CLOCK_MONOTONIC, as Python's time.monotonic() reads it. */
 export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
-
-function goneIn(data: unknown): Held[] {
-  const gone = typeof data === 'object' && data !== null && 'gone' in data ? data.gone : undefined;
-  return Array.isArray(gone) ? (gone as Held[]) : [];
-}

@@ -5,14 +5,19 @@
  *    without holes; what comes meanwhile goes into the next one.
  * 2. A pause and an end wait for the commits before them, and carry where the history ends.
  * 3. I2: `fenced` is the end of this process, without a reply.
+ * 4. Where something may end soon the process lingers: it waits without a slot and without its clock running, for a nudge or
+ *    for 2 s (docs/protocol.md, section 3). I11: what got no slot in time, or no answer, is suspended.
  */
+import type { Bus } from '@hero/bus';
 import {
   type EventsMark,
+  type JsonObject,
   MIB,
   type ParamsInput,
   type PlayFrame,
   playEnd,
   playPause,
+  type Question,
   type Result,
   type Run,
   type StepOutcome,
@@ -20,9 +25,12 @@ import {
 import { failpoint } from '@hero/service-kit';
 import { type Commits, sentence, sizeOfGroup } from './commits.js';
 import type { ControlLane } from './control-lane.js';
+import { Errands } from './errands.js';
 import { type History, now } from './history.js';
 import type { RegistryCalls } from './registry-calls.js';
+import type { Slot } from './slots.js';
 import type { TelemetryLane } from './telemetry-lane.js';
+import { Waiters } from './waiters.js';
 
 type Frame<T extends PlayFrame['t']> = Extract<PlayFrame, { t: T }>;
 /** `suspended` and `ended`: committed, the process is to leave by itself. `lost`: nothing of it counts any more. */
@@ -30,13 +38,18 @@ export type Standing = 'running' | 'suspended' | 'ended' | 'lost';
 
 const GROUP_BYTES = 4 * MIB;
 const EMITTED_WITHIN_MS = 1_000;
+const LINGER_MS = 2_000;
 
 export interface RequestsOf {
   run: Run;
+  bus: Bus;
+  slot: Slot;
   control: ControlLane;
   telemetry: TelemetryLane;
   history: History;
   signal: AbortSignal;
+  /** The play's own time limit, which waits do not count for. */
+  clock: { stop(): void; start(remainingMs: number | null): void };
   onStanding(standing: Exclude<Standing, 'running'>): void;
 }
 
@@ -48,12 +61,19 @@ export class Requests {
   private alone = 0;
   private work: Promise<void> = Promise.resolve();
   private committing = false;
+  private readonly errands: Errands;
+  private readonly nudges = new Waiters();
+  private nudged = false;
+  private diverged: JsonObject | null = null;
 
   constructor(
     private readonly calls: RegistryCalls,
     private readonly commits: Commits,
     private readonly of: RequestsOf,
-  ) {}
+  ) {
+    const { run, bus, control, history, signal } = of;
+    this.errands = new Errands(calls, { run, bus, control, history, signal, onFenced: () => this.become('lost') });
+  }
 
   take(frame: PlayFrame): void {
     if (frame.t === 'commit') {
@@ -64,7 +84,13 @@ export class Requests {
       }
     } else if (frame.t === 'pause') this.enqueue(() => this.pause(frame));
     else if (frame.t === 'end') this.enqueue(() => this.end(frame));
-    else this.refuse(frame.id, `${frame.t} is not there yet`);
+    else void this.errands.run(frame);
+  }
+
+  /** Something that the play waits for has an answer. */
+  nudge(): void {
+    this.nudged = true;
+    this.nudges.all();
   }
 
   /** When all that was asked so far has its answer, or nobody needs it. */
@@ -109,6 +135,7 @@ export class Requests {
   private async commitGroup(frames: Frame<'commit'>[]): Promise<void> {
     const { play_sid, epoch } = this.of.run;
     const steps = frames.length === 1 && frames[0] ? frames[0].steps : frames.flatMap((frame) => frame.steps);
+    const diverged = frames.find((frame) => frame.diverged)?.diverged ?? null;
     const cost_usd = frames.reduce((sum, frame) => sum + frame.cost_usd, 0);
     const group = {
       play_sid,
@@ -116,7 +143,7 @@ export class Requests {
       group: this.nextGroup,
       cost_usd,
       steps,
-      diverged: frames.find((frame) => frame.diverged)?.diverged ?? null,
+      diverged,
     };
     const { result, message = '' } = await this.commits.commit(group, this.of.signal);
     switch (result) {
@@ -124,6 +151,7 @@ export class Requests {
         this.nextGroup++;
         for (const { id } of frames) this.of.control.reply({ t: 'done', id });
         this.tellCommitted(steps);
+        this.tellDiverged(diverged);
         return;
       case 'fenced':
         return this.become('lost');
@@ -143,28 +171,60 @@ export class Requests {
 
   private async pause(frame: Frame<'pause'>): Promise<void> {
     const { id, questions, replay, cost_usd, diverged } = frame;
+    this.nudged = false;
     const events = await this.mark(frame.emitted);
-    const answer = await this.answered(id, () =>
-      this.ask(playPause, { ...this.fence, group: this.nextGroup, questions, replay, cost_usd, diverged, events }),
+    const asked = { ...this.fence, questions, replay, events };
+    const linger = !replay && questions.some(mayEndSoon);
+    let answer = await this.answered(id, () =>
+      this.ask(playPause, { ...asked, group: this.nextGroup, cost_usd, diverged, linger }),
     );
+    this.tellDiverged(diverged);
+    if (answer?.result === 'waiting') {
+      this.nextGroup++;
+      this.tellPaused(answer.resume_ids);
+      const park = !(await this.linger());
+      answer = await this.answered(id, () =>
+        this.ask(playPause, { ...asked, group: this.nextGroup, cost_usd: 0, park }),
+      );
+    } else if (answer?.result === 'suspended') this.tellPaused(answer.resume_ids);
     if (!answer) return;
     await failpoint('executor.pause.after');
     switch (answer.result) {
       case 'answered':
         this.nextGroup++;
+        if (answer.remaining_ms !== undefined) this.of.clock.start(answer.remaining_ms);
         return this.of.control.reply({ t: 'answers', id, answers: answer.answers });
       case 'suspended':
-        if (answer.resume_ids.length > 0) {
-          this.of.history.add({ type: 'paused', at: now(), resume_ids: answer.resume_ids });
-        }
         this.become('suspended');
         return this.of.control.reply({ t: 'suspended', id });
+      case 'waiting':
       case 'ended':
       case 'fenced':
         return this.become('lost');
       case 'refused':
         return this.refuse(id, answer.message ?? '');
     }
+  }
+
+  /** Whether something was answered and the play has a slot to go on with. */
+  private async linger(): Promise<boolean> {
+    const { slot, clock } = this.of;
+    const limit = performance.now() + LINGER_MS;
+    clock.stop();
+    if (!slot.lend()) return false;
+    if (!this.nudged && !(await this.nudges.next(LINGER_MS))) return false;
+    return slot.back(Math.max(1, limit - performance.now()));
+  }
+
+  private tellPaused(resume_ids: string[]): void {
+    if (resume_ids.length > 0) this.of.history.add({ type: 'paused', at: now(), resume_ids });
+  }
+
+  /** The first difference is told once. */
+  private tellDiverged(difference: JsonObject | null): void {
+    if (!difference || this.diverged) return;
+    this.diverged = difference;
+    this.of.history.add({ type: 'diverged', at: now(), difference });
   }
 
   private async end(frame: Frame<'end'>): Promise<void> {
@@ -175,6 +235,7 @@ export class Requests {
       this.ask(playEnd, { ...this.fence, status, output, error, failed_at, cost_usd, diverged, events }),
     );
     if (!answer) return;
+    this.tellDiverged(diverged);
     await failpoint('executor.end.after');
     switch (answer.result) {
       case 'done':
@@ -222,3 +283,7 @@ export class Requests {
     this.of.onStanding(standing);
   }
 }
+
+/** A child, or a timer that is nearly over: what is worth a process that waits. */
+const mayEndSoon = ({ kind, timeout_ms }: Question): boolean =>
+  kind === 'child' || (kind === 'timer' && (timeout_ms ?? Infinity) <= LINGER_MS);

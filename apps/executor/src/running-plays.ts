@@ -3,7 +3,8 @@
  *
  * 1. As many messages are fetched as there are free slots, and none without a live lease.
  * 2. I8: a message is a wake-up. It is acked right after the claim; a claim that yields nothing is forgotten.
- * 3. A play is in `held` until the registry was told of its end, so that its lease covers it.
+ * 3. A message that comes when lingering plays have taken the slots back goes to whoever has room.
+ * 4. A play is in `held` until the registry was told of its end, so that its lease covers it.
  */
 import { type Bus, consumePull, type Pull, type PulledMessage, WORK_QUEUE } from '@hero/bus';
 import { playClaim, type Run, WorkMessage } from '@hero/contracts';
@@ -11,9 +12,11 @@ import { failpoint } from '@hero/service-kit';
 import { Attempt, type Surroundings } from './attempt.js';
 import type { Held } from './lease.js';
 import { worthRepeating } from './registry-calls.js';
+import { type Slot, Slots } from './slots.js';
 
 const CLAIM_AGAIN_AFTER_MS = 1_000;
 const UNREADABLE_AGAIN_AFTER_MS = 10_000;
+const NO_ROOM_AGAIN_AFTER_MS = 50;
 
 export interface PlaysOptions {
   slots: number;
@@ -24,7 +27,7 @@ export interface PlaysOptions {
 export class RunningPlays {
   private readonly held = new Map<string, Attempt>();
   private readonly work = new Set<Promise<void>>();
-  private taken = 0;
+  private readonly all: Slots;
   private pull?: Pull;
   draining = false;
 
@@ -32,14 +35,16 @@ export class RunningPlays {
     private readonly bus: Bus,
     private readonly around: Surroundings,
     private readonly options: PlaysOptions,
-  ) {}
+  ) {
+    this.all = new Slots(options.slots, () => this.wake());
+  }
 
   get slots(): number {
     return this.options.slots;
   }
 
   get busy(): number {
-    return this.taken;
+    return this.all.busy;
   }
 
   get plays(): Held[] {
@@ -52,8 +57,7 @@ export class RunningPlays {
       // A stopped executor's open request would swallow wake-ups: it is gone before its plays are taken over.
       expiresMs: 2_000,
       heartbeatMs: 800,
-      max: () =>
-        this.draining || !this.options.leaseIsLive() || !this.around.forks.healthy ? 0 : this.slots - this.taken,
+      max: () => (this.draining || !this.options.leaseIsLive() || !this.around.forks.healthy ? 0 : this.all.free),
       onMessages: (messages) => {
         for (const message of messages) this.track(this.takeUp(message));
       },
@@ -75,6 +79,11 @@ export class RunningPlays {
     }
   }
 
+  /** These plays have an answer to what they linger for. */
+  answered(plays: Held[]): void {
+    for (const held of plays) this.held.get(keyOf(held))?.nudge();
+  }
+
   /** Takes nothing more, lets plays end for a while, and gives back what is left, uncounted. */
   async drain(): Promise<void> {
     this.draining = true;
@@ -94,16 +103,14 @@ export class RunningPlays {
   }
 
   private async takeUp(message: PulledMessage): Promise<void> {
-    this.taken++;
-    let run: Run | null;
+    if (this.all.free === 0) return message.nak(NO_ROOM_AGAIN_AFTER_MS);
+    const slot = this.all.take();
     try {
-      run = await this.claim(message);
-    } catch (error) {
-      this.freeSlot();
-      throw error;
+      const run = await this.claim(message);
+      if (run) await this.attempt(run, slot);
+    } finally {
+      slot.give();
     }
-    if (run) await this.attempt(run);
-    else this.freeSlot();
   }
 
   private async claim(message: PulledMessage): Promise<Run | null> {
@@ -130,22 +137,17 @@ export class RunningPlays {
     }
   }
 
-  private async attempt(run: Run): Promise<void> {
-    const attempt = new Attempt(run, this.around);
+  private async attempt(run: Run, slot: Slot): Promise<void> {
+    const attempt = new Attempt(run, slot, this.around);
     const key = keyOf(run);
     this.held.set(key, attempt);
     this.around.log.info({ play_sid: run.play_sid, epoch: run.epoch, attempt: run.attempt }, 'play claimed');
     try {
-      const ending = await attempt.live().finally(() => this.freeSlot());
+      const ending = await attempt.live().finally(() => slot.give());
       await attempt.report(ending);
     } finally {
       this.held.delete(key);
     }
-  }
-
-  private freeSlot(): void {
-    this.taken--;
-    this.wake();
   }
 }
 

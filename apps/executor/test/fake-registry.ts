@@ -29,6 +29,8 @@ import {
   playMemory,
   playPause,
   playRelease,
+  playResolve,
+  playSpawn,
   type Result,
   stepCommit,
   type StepOutcome,
@@ -51,6 +53,9 @@ export interface FakePlay {
   groupNo: number;
   claims: number;
   memory: MemoryItem[];
+  grants: string[];
+  pauses: ('linger' | 'park' | 'plain')[];
+  children: { place: string; sid: string; input: unknown }[];
   steps: StepOutcome[];
   groups: number[];
   questions: { place: string; name: string }[];
@@ -66,6 +71,8 @@ export class FakeRegistry {
   readonly plays = new Map<string, FakePlay>();
   /** Answers by name of the question, given at once when it is asked. */
   readonly answers = new Map<string, unknown>();
+  /** Sources by workflow name, for `resolve`. */
+  readonly library = new Map<string, string>();
   leases = 0;
   lastLease?: Params<typeof executorLease>;
   gone: { play_sid: string; epoch: number }[] = [];
@@ -130,6 +137,9 @@ export class FakeRegistry {
       groupNo: 0,
       claims: 0,
       memory: [],
+      grants: [],
+      pauses: [],
+      children: [],
       steps: [],
       groups: [],
       questions: [],
@@ -212,6 +222,8 @@ function moduleFor(of: () => FakeRegistry): new () => object {
           options: {},
           input: JSON.stringify(play.input),
           remaining_ms: play.remainingMs,
+          parent_span_id: null,
+          grants: play.grants,
           memory: page(registry, play, 0),
         },
       };
@@ -239,7 +251,8 @@ function moduleFor(of: () => FakeRegistry): new () => object {
         play.groupNo++;
         play.groups.push(group.steps.length);
         play.steps.push(...group.steps);
-        for (const step of group.steps) play.memory.push([step.place, step.kind, step.outcome]);
+        for (const step of group.steps)
+          play.memory.push([step.place, step.kind, step.outcome, step.parent_place, step.name]);
         return { result: 'done' as const };
       });
       if (registry.loseCommitReplies > 0) {
@@ -254,17 +267,46 @@ function moduleFor(of: () => FakeRegistry): new () => object {
       const registry = of();
       const play = registry.held(p);
       if (!play) return { result: 'fenced', answers: [], resume_ids: [] };
+      play.pauses.push(p.linger ? 'linger' : p.park ? 'park' : 'plain');
       play.questions.push(...p.questions);
       const answers = p.questions
         .filter(({ name }) => registry.answers.has(name))
-        .map(({ place, name }) => ({ place, payload: JSON.stringify(registry.answers.get(name)) }));
-      for (const { place, payload } of answers) play.memory.push([place, 'answer', payload]);
+        .map(({ place, name }) => ({
+          place,
+          kind: 'answer' as const,
+          payload: JSON.stringify(registry.answers.get(name)),
+        }));
+      for (const { place, payload } of answers) play.memory.push([place, 'answer', payload, '', '']);
       if (answers.length > 0) {
         play.groupNo = p.group;
-        return { result: 'answered', answers, resume_ids: [] };
+        return { result: 'answered', answers, resume_ids: [], remaining_ms: play.remainingMs };
+      }
+      if (p.linger) {
+        play.groupNo = p.group;
+        return { result: 'waiting', answers: [], resume_ids: [] };
       }
       play.suspended = true;
       return { result: 'suspended', answers: [], resume_ids: p.questions.map(({ place }) => place) };
+    }
+
+    @Handle(playSpawn)
+    spawn(p: Params<typeof playSpawn>): Result<typeof playSpawn> {
+      const play = of().held(p);
+      if (!play) return { result: 'fenced', child_play_sid: null };
+      if (p.workflow_name === 'nobody') {
+        return { result: 'refused', child_play_sid: null, code: 'NOT_FOUND', message: 'There is no workflow nobody.' };
+      }
+      const known = play.children.find(({ place }) => place === p.place);
+      const child = known ?? { place: p.place, sid: `child-${play.children.length + 1}`, input: JSON.parse(p.input) };
+      if (!known) play.children.push(child);
+      return { result: 'spawned', child_play_sid: child.sid };
+    }
+
+    @Handle(playResolve)
+    resolve({ workflow_name }: Params<typeof playResolve>): Result<typeof playResolve> {
+      const source = of().library.get(workflow_name);
+      if (source === undefined) throw new HeroError('NOT_FOUND', `There is no workflow ${workflow_name}.`);
+      return { workflow_name, workflow_sid: 'w', version_sid: 'v', version_number: 1, source, entry: 'main' };
     }
 
     @Handle(playEnd)

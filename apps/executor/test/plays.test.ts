@@ -64,7 +64,7 @@ def main():
     await until(async () => play.events.some(({ type }) => type === 'paused'));
     await nothingLeft();
     const [question] = play.questions;
-    play.memory.push([question?.place ?? '', 'answer', '"Ada"']);
+    play.memory.push([question?.place ?? '', 'answer', '"Ada"', '', 'name']);
     await street.registry.wake(play);
     await street.registry.is(play, 'success');
     expect(play.output).toBe('Ada 2');
@@ -102,7 +102,7 @@ def main(n):
     const play = await memory(2_000);
     await street.registry.is(play, 'awaiting_resume', 20_000);
     expect(play.memory).toHaveLength(2_000);
-    play.memory.push([play.questions[0]?.place ?? '', 'answer', '""']);
+    play.memory.push([play.questions[0]?.place ?? '', 'answer', '""', '', 'name']);
     await street.registry.wake(play);
     await street.registry.is(play, 'success', 20_000);
     expect(play.output).toBe((2_000 * 1_999) / 2);
@@ -282,7 +282,7 @@ describe('what comes over a play’s connections', () => {
     ['garbage as telemetry', 'os.write(4, b"{}\\n")', 'telemetry line'],
     ['telemetry of 10,000 levels', 'os.write(4, b"[" * 10000 + b"\\n")', 'levels'],
     ['a line without an end', 'socket.socket(fileno=4).sendall(b"x" * (1 << 20))', 'longer than'],
-    ['a frame of 19 MiB', 'socket.socket(fileno=3).sendall(b"x" * (19 << 20))', 'longer than'],
+    ['a frame of 35 MiB', 'socket.socket(fileno=3).sendall(b"x" * (19 << 20))', 'longer than'],
   ];
   test.each(hostile)(
     '%s: ends the play with an error that names it, and nothing beside it',

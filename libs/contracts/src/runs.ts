@@ -167,6 +167,7 @@ export const playPause = contract({
     questions: z.array(Question),
     replay: z.boolean().default(false),
     linger: z.boolean().default(false),
+    park: z.boolean().default(false).describe('Suspend whatever is answered; what is wakes the play at once.'),
     diverged: Diverged,
     events: EventsMark.nullable(),
   }),

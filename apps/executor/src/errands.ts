@@ -1,0 +1,132 @@
+/**
+ * What a play asks for beside its commits: children, sources, methods. Errands wait for nothing that the play asked before, and
+ * are no groups.
+ *
+ * 1. A spawn is fenced and may be repeated: the place names the child (docs/protocol.md, section 8).
+ * 2. A play calls what its version was granted, and what every play may: search the library, links to its own questions. The
+ *    executor stamps whose call it is.
+ * 3. A method that cannot be repeated is asked once: the play hears that the reply was lost.
+ */
+import { type Bus } from '@hero/bus';
+import {
+  CATALOGUE,
+  type Contract,
+  type ErrorCode,
+  HeroError,
+  PAYLOAD_LIMIT,
+  type PlayFrame,
+  playHook,
+  playResolve,
+  playRunAsync,
+  playSpawn,
+  type Run,
+} from '@hero/contracts';
+import { failpoint } from '@hero/service-kit';
+import { sentence } from './commits.js';
+import type { ControlLane } from './control-lane.js';
+import { type History, now } from './history.js';
+import type { RegistryCalls } from './registry-calls.js';
+
+type Frame<T extends PlayFrame['t']> = Extract<PlayFrame, { t: T }>;
+export type Errand = Frame<'spawn' | 'resolve' | 'call'>;
+
+/** What every play may call. */
+const ALWAYS = new Set(['flow_library_search']);
+
+export interface ErrandsOf {
+  run: Run;
+  bus: Bus;
+  control: ControlLane;
+  history: History;
+  signal: AbortSignal;
+  onFenced(): void;
+}
+
+export class Errands {
+  constructor(
+    private readonly calls: RegistryCalls,
+    private readonly of: ErrandsOf,
+  ) {}
+
+  /** Never rejects: the play gets its reply, or is fenced, or is over. */
+  async run(errand: Errand): Promise<void> {
+    try {
+      switch (errand.t) {
+        case 'spawn':
+          return await this.spawn(errand);
+        case 'resolve':
+          return await this.resolve(errand);
+        case 'call':
+          return await this.call(errand);
+      }
+    } catch (error) {
+      if (this.of.signal.aborted) return;
+      const code: ErrorCode = error instanceof HeroError ? error.code : 'INTERNAL';
+      this.refuse(errand.id, code, explained(error));
+    }
+  }
+
+  private async spawn({ id, place, parent_place, span_id, workflow_name, version_sid, input }: Frame<'spawn'>) {
+    const child = { place, parent_place, span_id, workflow_name, version_sid, input };
+    await failpoint('executor.spawn.before');
+    const answer = await this.calls.untilAnswered(playSpawn, { ...this.fence, ...child }, this.of.signal);
+    await failpoint('executor.spawn.after');
+    const { result, child_play_sid, code = 'REFUSED', message = '' } = answer;
+    if (result === 'fenced') return this.of.onFenced();
+    if (child_play_sid === null) return this.refuse(id, code, message);
+    this.of.history.add({ type: 'child_started', at: now(), span_id, child_play_sid });
+    this.of.control.reply({ t: 'spawned', id, child_play_sid });
+  }
+
+  private async resolve({ id, workflow_name, version_sid }: Frame<'resolve'>): Promise<void> {
+    const ask = { ...this.fence, workflow_name, version_sid };
+    const found = await this.calls.untilAnswered(playResolve, ask, this.of.signal);
+    this.of.control.reply({ t: 'resolved', id, ...found });
+  }
+
+  private async call({ id, method, params: text }: Frame<'call'>): Promise<void> {
+    const { play_sid } = this.of.run;
+    const given: unknown = JSON.parse(text);
+    const contract = this.granted(method, given);
+    const stamped = contract === playRunAsync ? { ...(given as object), parent_play_sid: play_sid } : given;
+    const result = JSON.stringify(await this.ask(contract, stamped)) ?? 'null';
+    if (Buffer.byteLength(result) > PAYLOAD_LIMIT) {
+      throw new HeroError('PAYLOAD_TOO_LARGE', `The result of ${method} has more than 16 MiB; ask for less of it.`);
+    }
+    this.of.control.reply({ t: 'result', id, result });
+  }
+
+  /** Rule 3. */
+  private ask(contract: Contract, params: unknown): Promise<unknown> {
+    const { signal, bus } = this.of;
+    if (contract.idempotent) return this.calls.untilAnswered(contract, params, signal);
+    return bus.ask(contract, params, { signal });
+  }
+
+  /** Rule 2. */
+  private granted(method: string, params: unknown): Contract {
+    const contract = CATALOGUE.get(method);
+    if (contract?.visibility !== 'public') {
+      throw new HeroError('NOT_FOUND', `There is no method ${method}; rpc.discover lists them.`);
+    }
+    const { grants, play_sid } = this.of.run;
+    const own = contract === playHook && playHook.params.safeParse(params).data?.play_sid === play_sid;
+    if (ALWAYS.has(method) || own || grants.includes(method)) return contract;
+    throw new HeroError('FORBIDDEN', `This play may not call ${method}: declare it, as @flow(grants=["${method}"]).`);
+  }
+
+  private get fence(): { owner: string; play_sid: string; epoch: number } {
+    const { play_sid, epoch } = this.of.run;
+    return { owner: this.calls.owner, play_sid, epoch };
+  }
+
+  private refuse(id: number, code: string, message: string): void {
+    this.of.control.reply({ t: 'refused', id, code, message });
+  }
+}
+
+/** The sentence, with every fault of the parameters. */
+function explained(error: unknown): string {
+  const issues = error instanceof HeroError ? (error.issues ?? []) : [];
+  return [sentence(error), ...issues.map(({ path, message }) => `${path}: ${message}`)].join('\n');
+}
