@@ -282,7 +282,7 @@ describe('what comes over a play’s connections', () => {
     ['garbage as telemetry', 'os.write(4, b"{}\\n")', 'telemetry line'],
     ['telemetry of 10,000 levels', 'os.write(4, b"[" * 10000 + b"\\n")', 'levels'],
     ['a line without an end', 'socket.socket(fileno=4).sendall(b"x" * (1 << 20))', 'longer than'],
-    ['a frame of 35 MiB', 'socket.socket(fileno=3).sendall(b"x" * (19 << 20))', 'longer than'],
+    ['a frame of 35 MiB', 'socket.socket(fileno=3).sendall(b"x" * (35 << 20))', 'longer than'],
   ];
   test.each(hostile)(
     '%s: ends the play with an error that names it, and nothing beside it',

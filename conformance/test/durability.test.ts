@@ -1,0 +1,133 @@
+/** What durable and pipelined promise, and what payloads may be. */
+import { until } from '@hero/testing';
+import { MODES, Stage } from './stage.js';
+
+let stage: Stage;
+let folder: string;
+
+describe.each(MODES)('durability, %s', (mode, env) => {
+  beforeAll(async () => {
+    const { mkdtemp, chmod } = await import('node:fs/promises');
+    folder = await mkdtemp('/var/tmp/hero-durability-');
+    await chmod(folder, 0o777);
+    stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
+  }, 60_000);
+  afterAll(async () => {
+    await stage?.[Symbol.asyncDispose]();
+    const { rm } = await import('node:fs/promises');
+    await rm(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  it('pipelined: what is remembered after a crash is a prefix of what ran, and a flush is a promise', async () => {
+    const path = `${folder}/ran-${mode.length}`;
+    const count = mode === 'plainly' ? 2_000 : 60;
+    const play_sid = await stage.start(
+      `
+@flow(name="mark")
+def mark(n, path):
+    with open(path, "a") as out:
+        out.write(f"{n}\\n")
+    return n
+
+@flow(durability="pipelined")
+def main(path):
+    for n in range(${count}):
+        mark(n, path)
+        if n == ${count / 2}:
+            flow.flush()
+            open(path + "-flushed", "w").close()
+        if not os.path.exists(path + "-go") and n == ${count - 5}:
+            time.sleep(100)
+    return ${count}
+`,
+      { path },
+    );
+    const { readFile, writeFile, access } = await import('node:fs/promises');
+    const there = (file: string): Promise<boolean> =>
+      access(file).then(
+        () => true,
+        () => false,
+      );
+    await until(() => there(`${path}-flushed`), { within: 30_000, what: 'the flush' });
+    const flushed = await stage.street.sql<{ n: number }>(
+      `SELECT count(*)::int AS n FROM registry.steps WHERE play_sid = $1 AND name = 'mark'`,
+      [play_sid],
+    );
+    expect(flushed[0]?.n).toBeGreaterThan(count / 2);
+    const [victim] = stage.street.liveExecutors();
+    await victim?.kill();
+    const remembered = await stage.street.sql<{ outcome: number }>(
+      `SELECT outcome::text::int AS outcome FROM registry.steps WHERE play_sid = $1 AND name = 'mark' ORDER BY 1`,
+      [play_sid],
+    );
+    expect(remembered.map(({ outcome }) => outcome)).toEqual(remembered.map((_, n) => n));
+    const ran = (await readFile(path, 'utf8')).trim().split('\n').map(Number);
+    expect(ran.length).toBeGreaterThanOrEqual(remembered.length);
+    await writeFile(`${path}-go`, '');
+    await stage.street.startExecutor();
+    expect(await stage.ended(play_sid)).toMatchObject({ status: 'success', output_data: count });
+    const all = (await readFile(path, 'utf8')).trim().split('\n').map(Number);
+    // Nothing that was remembered ran again.
+    for (let n = 0; n < remembered.length; n++) expect(all.filter((ran) => ran === n)).toHaveLength(1);
+  }, 90_000);
+
+  it('an input, an outcome, an answer and an output of nearly 16 MiB pass everywhere; a larger one is an error where it arises', async () => {
+    const size = 16 * 1024 * 1024 - 1_000;
+    const workflow = await stage.save(`
+@flow(name="echo")
+def echo(text):
+    return text
+
+@flow(name="grow")
+def grow(size):
+    return '"' * size
+
+@flow
+def main(text):
+    try:
+        grow(17 << 20)
+        told = "it was taken"
+    except Exception as error:
+        told = type(error).__name__
+    answer = flow.pause("more")
+    return [told, len(echo(text)), len(answer), grow(${Math.floor(size / 2) - 100})][:4]
+`);
+    const text = 'x'.repeat(size);
+    const { sid } = await stage.hero.play_start({ workflow_sid: workflow.sid, input_data: { text: text.slice(20) } });
+    await stage.waiting(sid);
+    await expect(
+      stage.hero.play_resume({ play_sid: sid, name: 'more', payload: `${text}${'x'.repeat(2_000)}` }),
+    ).rejects.toMatchObject({
+      code: 'PAYLOAD_TOO_LARGE',
+    });
+    await stage.answer(sid, 'more', text);
+    const play = await stage.ended(sid);
+    expect(play.error).toBeNull();
+    const [told, input, answer, grown] = play.output_data as [string, number, number, string];
+    expect([told, input, answer, grown.length]).toEqual([
+      'PayloadTooLarge',
+      size - 20,
+      size,
+      Math.floor(size / 2) - 100,
+    ]);
+    const span = (await stage.spans(sid)).find(({ name }) => name === 'echo');
+    expect(String(span?.output).length).toBe(size - 20);
+    await expect(
+      stage.hero.play_start({ workflow_sid: workflow.sid, input_data: { text: 'x'.repeat(17 << 20) } }),
+    ).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+  }, 120_000);
+
+  it('a play calls what it was granted, and nothing else', async () => {
+    const output = await stage.output(`
+@flow(grants=["workflow_list"])
+def main():
+    told = [len(flow.call("workflow_list", limit=1)["items"]), flow.call("flow_library_search", query="")]
+    try:
+        flow.call("workflow_delete", workflow_sid="x")
+    except Exception as error:
+        told.append([type(error).__name__, error.code])
+    return told
+`);
+    expect(output).toEqual([1, [], ['CallFailed', 'FORBIDDEN']]);
+  }, 60_000);
+});

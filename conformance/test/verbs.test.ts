@@ -1,0 +1,200 @@
+/** What one does with plays: cancel, retry, fork, find; and what becomes of waiting plays when the version moves on. */
+import { until } from '@hero/testing';
+import { MODES, type Play, Stage } from './stage.js';
+
+let stage: Stage;
+let folder: string;
+
+describe.each(MODES)('a play, %s', (mode, env) => {
+  beforeAll(async () => {
+    const { mkdtemp, chmod } = await import('node:fs/promises');
+    folder = await mkdtemp('/var/tmp/hero-verbs-');
+    await chmod(folder, 0o777);
+    stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
+  }, 60_000);
+  afterAll(async () => {
+    await stage?.[Symbol.asyncDispose]();
+    const { rm } = await import('node:fs/promises');
+    await rm(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  const touch = async (path: string): Promise<void> => {
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(path, '');
+  };
+  const children = async (sid: string): Promise<Play[]> =>
+    (await stage.hero.play_list({ parent_play_sid: sid, limit: 500 })).items.reverse();
+
+  it('is retried with its fan-out: what succeeded stays, each failed member runs again, with all its tries', async () => {
+    const path = `${folder}/members-${mode.length}`;
+    const play_sid = await stage.start(
+      `
+@flow(name="member", retries=1, retry_delay=0.01)
+def member(n, path):
+    with open(f"{path}-{n}", "a") as out:
+        out.write("x")
+    if n % 2 and not os.path.exists(path):
+        raise ValueError(f"member {n}")
+    return random.random()
+
+@flow(name="all of them")
+def members(path):
+    return flow.map(partial(path), range(4))
+
+def partial(path):
+    @flow(name="one")
+    def one(n):
+        return member(n, path)
+    return one
+
+@flow
+def main(path):
+    return members(path)
+`,
+      { path },
+    );
+    expect(await stage.ended(play_sid)).toMatchObject({ status: 'failed', error: { type: 'ValueError' } });
+    const before = (await stage.hero.play_status({ play_sid, include: ['step_outputs'] })).step_outputs ?? [];
+    const values = before.filter(({ name, kind }) => name === 'member' && kind === 'value').map(({ output }) => output);
+    expect(values).toHaveLength(2);
+    await touch(path);
+    await stage.hero.play_retry({ play_sid });
+    const play = await stage.ended(play_sid);
+    expect(play.status).toBe('success');
+    const output = play.output_data as number[];
+    expect([output[0], output[2]].sort()).toEqual([...values].sort());
+    const { readFile } = await import('node:fs/promises');
+    const tries = await Promise.all([0, 1, 2, 3].map(async (n) => (await readFile(`${path}-${n}`, 'utf8')).length));
+    expect(tries).toEqual([1, 3, 1, 3]);
+  }, 60_000);
+
+  it('is retried with its children: those that failed are retried in place, those that succeeded stay', async () => {
+    const path = `${folder}/children-${mode.length}`;
+    await stage.save(
+      `
+@flow(inputs={"n": {"type": "integer", "required": True}, "path": {"type": "string", "required": True}})
+def main(n, path):
+    if n == 2 and not os.path.exists(path):
+        raise ValueError("the second child")
+    return n * 10
+`,
+      `retried child ${mode}`,
+    );
+    const play_sid = await stage.start(
+      `
+@flow(name="spawned")
+def spawned(n, path):
+    return flow.invoke(${JSON.stringify(`retried child ${mode}`)}, spawn=True, n=n, path=path)
+
+@flow
+def main(path):
+    return [spawned(1, path), spawned(2, path), spawned(3, path)]
+`,
+      { path },
+    );
+    expect(await stage.ended(play_sid)).toMatchObject({ status: 'failed', error: { type: 'ChildFailed' } });
+    const before = await children(play_sid);
+    expect(before.map(({ status }) => status)).toEqual(['success', 'failed']);
+    await touch(path);
+    await stage.hero.play_retry({ play_sid });
+    expect(await stage.ended(play_sid)).toMatchObject({ status: 'success', output_data: [10, 20, 30] });
+    const after = await children(play_sid);
+    expect(after.map(({ sid, status }) => [sid, status])).toEqual([
+      [before[0]?.sid, 'success'],
+      [before[1]?.sid, 'success'],
+      [after[2]?.sid, 'success'],
+    ]);
+  }, 60_000);
+
+  it('is forked from a step: what was committed before it is kept, with edited input and on another version', async () => {
+    const source = (third: string): string => `
+@flow(name="first")
+def first():
+    return random.random()
+
+@flow(name="second")
+def second():
+    return random.random()
+
+@flow(name="third")
+def third(label):
+    return "${third} " + label
+
+@flow(name="forked", inputs={"label": {"type": "string", "required": True}})
+def main(label):
+    return [first(), second(), third(label)]
+`;
+    const workflow = await stage.save(source('old'));
+    const { sid } = await stage.hero.play_start({ workflow_sid: workflow.sid, input_data: { label: 'a' } });
+    const play = await stage.ended(sid);
+    const [one, two] = play.output_data as [number, number, string];
+    const span = async (name: string): Promise<string> =>
+      (await stage.spans(sid)).find((found) => found.name === name)?.id ?? '';
+
+    const same = await stage.hero.play_fork({
+      play_sid: sid,
+      from_span_id: await span('third'),
+      input_data: { label: 'b' },
+    });
+    expect((await stage.ended(same.sid)).output_data).toEqual([one, two, 'old b']);
+    expect(same.forked_from).toMatchObject({ play_sid: sid, kept: 2 });
+
+    const middle = await stage.hero.play_fork({ play_sid: sid, from_span_id: await span('second') });
+    const again = (await stage.ended(middle.sid)).output_data as [number, number, string];
+    expect(again[0]).toBe(one);
+    expect(again[1]).not.toBe(two);
+
+    const version = await stage.version(workflow, source('new'));
+    const moved = await stage.hero.play_fork({ play_sid: sid, version_sid: version.sid });
+    expect((await stage.ended(moved.sid)).output_data).toEqual([one, two, 'new a']);
+    expect(moved.forked_from?.steps).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ name: 'first', kept: true }),
+        expect.objectContaining({ name: 'third', kept: false, reason: expect.stringContaining('source') }),
+      ]),
+    );
+    expect((await stage.hero.play_status({ play_sid: sid })).output_data).toEqual(play.output_data);
+  }, 60_000);
+
+  it('that waits keeps its version, says that the current one moved on, and can be started fresh on it', async () => {
+    const source = (n: number): string => `\n@flow\ndef main():\n    return [${n}, flow.pause("go on")]\n`;
+    const workflow = await stage.save(source(1));
+    const { sid: play_sid } = await stage.hero.play_start({ workflow_sid: workflow.sid });
+    const waiting = await stage.waiting(play_sid);
+    expect(waiting.current_version_sid).toBe(waiting.version_sid);
+    const version = await stage.version(workflow, source(2));
+    const moved = await stage.hero.play_status({ play_sid });
+    expect(moved).toMatchObject({ version_sid: workflow.current_version_sid, current_version_sid: version.sid });
+    const [root] = await stage.spans(play_sid);
+    const fresh = await stage.hero.play_fork({ play_sid, from_span_id: root?.id, version_sid: version.sid });
+    expect(fresh.forked_from).toMatchObject({ kept: 0 });
+    for (const [sid, n] of [
+      [play_sid, 1],
+      [fresh.sid, 2],
+    ] as const) {
+      await stage.waiting(sid);
+      await stage.answer(sid, 'go on', 'yes');
+      expect((await stage.ended(sid)).output_data).toEqual([n, 'yes']);
+    }
+  }, 60_000);
+
+  it('is cancelled in every state: pending, running, paused, in a sleep, with children', async () => {
+    const cancelled = async (play_sid: string): Promise<void> => {
+      await stage.hero.play_cancel({ play_sid });
+      expect((await stage.ended(play_sid)).status).toBe('cancelled');
+      await expect(stage.hero.play_cancel({ play_sid })).rejects.toMatchObject({ code: 'INVALID_STATE' });
+    };
+    const running = await stage.start('\n@flow\ndef main():\n    print("here")\n    time.sleep(100)\n');
+    await until(async () => (await stage.spans(running)).some(({ logs }) => logs.length > 0), { within: 10_000 });
+    await cancelled(running);
+    const paused = await stage.start('\n@flow\ndef main():\n    flow.pause("never")\n');
+    await stage.waiting(paused);
+    await cancelled(paused);
+    const asleep = await stage.start('\n@flow\ndef main():\n    flow.sleep(1000)\n');
+    await until(async () => (await stage.hero.play_status({ play_sid: asleep })).waits.length > 0, { within: 10_000 });
+    await cancelled(asleep);
+    for (const executor of stage.street.liveExecutors()) await executor.end();
+    await cancelled(await stage.start('\n@flow\ndef main():\n    return 1\n'));
+    await stage.street.startExecutor();
+  }, 60_000);
+});

@@ -1,0 +1,156 @@
+/** Waits: several questions at once, timers that survive everything, signed links. */
+import { request } from 'node:http';
+import { until } from '@hero/testing';
+import { MODES, Stage } from './stage.js';
+
+let stage: Stage;
+
+const post = (path: string, body: string): Promise<{ status: number; json: Record<string, unknown> }> =>
+  new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const sent = request(
+      { socketPath: stage.street.rpcSocket.replace('rpc.sock', 'admin.sock'), path, method: 'POST', headers },
+      (reply) => {
+        let text = '';
+        reply.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        reply.on('end', () => resolve({ status: reply.statusCode ?? 0, json: JSON.parse(text || '{}') }));
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+
+describe.each(MODES)('a wait, %s', (mode, env) => {
+  beforeAll(async () => {
+    stage = await Stage.open({ executors: 2, slots: 8, env, ownPostgres: true });
+  }, 60_000);
+  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
+
+  it.each([
+    ['flow.map', 'def', '', 'flow.map(branch, [1, 2, 3])'],
+    ['asyncio.gather', 'async def', 'await ', 'await asyncio.gather(branch(1), branch(2), branch(3))'],
+  ])(
+    'of three branches of %s is answered 2-3-1 with the executor killed in between; each step ran once',
+    async (_, def, awaits, call) => {
+      const play_sid = await stage.start(`
+@flow(name="draw")
+${def} draw(n, when):
+    return random.random()
+
+@flow(name="branch")
+${def} branch(n):
+    before = ${awaits}draw(n, "before")
+    answer = ${awaits}flow.pause(f"stop {n}")
+    return [before, answer, ${awaits}draw(n, "after")]
+
+@flow
+${def} main():
+    return ${call}
+`);
+      const first = await stage.waiting(play_sid, 3);
+      const drawn = (first.step_outputs ?? []).map(({ output }) => output);
+      expect(drawn).toHaveLength(3);
+      for (const [index, n] of [2, 3, 1].entries()) {
+        await stage.answer(play_sid, `stop ${n}`, n * 10);
+        await stage.replaceExecutors();
+        if (index < 2) await stage.waiting(play_sid, 2 - index);
+      }
+      const play = await stage.ended(play_sid);
+      const rows = play.output_data as [number, number, number][];
+      expect(rows.map(([, answer]) => answer)).toEqual([10, 20, 30]);
+      expect(rows.map(([before]) => before).sort()).toEqual([...drawn].sort());
+      const steps = await stage.street.sql<{ name: string; times: number }>(
+        `SELECT name, count(*)::int AS times FROM registry.steps WHERE play_sid = $1 GROUP BY name ORDER BY name`,
+        [play_sid],
+      );
+      expect(steps).toEqual([
+        { name: 'branch', times: 3 },
+        { name: 'draw', times: 6 },
+      ]);
+    },
+    120_000,
+  );
+
+  it('flow.sleep goes through a restart of registry, NATS, PostgreSQL and executors', async () => {
+    const play_sid = await stage.start(`
+@flow
+def main():
+    began = flow.now()
+    flow.sleep(6)
+    return (flow.now() - began).total_seconds()
+`);
+    const asleep = async (): Promise<boolean> => {
+      const play = await stage.hero.play_status({ play_sid });
+      return play.status === 'awaiting_resume' && play.waits[0]?.kind === 'timer';
+    };
+    await until(asleep, { within: 20_000, what: 'the sleep' });
+    await stage.street.processes.get('registry')?.kill();
+    await stage.street.postgres?.restart();
+    await stage.street.nats.restart();
+    await Promise.all([stage.street.startService('registry'), stage.replaceExecutors()]);
+    const play = await stage.ended(play_sid);
+    expect(play.status).toBe('success');
+    expect(play.output_data).toBeGreaterThanOrEqual(5.9);
+  }, 90_000);
+
+  it('is answered once by a signed link, also before the question is asked', async () => {
+    const source = `
+@flow
+def main(late):
+    link = flow.webhook("paid")
+    flow.current_span.tag("link", link)
+    if late:
+        flow.pause("first")
+    return flow.pause("paid", schema={"type": "object", "required": ["amount"]})
+`;
+    const link = async (play_sid: string): Promise<string> => {
+      const found = async () => (await stage.spans(play_sid))[0]?.tags.link;
+      return String(await until(found, { within: 10_000, what: 'the link' }));
+    };
+    const asked = await stage.start(source, { late: false });
+    await stage.waiting(asked);
+    const path = await link(asked);
+    expect(path).toMatch(/^\/hooks\/resume\/[\w.~-]+$/);
+    expect((await post(path.slice(0, -2), '{"amount": 1}')).status).toBe(404);
+    expect((await post(path, '{"sum": 1}')).status).toBe(422);
+    expect(await post(path, '{"amount": 1}')).toMatchObject({ status: 200, json: { ok: true, kept: false } });
+    expect(await post(path, '{"amount": 2}')).toMatchObject({ status: 409 });
+    expect((await stage.ended(asked)).output_data).toEqual({ amount: 1 });
+
+    const early = await stage.start(source, { late: true });
+    await stage.waiting(early);
+    expect(await post(await link(early), '{"amount": 3}')).toMatchObject({ status: 200, json: { kept: true } });
+    await stage.answer(early, 'first');
+    expect((await stage.ended(early)).output_data).toEqual({ amount: 3 });
+  }, 60_000);
+
+  it('of a fan-out takes a prefilled sequence in the order of the branches, exact names before globs', async () => {
+    const workflow = await stage.save(`
+@flow(name="ask")
+def ask(n):
+    return flow.pause("pick" if n < 3 else "other")
+
+@flow
+def main():
+    return flow.map(ask, range(5))
+`);
+    const { sid } = await stage.hero.play_start({
+      workflow_sid: workflow.sid,
+      prefill_resumes: { pick: ['a', 'b', 'c'], '*': ['d', 'e'] },
+    });
+    expect((await stage.ended(sid)).output_data).toEqual(['a', 'b', 'c', 'd', 'e']);
+  }, 60_000);
+
+  it('that times out is answered by its default, or raised where it waited', async () => {
+    const output = await stage.output(`
+@flow
+def main():
+    first = flow.pause("a", timeout=0.3, default="nobody")
+    try:
+        flow.pause("b", timeout=0.3)
+    except TimeoutError as error:
+        return [first, type(error).__name__]
+`);
+    expect(output).toEqual(['nobody', 'PauseTimeout']);
+  }, 60_000);
+});
