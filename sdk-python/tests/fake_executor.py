@@ -54,10 +54,18 @@ class FakeExecutor:
             "always_replay": False,
             **start,
         }
-        self.memory: dict[str, tuple[str, str]] = {}
+        self.memory: dict[str, tuple[str, str, str, str]] = {}  # place → kind, text, parent place, name
         self.commits: list[dict[str, Any]] = []
         self.questions: dict[str, dict[str, Any]] = {}
         self.prefill: dict[str, list[Any]] = {}
+        self.parents: dict[str, str] = {}
+        self.timers_end = False  # timers end as soon as they are asked
+        self.children: dict[str, Any] = {}  # by workflow: an output, an exception, a function of the inputs, or ... (runs)
+        self.spawned: dict[str, str] = {}
+        self.ended_children: dict[str, list[Any]] = {}
+        self.library: dict[str, str] = {}  # sources by workflow
+        self.resolved: list[str] = []
+        self.methods: dict[str, Any] = {}
         self.attempts: list[Attempt] = []
         self.output: Any = None
         self.error: dict[str, Any] | None = None
@@ -76,8 +84,8 @@ class FakeExecutor:
         self.answer_at(place, value)
 
     def answer_at(self, place: str, value: Any) -> None:
-        del self.questions[place]
-        self.memory[place] = ("answer", json.dumps(value))
+        question = self.questions.pop(place)
+        self.memory[place] = ("answer", json.dumps(value), question["parent_place"], question["name"])
 
     def _attempt(self) -> Attempt:
         self.start["attempt"] += 1
@@ -108,7 +116,8 @@ class FakeExecutor:
         return attempt
 
     def _serve(self, control: socket.socket, attempt: Attempt) -> None:
-        items = [[place, kind, text] for place, (kind, text) in self.memory.items()]
+        finished = {place for place, (kind, *_) in self.memory.items() if kind in ("value", "error")}
+        items = [[place, *item] for place, item in self.memory.items() if not self._is_below(item[2], finished)]
         pages = [items[i : i + 3000] for i in range(0, len(items), 3000)] or [[]]
         for frame in (self.start, *({"t": "memory", "items": page} for page in pages), {"t": "go"}):
             control.sendall(json.dumps(frame).encode() + b"\n")
@@ -131,24 +140,67 @@ class FakeExecutor:
 
     def _commit(self, frame: dict[str, Any]) -> dict[str, Any]:
         for step in frame["steps"]:
-            assert step["place"] not in self.memory, "I3: a committed step never runs again"
-            self.memory[step["place"]] = (step["kind"], step["outcome"])
+            known = self.memory.get(step["place"])
+            assert known is None or known[0] == "begun", "I3: a committed step never runs again"
+            self.memory[step["place"]] = (step["kind"], step["outcome"], step["parent_place"], step["name"])
+            self.parents[step["place"]] = step["parent_place"]
             self.commits.append(step)
         return {"t": "done", "id": frame["id"]}
 
     def _pause(self, frame: dict[str, Any]) -> dict[str, Any]:
         answers = []
         for question in frame["questions"]:
+            self.parents[question["place"]] = question["parent_place"]
             waiting = self.prefill.get(question["name"])
+            if question["kind"] == "timer":
+                waiting = [None] if self.timers_end else None
+            if question["kind"] == "child":
+                waiting = self.ended_children.get(question["place"])
             if waiting:
-                text = json.dumps(waiting.pop(0))
-                self.memory[question["place"]] = ("answer", text)
-                answers.append({"place": question["place"], "payload": text})
+                value = waiting.pop(0)
+                kind = "error" if isinstance(value, Exception) else "answer"
+                text = child_failed(value) if isinstance(value, Exception) else json.dumps(value)
+                self.memory[question["place"]] = (kind, text, question["parent_place"], question["name"])
+                answers.append({"place": question["place"], "kind": kind, "payload": text})
             else:
                 self.questions.setdefault(question["place"], question)
         if answers:
             return {"t": "answers", "id": frame["id"], "answers": answers}
         return {"t": "suspended", "id": frame["id"]}
+
+    def _is_below(self, parent: str, finished: set[str]) -> bool:
+        while parent:
+            if parent in finished:
+                return True
+            parent = self.parents.get(parent, "")
+        return False
+
+    def _spawn(self, frame: dict[str, Any]) -> dict[str, Any]:
+        if frame["workflow_name"] not in self.children:
+            return {"t": "refused", "id": frame["id"], "code": "NOT_FOUND", "message": "There is no such workflow."}
+        if frame["place"] not in self.spawned:
+            self.spawned[frame["place"]] = f"child-{len(self.spawned) + 1}"
+            end = self.children[frame["workflow_name"]]
+            if end is not Ellipsis:
+                outcome = end(**json.loads(frame["input"])) if callable(end) else end
+                self.ended_children[frame["place"]] = [outcome]
+        return {"t": "spawned", "id": frame["id"], "child_play_sid": self.spawned[frame["place"]]}
+
+    def _resolve(self, frame: dict[str, Any]) -> dict[str, Any]:
+        found = self.library.get(frame["workflow_name"])
+        if found is None:
+            return {"t": "refused", "id": frame["id"], "code": "NOT_FOUND", "message": "There is no such workflow."}
+        self.resolved.append(frame["workflow_name"])
+        return {
+            "t": "resolved", "id": frame["id"], "workflow_name": frame["workflow_name"], "workflow_sid": "w",
+            "version_sid": "v1", "version_number": 1, "source": found, "entry": "main",
+        }  # fmt: skip
+
+    def _call(self, frame: dict[str, Any]) -> dict[str, Any]:
+        method = self.methods.get(frame["method"])
+        if method is None:
+            return {"t": "refused", "id": frame["id"], "code": "FORBIDDEN", "message": "This play may not."}
+        return {"t": "result", "id": frame["id"], "result": json.dumps(method(**json.loads(frame["params"])))}
 
     def _end(self, frame: dict[str, Any]) -> dict[str, Any]:
         self.end = frame
@@ -161,6 +213,17 @@ class FakeExecutor:
             for line in lines:
                 attempt.raw.append(line)
                 attempt.events.append(json.loads(line))
+
+
+def child_failed(error: Exception) -> str:
+    """As the registry writes it."""
+    attributes = {"play_sid": "child-1", "status": "failed", "error_type": type(error).__name__}
+    return json.dumps(
+        {
+            "type": "ChildFailed", "module": "hero_tracing", "message": str(error),
+            "data": {"args": [str(error)], "attributes": attributes}, "traceback": "",
+        }  # fmt: skip
+    )
 
 
 def _be_the_play(control: socket.socket, telemetry: socket.socket) -> None:

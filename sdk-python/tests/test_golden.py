@@ -81,7 +81,7 @@ def test_frames(transcript: dict[str, Any], play: Any) -> None:
     executor = play("")
     for number, attempt in enumerate(transcript["attempts"]):
         executor.start = {**transcript["start"], "attempt": number}
-        executor.memory = {place: (kind, text) for place, kind, text in attempt["memory"]}
+        executor.memory = {place: tuple(item) for place, *item in attempt["memory"]}
         replies = iter(attempt["exchange"])
         executor.on_frame = lambda frame, replies=replies: next(replies)["executor"]
         ran = executor.run()

@@ -128,10 +128,10 @@ def test_a_monstrous_source_is_an_issue_and_no_crash(source: str) -> None:
 
 
 def test_wrong_options_are_named_where_they_stand() -> None:
-    source = "from hero_tracing import flow\n@flow(nam='x', retries=2)\ndef main(): ..."
+    source = "from hero_tracing import flow\n@flow(nam='x', sandbox='x')\ndef main(): ..."
     assert [(line, column, text.split("'")[1]) for line, column, text in issues(source)] == [
         (2, 7, "nam"),
-        (2, 16, "retries"),
+        (2, 16, "sandbox"),
     ]
     assert issues("from hero_tracing import flow\n@flow(inputs={'a': {'type': 'text'}})\ndef main(a): ...") == [
         (2, 14, "@flow: inputs['a']: 'text' is no type; types are string, integer, number, boolean, object, array, any")

@@ -143,7 +143,7 @@ def test_a_thread_without_context_is_told() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: flow(retries=3), "@flow has no option 'retries' in this version"),
+        (lambda: flow(sandbox="x"), "@flow has no option 'sandbox' in this version"),
         (lambda: flow(nmae="x"), "@flow has no option 'nmae'; it has name, inputs, outputs"),
         (lambda: flow("name"), "takes its options by name"),
         (lambda: flow(name="a\n")(lambda: 1), "control characters"),

@@ -328,4 +328,4 @@ def main(n): return len(step(n)) + len(flow.pause("big"))
     )
     too_large = play(executor.start["source"], input={"n": 19_000_000})
     too_large.run()
-    assert too_large.error["type"] == "Refused" and "do not fit into a frame" in too_large.error["message"]
+    assert too_large.error["type"] == "PayloadTooLarge" and "18 MiB; 16 MiB fit" in too_large.error["message"]

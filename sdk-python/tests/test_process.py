@@ -108,7 +108,7 @@ def test_flow_failed_has_no_traceback(play: Any) -> None:
         ("def f(:", "SyntaxError", "invalid syntax"),
         ("raise ValueError('at import')", "ValueError", "at import"),
         ("def main(): ...", "OptionError", "has no flow 'main'"),
-        ("from hero_tracing import flow\n@flow(retries=1)\ndef main(): ...", "OptionError", "no option 'retries'"),
+        ("from hero_tracing import flow\n@flow(retries=-1)\ndef main(): ...", "OptionError", "retries is a whole number"),
         ("from hero_tracing import flow\n@flow\ndef main(a): ...", "TypeError", "missing"),
         ("from hero_tracing import flow\n@flow\ndef main(): flow.invoke('x')", "OptionError", "flow.invoke"),
         (
@@ -427,7 +427,7 @@ def main():
         "data": None,
         "traceback": "",
     }
-    executor.memory[place] = ("error", json.dumps(outcome))
+    executor.memory[place] = ("error", json.dumps(outcome), "", "p")
     assert executor.run().code == 0 and executor.output == "nobody answered"
 
 

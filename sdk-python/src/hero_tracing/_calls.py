@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextvars import Token
-from json.encoder import encode_basestring as quoted
 from time import perf_counter
 from typing import Any
 
@@ -18,38 +17,45 @@ from . import _events, _places
 from ._awaited import in_coroutine
 from ._canonical import dump, load
 from ._declare import Declaration
-from ._errors import NotJson, OptionError, OutputMismatch, Refused, ResultNotJson
+from ._errors import NotJson, OptionError, OutputMismatch, PayloadTooLarge, Refused, ResultNotJson
 from ._fields import check_outputs
-from ._remember import NOT_REMEMBERED, describe, error_json
+from ._memory import step_json
+from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
 from ._session import Session, no_context
 from ._spans import Span
 from ._tree import Node, current
+from ._tries import drive, drive_async
 
 Settling = Generator[str, dict[str, Any], "BaseException | None"]
 _SCALARS = ("true", "false", "null")
+PAYLOAD_LIMIT = 16 * 1024 * 1024
 
 
 class Call:
     """A flow call that really runs."""
 
-    __slots__ = ("session", "declaration", "node", "key", "_token", "_sha256", "result")
+    __slots__ = ("session", "declaration", "node", "key", "under", "committed", "sha256", "result", "_token")
 
     def __init__(self, session: Session, declaration: Declaration, node: Node, key: str) -> None:
         self.session = session
         self.declaration = declaration
         self.node = node
         self.key = key
-        self._token: Token[Node] | None = None
-        self._sha256 = ""
+        self.under = node.known  # the place below which memory finds this call
+        self.committed = False  # its outcome is committed already, although the body was still running
+        self.sha256 = ""
         self.result: Any = None
+        self._token: Token[Node] | None = None
         node.owner = self
+        if declaration.memo and node.parent is not None:
+            node.known = node.place
 
     def start(self, parent: Node | None, kind: str = "step", counted: bool = False) -> None:
         """Opens the node and its span; the body runs in its context from now on."""
         session, node = self.session, self.node
         if not counted and parent is not None:
             session.tree.open(node)
-        file, line, self._sha256 = session.function_of(self.declaration.fn)
+        file, line, self.sha256 = session.function_of(self.declaration.fn)
         node.span.start(parent.span.id if parent else None, kind, node.place, "{}", file, line)
         if parent is not None:
             with session.lock:
@@ -75,14 +81,15 @@ class Call:
                 span.end("cancelled", at=at, duration_ms=duration_ms)
                 return error
             described = None
-            if self.declaration.memo:
+            if self.declaration.memo and not self.committed:
                 if text is not None:
-                    reply = yield self._commit("value", text)
+                    reply = yield self.step("value", text)
                     if reply.get("t") == "refused":
                         error, text = Refused(reply.get("code", ""), reply.get("message", "")), None
                 if error is not None:
                     described = describe(error)
-                    reply = yield self._commit("error", error_json(error, described))
+                    happened_in(error, span.id)
+                    yield self.step("error", error_json(error, described))
             if error is not None:
                 happened_in(error, span.id)
                 described = described or describe(error)
@@ -93,11 +100,13 @@ class Call:
             span.end("success", at=at, duration_ms=duration_ms, key=self.key, output=text)
             return None
         finally:
-            self._close()
+            self._close(isinstance(error, NOT_REMEMBERED))
 
     def encoded(self, value: Any) -> tuple[str | None, BaseException | None]:
         try:
             text = dump(value, "result")
+            if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
+                return None, PayloadTooLarge(f"{self.declaration.name!r} returned {len(text.encode()) >> 20} MiB; 16 MiB fit")
             if self.declaration.outputs is not None:
                 check_outputs(self.declaration.outputs, value)
             return text, None
@@ -108,19 +117,19 @@ class Call:
         except RecursionError:
             return None, ResultNotJson("result", "nested too deeply")
 
-    def _commit(self, kind: str, text: str) -> str:
+    def step(self, kind: str, outcome: str) -> str:
+        """The outcome for a `commit` frame."""
         node = self.node
-        cost = self.session.take_cost()
-        return (
-            f'"steps":[{{"place":"{node.place}","step_key":"{self.key}","span_id":"{node.span.id}",'
-            f'"name":{self.declaration.name_json},"kind":"{kind}","outcome":{quoted(text)},'
-            f'"function_sha256":"{self._sha256}"}}],"cost_usd":{cost!r}'
+        return step_json(
+            node.place, self.under, self.key, node.span.id, self.declaration.name_json, kind, outcome, self.sha256
         )
 
-    def _close(self) -> None:
+    def _close(self, cancelled: bool) -> None:
         session = self.session
         with session.lock:
             session.bodies -= 1
+        if not cancelled and not self.node.open and self.declaration.memo:
+            session.memory.ended(self.node.place, self.declaration.name)
         if session.tree.close(self.node):
             session.at_rest()
         if session.always_replay and self.declaration.memo:
@@ -143,7 +152,7 @@ class Remembered:
         if self._kind != "error":
             session.last_output = self._text
         try:
-            return session.recall(self._kind, self._text)
+            return session.recall(self._kind, self._text, self._span_id)
         except Exception as error:
             happened_in(error, self._span_id)
             raise
@@ -163,10 +172,11 @@ def enter(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any
 def at_place(declaration: Declaration, parent: Node, place: str) -> Call | Remembered:
     session = parent.session
     span_id = _places.span_id(session.play_sid, place)
-    remembered = session.memory.get(place)
-    if remembered is not None and declaration.memo:
+    if declaration.memo and session.memory.has_outcome(place):
+        remembered = session.memory.take(place)
+        assert remembered is not None
         session.telemetry.emit(_events.span_replayed(span_id), True)
-        return Remembered(session, remembered[0], remembered[1], span_id)
+        return Remembered(session, remembered.kind, remembered.text, span_id)
     node = Node(session, parent, Span(session, span_id, declaration.name), place, declaration.is_async)
     return Call(session, declaration, node, session.step_key(place))
 
@@ -183,10 +193,13 @@ def call_sync(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str,
 def run_body(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, BaseException | None]:
     """Runs a sync flow's function and returns its value or its error."""
     value = error = None
-    try:
-        value = call.declaration.fn(*args, **kwargs)
-    except BaseException as raised:
-        error = raised
+    if call.declaration.guarded:
+        value, error = drive(call, lambda: call.declaration.fn(*args, **kwargs))
+    else:
+        try:
+            value = call.declaration.fn(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
     call.leave()
     return value, error
 
@@ -194,11 +207,11 @@ def run_body(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
 def run_sync(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     failure = None
     settling = call.settle(*run_body(call, args, kwargs))
-    lane = call.session.lane
+    session = call.session
     try:
-        body = next(settling)
+        step = next(settling)
         while True:
-            body = settling.send(lane.request("commit", body))
+            step = settling.send(session.commit(step))
     except StopIteration as end:
         failure = end.value
     finally:
@@ -222,17 +235,20 @@ async def call_async(declaration: Declaration, args: tuple[Any, ...], kwargs: di
 
 async def run_async(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     value = error = failure = None
-    try:
-        value = await call.declaration.fn(*args, **kwargs)
-    except BaseException as raised:
-        error = raised
+    if call.declaration.guarded:
+        value, error = await drive_async(call, lambda: call.declaration.fn(*args, **kwargs))
+    else:
+        try:
+            value = await call.declaration.fn(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
     call.leave()
     settling = call.settle(value, error)
-    lane = call.session.lane
+    session = call.session
     try:
-        body = next(settling)
+        step = next(settling)
         while True:
-            body = settling.send(await lane.request_async("commit", body))
+            step = settling.send(await session.commit_async(step))
     except StopIteration as end:
         failure = end.value
     finally:
@@ -243,15 +259,6 @@ async def run_async(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         finally:
             del failure, error
     return call.result
-
-
-def happened_in(error: BaseException, span_id: str) -> None:
-    """Notes the innermost span that an error came from; outer ones do not overwrite it."""
-    if getattr(error, "__hero_span__", None) is None:
-        try:
-            error.__hero_span__ = span_id  # type: ignore[attr-defined]
-        except Exception:
-            pass  # a class that takes no attributes: the root's span is shown instead
 
 
 def check_sync_here(what: str, node: Node) -> bool:

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-FRAME_LIMIT = 18 * 1024 * 1024
+FRAME_LIMIT = 34 * 1024 * 1024
 EXIT_DISCONNECTED = 71
 SMALL, LARGE = 1 << 14, 1 << 20
 Reply = dict[str, Any]

@@ -11,10 +11,14 @@ from ._canonical import canonical
 from ._errors import ArgumentNotJson, NotJson, OptionError
 from ._fields import Field, fields_of
 
-OPTIONS = ("name", "inputs", "outputs", "description", "tags", "memo")
-LATER = (
-    "retries", "retry_delay", "backoff", "timeout", "at_most_once", "sandbox", "durability", "grants",
+OPTIONS = (
+    "name", "inputs", "outputs", "description", "tags", "memo", "retries", "retry_delay", "backoff", "jitter", "timeout",
+    "at_most_once", "durability", "grants",
 )  # fmt: skip
+LATER = ("sandbox",)
+MOST_RETRIES = 1000
+LONGEST_SECONDS = 365 * 24 * 3600.0
+DURABILITIES = ("durable", "pipelined")
 _SIMPLE = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _NONE = inspect.Parameter.empty
 
@@ -25,6 +29,36 @@ def check_option(option: str) -> None:
         raise OptionError(f"@flow has no option {option!r} in this version of hero_tracing: leave it out")
     if option not in OPTIONS:
         raise OptionError(f"@flow has no option {option!r}; it has {', '.join(OPTIONS)}")
+
+
+def check_value(option: str, value: Any) -> None:
+    """Raises an error that says what one of the options that concern the runtime may be."""
+
+    def number(least: float, most: float, what: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+            raise OptionError(f"@flow: {option} is {what}, not {value!r}")
+
+    if option == "retries":
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_RETRIES:
+            raise OptionError(f"@flow: retries is a whole number from 0 to {MOST_RETRIES}, not {value!r}")
+    elif option == "retry_delay":
+        number(0, LONGEST_SECONDS, "a number of seconds, 0 or more")
+    elif option == "backoff":
+        number(1, 100, "the factor by which each wait is longer than the one before, 1 to 100")
+    elif option == "jitter":
+        number(0, 1, "the part of a wait that is added at random at most, 0 to 1")
+    elif option == "timeout":
+        if value is not None:
+            number(0.001, LONGEST_SECONDS, "a number of seconds above 0")
+    elif option in ("memo", "at_most_once"):
+        if not isinstance(value, bool):
+            raise OptionError(f"@flow: {option} is True or False, not {value!r}")
+    elif option == "durability":
+        if value not in DURABILITIES:
+            raise OptionError(f"@flow: durability is {' or '.join(map(repr, DURABILITIES))}, not {value!r}")
+    elif option == "grants":
+        if isinstance(value, str) or not all(isinstance(grant, str) and grant for grant in value):
+            raise OptionError("@flow: grants is a list of method names, as ['workflow_list']")
 
 
 class Declaration:
@@ -40,6 +74,14 @@ class Declaration:
         description: str | None = None,
         tags: Any = (),
         memo: bool = True,
+        retries: int = 0,
+        retry_delay: float = 1.0,
+        backoff: float = 2.0,
+        jitter: float = 0.1,
+        timeout: float | None = None,
+        at_most_once: bool = False,
+        durability: str = "durable",
+        grants: Any = (),
     ) -> None:
         if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
             raise OptionError(f"@flow: {fn.__name__} is a generator; a flow returns one value, so return a list")
@@ -51,7 +93,19 @@ class Declaration:
         self.name_json = quoted(self.name)
         self.description = inspect.getdoc(fn) or "" if description is None else description
         self.tags = list(tags)
+        given = {
+            "memo": memo, "retries": retries, "retry_delay": retry_delay, "backoff": backoff, "jitter": jitter,
+            "timeout": timeout, "at_most_once": at_most_once, "durability": durability, "grants": grants,
+        }  # fmt: skip
+        for option, value in given.items():
+            check_value(option, value)
+        if not memo and (at_most_once or timeout is not None):
+            raise OptionError(f"@flow: {'at_most_once' if at_most_once else 'timeout'} needs memory: leave memo=False out")
         self.memo = memo
+        self.retries, self.retry_delay, self.backoff, self.jitter = retries, retry_delay, backoff, jitter
+        self.timeout, self.at_most_once = timeout, at_most_once
+        self.durability, self.grants = durability, list(grants)
+        self.guarded = bool(retries or at_most_once or timeout is not None)
         self.is_async = inspect.iscoroutinefunction(fn)
         self.inputs: list[Field] | None = None if inputs is None else fields_of(inputs, "inputs")
         self.outputs: list[Field] | None = None if outputs is None else fields_of(outputs, "outputs")

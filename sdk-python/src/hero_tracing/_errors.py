@@ -11,7 +11,13 @@ Exception
     ├── NotAwaited            an operation in a coroutine without `await`
     ├── NoContext             a flow called from a thread that carries no context
     ├── Refused               the runtime refused an outcome, a question or an output; `.code` says why
-    ├── PauseTimeout          nobody answered a pause in time, and it has no default
+    ├── PayloadTooLarge       an outcome, an answer or an input of more than 16 MiB
+    ├── PauseTimeout          nobody answered a pause in time, and it has no default (a TimeoutError, too)
+    ├── StepTimeout           a step worked longer than its `timeout` (a TimeoutError, too)
+    ├── FlowNotFound          `flow.invoke` of a workflow or version that is not there
+    ├── InputsInvalid         `flow.invoke` with inputs that do not fit; `.issues` has every fault
+    ├── ChildFailed           a spawned play ended without an output; `.status`, `.play_sid` and `.error_type` say how
+    ├── CallFailed            a `flow.call` was refused; `.code` says why
     └── Disconnected          the runtime is gone, or this process is a fork of the play's
 """
 
@@ -90,8 +96,42 @@ class Refused(FlowError):
         self.code = code
 
 
-class PauseTimeout(FlowError):
+class PayloadTooLarge(FlowError):
+    """More than 16 MiB of JSON: keep large data in a mounted folder, and return where it is."""
+
+
+class PauseTimeout(FlowError, TimeoutError):
     """Nobody answered the pause in time, and it has no default."""
+
+
+class StepTimeout(FlowError, TimeoutError):
+    """The step worked longer than its `timeout`; the time in which it waited does not count."""
+
+
+class FlowNotFound(FlowError):
+    """There is no such workflow, or it has no such version."""
+
+
+class InputsInvalid(FlowError):
+    """The inputs do not fit what the workflow declares; the message lists every fault."""
+
+
+class ChildFailed(FlowError):
+    """The spawned play ended without an output."""
+
+    def __init__(self, message: str = "", play_sid: str = "", status: str = "failed", error_type: str = "") -> None:
+        super().__init__(message)
+        self.play_sid = play_sid
+        self.status = status
+        self.error_type = error_type
+
+
+class CallFailed(FlowError):
+    """A method refused the call."""
+
+    def __init__(self, message: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Disconnected(FlowError):

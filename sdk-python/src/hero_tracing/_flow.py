@@ -101,10 +101,23 @@ class Flow:
         description: str | None = None,
         tags: Iterable[str] = (),
         memo: bool = True,
+        retries: int = 0,
+        retry_delay: float = 1.0,
+        backoff: float = 2.0,
+        jitter: float = 0.1,
+        timeout: float | None = None,
+        at_most_once: bool = False,
+        durability: str = "durable",
+        grants: Iterable[str] = (),
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
     def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]
-        """Declares a flow, as `@flow` or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, memo=True)`.
+        """Declares a flow, as `@flow` or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, …)`.
+
+        `retries`: so often is a failed body tried again, after `retry_delay` seconds, `backoff` times as long each time,
+        and up to a part of `jitter` longer. `timeout` in seconds: the step fails with StepTimeout (of the entry flow: the
+        play is timed out). `at_most_once`: a body that was cut is not run again, somebody decides. Of the entry flow only:
+        `durability` ("durable", "pipelined") and `grants`, the methods that the play may `flow.call`.
 
         Arguments and results are JSON; the caller gets the decoded JSON of the result, also the first time, so that a
         replay sees the same. With `memo=False` the call is only a span, and runs again in every attempt.

@@ -29,7 +29,7 @@ from ._declare import Declaration
 from ._errors import OptionError
 from ._map_place import Place
 from ._pause import here
-from ._remember import NOT_REMEMBERED, describe
+from ._remember import NOT_REMEMBERED, describe, note_members
 from ._spans import Span
 from ._tasks import spawn
 from ._tree import Node, Tree, current
@@ -123,7 +123,7 @@ class _Map:
                 self.errors[index] = error
                 continue
             place = _places.Counter().place(node.place, f'"{branch}"', declaration.name_json, args)
-            if declaration.memo and place in session.memory:
+            if declaration.memo and session.memory.has_outcome(place):
                 call = at_place(declaration, node, place)
                 assert isinstance(call, Remembered)
                 try:
@@ -147,6 +147,8 @@ class _Map:
             if isinstance(error, NOT_REMEMBERED):
                 first = error
                 break
+        if first is not None and len(self.errors) > 1:
+            note_members(first, self.errors.values())
         if first is None:
             node.span.end("success")
         else:
@@ -270,10 +272,10 @@ class _Map:
 
     def _settle(self, item: _Item, reply: dict[str, Any] | None = None) -> None:
         """Commits what the item needs, without a thread that waits for it (rule 5)."""
-        lane = self.session.lane
+        session = self.session
         while True:
             try:
-                body = item.settling.send(reply)  # type: ignore[arg-type]
+                step = item.settling.send(reply)  # type: ignore[arg-type]
             except StopIteration as end:
                 if end.value is None:
                     self.results[item.index] = item.call.result
@@ -284,12 +286,12 @@ class _Map:
                 self.errors[item.index] = error
                 break
             with self.changed:
-                wait = self.flying >= MOST_FLYING
+                wait = session.pipeline is not None or self.flying >= MOST_FLYING
                 self.flying += not wait
             if not wait:
-                lane.post("commit", body, partial(self._replied, item))
+                session.lane.post("commit", session.frame(step), partial(self._replied, item))
                 return
-            reply = lane.request("commit", body)
+            reply = session.commit(step)
         self._finish(item.branch)
 
     def _finish(self, branch: Node) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from ._pause import settle
+from ._waits import settle
 from ._tree import Gate
 
 

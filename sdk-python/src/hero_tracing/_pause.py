@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import threading
 from collections.abc import Mapping
 from json.encoder import encode_basestring as quoted
 from typing import Any
@@ -15,18 +12,12 @@ from ._calls import check_sync_here
 from ._canonical import dump
 from ._declare import check_name
 from ._errors import NoContext, NotJson, OptionError
-from ._session import Question, Session, active, no_context
+from ._session import active, no_context
 from ._spans import Span
-from ._tasks import watch
 from ._tree import Node, current
+from ._waits import Question, wait, wait_async
 
 MISSING: Any = object()
-
-
-def settle(future: asyncio.Future[None]) -> None:
-    """Lets a coroutine go on, unless it was cancelled meanwhile."""
-    if not future.done():
-        future.set_result(None)
 
 
 def here(what: str) -> Node:
@@ -63,45 +54,13 @@ def pause(
 
 def _wait(node: Node, *spec: Any) -> Any:
     opened = _open(node, *spec)
-    if not isinstance(opened, Question):
-        return opened[0]
-    session = node.session
-    latch = threading.Lock()
-    latch.acquire()
-    opened.deliver = latch.release
-    session.ask(opened)
-    latch.acquire()
-    gates = _gates(node)
-    for gate in gates:
-        gate.enter()
-    return _answered(session, opened)
+    return wait(opened) if isinstance(opened, Question) else opened[0]
 
 
 async def _wait_async(node: Node, *spec: Any) -> Any:
     node = here("flow.pause") if current.get(None) is not node else node  # awaited in a Task of its own
     opened = _open(node, *spec)
-    if not isinstance(opened, Question):
-        return opened[0]
-    session = node.session
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-
-    def deliver() -> None:
-        loop.call_soon_threadsafe(settle, future)
-
-    opened.deliver, opened.loop = deliver, loop
-    watch(loop, session)
-    session.ask(opened)
-    try:
-        await future
-        for gate in _gates(node):
-            await gate.enter_async()
-    except asyncio.CancelledError:
-        session.forget(opened)
-        opened.node.span.end("cancelled")
-        session.tree.close(opened.node)
-        raise
-    return _answered(session, opened)
+    return await wait_async(opened) if isinstance(opened, Question) else opened[0]
 
 
 def _open(
@@ -112,38 +71,15 @@ def _open(
     session.check_awaited()
     place = node.child_place(quoted(f"pause:{name}"), "null")
     span_id = _places.span_id(session.play_sid, place)
-    remembered = session.memory.get(place)
+    remembered = session.memory.take(place)
     if remembered is not None:
-        kind, text = remembered
+        kind, text = remembered.kind, remembered.text
         session.telemetry.emit(_events.span_replayed(span_id, output=text if kind != "error" else None), True)
-        return (session.recall(kind, text),)
+        return (session.recall(kind, text, span_id),)
     leaf = Node(session, node, Span(session, span_id, name), place, node.is_async)
     session.tree.open(leaf)
     leaf.span.start(node.span.id, "other", place, '{"pause":true}', *session.caller())
-    return Question(leaf, name, schema, ui, timeout_ms, default)
-
-
-def _answered(session: Session, question: Question) -> Any:
-    node = question.node
-    if question.error is not None:
-        node.span.end("failed", error={"type": type(question.error).__name__, "message": str(question.error)})
-        session.tree.close(node)
-        raise question.error
-    assert question.text is not None
-    node.span.end("success", output=question.text, soft=False)
-    session.tree.close(node)
-    return json.loads(question.text)
-
-
-def _gates(node: Node) -> list[Any]:
-    """The maps whose worker places this branch gave up while it waited, the outermost first."""
-    gates = []
-    step: Node | None = node
-    while step is not None:
-        if step.gate is not None:
-            gates.append(step.gate)
-        step = step.parent
-    return gates[::-1]
+    return Question(leaf, name, schema=schema, ui=ui, timeout_ms=timeout_ms, default=default)
 
 
 def _object(value: Mapping[str, Any] | None, what: str) -> str:

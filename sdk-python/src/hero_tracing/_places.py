@@ -36,6 +36,20 @@ class Counter:
         return started.hexdigest()[:32]
 
 
+def nth_place(parent_place: str, name: str, n: int) -> str:
+    """The place of something that is numbered by the runtime itself: a try, a backoff, a decision.
+
+    >>> nth_place(ROOT_PLACE, '"try"', 1) != nth_place(ROOT_PLACE, '"try"', 2)
+    True
+    """
+    return sha256(f'["{parent_place}","",{name},null,{n}]'.encode()).hexdigest()[:32]
+
+
+def resolve_place(name: str, version_sid: str) -> str:
+    """Where the version is remembered that an invoked workflow resolved to; both are JSON strings."""
+    return sha256(f'["{ROOT_PLACE}","",{name},{version_sid},0]'.encode()).hexdigest()[:32]
+
+
 def step_key(version_sid: str, place: str) -> str:
     """The identity under which a step's outcome is remembered."""
     return sha1(f"{version_sid}|{place}".encode(), usedforsecurity=False).hexdigest()

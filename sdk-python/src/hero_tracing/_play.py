@@ -6,17 +6,17 @@ import json
 import socket
 import sys
 from json.encoder import encode_basestring as quoted
-from typing import Any
+from typing import Any, NoReturn
 
 from . import _events, _places, _tasks
-from ._calls import happened_in
 from ._control import EXIT_DISCONNECTED, ControlLane, garbage
 from ._declare import Declaration
 from ._errors import OptionError, Refused
 from ._output import Budget, Output
-from ._remember import describe
+from ._memory import Memory
+from ._remember import describe, happened_in, spans_of
 from ._root import run_root
-from ._session import Session, activate
+from ._session import Session, activate, leave
 from ._source import FILE, Functions, load_source
 from ._telemetry import Telemetry
 
@@ -44,6 +44,7 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
         attempt=start["attempt"],
         always_replay=start["always_replay"],
         memory=memory,
+        pipelined=start["options"].get("durability") == "pipelined",
         file=FILE,
     )
 
@@ -72,17 +73,16 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
         sys.stdout, sys.stderr = before
 
 
-def _read_start(lane: ControlLane) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+def _read_start(lane: ControlLane) -> tuple[dict[str, Any], Memory]:
     start = lane.receive()
     if start["t"] != "start":
         garbage()
-    memory: dict[str, tuple[str, str]] = {}
+    items: list[Any] = []
     while (frame := lane.receive())["t"] != "go":
         if frame["t"] != "memory":
             garbage()
-        for place, kind, text in frame["items"]:
-            memory[place] = (kind, text)
-    return start, memory
+        items += frame["items"]
+    return start, Memory(items)
 
 
 def _run(session: Session, start: dict[str, Any]) -> tuple[str | None, BaseException | None]:
@@ -136,11 +136,25 @@ def _send_end(session: Session, status: str, output: str | None, error: BaseExce
         told["traceback"] = told["traceback"].replace("\x00", "\ufffd")
         span_id = getattr(error, "__hero_span__", None) or session.root.span.id
         shown = json.dumps({**told, "span_id": span_id}, ensure_ascii=False)
+    session.drain()
+    return _end_frame(session, status, output, shown, spans_of(error) if error is not None else [])
+
+
+def end_failed(session: Session, error: BaseException) -> NoReturn:
+    """Ends the play from any thread, with nothing unwound."""
+    session.before_leaving()
+    shown = json.dumps({**describe(error), "span_id": session.root.span.id}, ensure_ascii=False)
+    _end_frame(session, "failed", None, shown, [session.root.span.id])
+    leave(0)
+
+
+def _end_frame(session: Session, status: str, output: str | None, error: str, failed_at: list[str]) -> dict[str, Any]:
     emitted = session.telemetry.flush(1.0)
     return session.lane.request(
         "end",
-        f'"status":"{status}","output":{"null" if output is None else quoted(output)},"error":{shown},'
-        f'"cost_usd":{session.take_cost()!r},"emitted":{emitted}',
+        f'"status":"{status}","output":{"null" if output is None else quoted(output)},"error":{error},'
+        f'"failed_at":{json.dumps(failed_at)},"cost_usd":{session.take_cost()!r},"emitted":{emitted}'
+        f"{session.memory.take_difference()}",
     )
 
 

@@ -13,6 +13,7 @@ import importlib
 import json
 import sys
 import traceback
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, cast
 
@@ -50,6 +51,7 @@ def error_json(error: BaseException, described: dict[str, str]) -> str:
         "message": described["message"],
         "data": kept,
         "traceback": described["traceback"],
+        "span": getattr(error, "__hero_span__", None),
     }
     return json.dumps(outcome, ensure_ascii=False, separators=(",", ":"))
 
@@ -87,6 +89,32 @@ def rebuild(text: str) -> BaseException:
     if text_of(error) != message:
         error = _worded(error, kind, message)
     return error
+
+
+def happened_in(error: BaseException, span_id: str) -> None:
+    """Notes the innermost span that an error came from; outer ones do not overwrite it."""
+    if getattr(error, "__hero_span__", None) is None:
+        try:
+            error.__hero_span__ = span_id  # type: ignore[attr-defined]
+        except Exception:
+            pass  # a class that takes no attributes: the root's span is shown instead
+
+
+def note_members(error: BaseException, members: Iterable[BaseException]) -> None:
+    """The error of a fan-out stands for the errors of all of its members."""
+    try:
+        error.__hero_members__ = [span for member in members for span in spans_of(member)]  # type: ignore[attr-defined]
+    except Exception:
+        pass  # a class that takes no attributes: a retry finds the members by their messages
+
+
+def spans_of(error: BaseException) -> list[str]:
+    """The spans in which the error arose: one, or those of all members of a fan-out."""
+    members: list[str] = list(getattr(error, "__hero_members__", ()))
+    for inner in getattr(error, "exceptions", ()):
+        members += spans_of(inner)
+    own = getattr(error, "__hero_span__", None)
+    return list(dict.fromkeys([*([own] if own else []), *members]))[:10_000]
 
 
 def text_of(error: BaseException) -> str:

@@ -7,10 +7,11 @@ from time import perf_counter
 from typing import Any
 
 from . import _places
-from ._calls import Call, happened_in
+from ._calls import Call
 from ._declare import Declaration
-from ._remember import describe
+from ._remember import describe, happened_in
 from ._session import Session
+from ._tries import drive, drive_async
 
 Outcome = tuple["str | None", "BaseException | None"]
 
@@ -45,8 +46,20 @@ def end_root(call: Call, value: Any, error: BaseException | None) -> Outcome:
     else:
         happened_in(error, span.id)
         span.end("failed", duration_ms=duration_ms, error=describe(error), soft=False)
+    if not isinstance(error, (SystemExit, KeyboardInterrupt)) and not call.node.open:
+        session.memory.ended("", call.declaration.name)
     session.tree.close(call.node)
     return text, error
+
+
+def run_body_of(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, BaseException | None]:
+    declaration = call.declaration
+    if declaration.retries:
+        return drive(call, lambda: declaration.fn(*args, **kwargs))
+    try:
+        return declaration.fn(*args, **kwargs), None
+    except BaseException as raised:
+        return None, raised
 
 
 def run_root(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
@@ -54,12 +67,7 @@ def run_root(session: Session, declaration: Declaration, args: tuple[Any, ...], 
     if declaration.is_async:
         return _run_loop(session, declaration, args, kwargs)
     call = start_root(session, declaration)
-    value, error = None, None
-    try:
-        value = declaration.fn(*args, **kwargs)
-    except BaseException as raised:
-        error = raised
-    return end_root(call, value, error)
+    return end_root(call, *run_body_of(call, args, kwargs))
 
 
 async def run_root_async(
@@ -67,10 +75,13 @@ async def run_root_async(
 ) -> Outcome:
     call = start_root(session, declaration)
     value, error = None, None
-    try:
-        value = await declaration.fn(*args, **kwargs)
-    except BaseException as raised:
-        error = raised
+    if declaration.retries:
+        value, error = await drive_async(call, lambda: declaration.fn(*args, **kwargs))
+    else:
+        try:
+            value = await declaration.fn(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
     return end_root(call, value, error)
 
 

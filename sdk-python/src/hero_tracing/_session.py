@@ -5,6 +5,7 @@ Rules:
  2. Questions are sent when the tree is at rest, all in one request; a suspended process leaves at once, with nothing
     unwound.
  3. What is remembered is read from `memory` only; nothing is ever put into it while the play runs.
+ 4. In a pipelined play nothing leaves the play before all that was sent is committed (`drain`).
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from json.encoder import encode_basestring as quoted
 from typing import Any, NoReturn, Protocol
 
 from . import _places
 from ._canonical import load
 from ._errors import NoContext, NotAwaited, Refused
-from ._remember import rebuild
+from ._memory import Memory
+from ._pipeline import Pipeline
+from ._remember import happened_in, rebuild
 from ._spans import Span
 from ._tree import Node, Tree
+from ._waits import Question
 
 EXIT_SUSPENDED = 75
+DONE = {"t": "done"}
 ALWAYS_REPLAYS = 200
 
 
@@ -46,32 +50,6 @@ class EventLane(Protocol):
     def detach(self) -> None: ...
 
 
-class Question:
-    """A pause that waits for its answer."""
-
-    __slots__ = ("node", "name", "schema", "ui", "timeout_ms", "default", "deliver", "loop", "text", "error")
-
-    def __init__(self, node: Node, name: str, schema: str, ui: str, timeout_ms: int | None, default: str | None):
-        self.node = node
-        self.name = name
-        self.schema = schema
-        self.ui = ui
-        self.timeout_ms = timeout_ms
-        self.default = default
-        self.deliver: Callable[[], Any] = lambda: None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.text: str | None = None
-        self.error: BaseException | None = None
-
-    def frame(self) -> str:
-        timeout = "null" if self.timeout_ms is None else self.timeout_ms
-        default = "null" if self.default is None else quoted(self.default)
-        return (
-            f'{{"place":"{self.node.place}","span_id":"{self.node.span.id}","name":{quoted(self.name)},'
-            f'"schema":{self.schema},"ui":{self.ui},"timeout_ms":{timeout},"default":{default}}}'
-        )
-
-
 class Session:
     """Everything that the steps of one play share."""
 
@@ -84,7 +62,8 @@ class Session:
         version_sid: str,
         attempt: int = 1,
         always_replay: bool = False,
-        memory: dict[str, tuple[str, str]] | None = None,
+        memory: Memory | None = None,
+        pipelined: bool = False,
         file: str | None = None,
         functions: dict[int, tuple[int, str]] | None = None,
     ) -> None:
@@ -93,11 +72,15 @@ class Session:
         self.play_sid = play_sid
         self.version_sid = version_sid
         self.always_replay = always_replay and attempt <= ALWAYS_REPLAYS
-        self.memory = memory or {}
+        self.memory = memory or Memory()
+        self.pipeline: Pipeline | None = None
+        if pipelined:
+            self.pipeline = Pipeline(self)
         self.file = file
         self.functions = functions or {}
         self.tree = Tree()
         self.lock = threading.Lock()
+        self.asked = threading.Condition(self.lock)  # nobody asks any more
         self.questions: list[Question] = []
         self.asking = False
         self.bodies = 0
@@ -194,12 +177,12 @@ class Session:
             try:
                 self._send_once()
             finally:
-                self.asking = False  # then look again: others may have come to rest meanwhile
+                self._asked()  # then look again: others may have come to rest meanwhile
             stuck = False
 
     def _send_once(self) -> None:
         with self.lock:
-            asked = list(self.questions)
+            asked = sorted(self.questions, key=lambda question: question.node.path())
         for question in asked:
             question.node.span.end("paused")
         reply = self._pause([question.frame() for question in asked], replay=False)
@@ -210,7 +193,7 @@ class Session:
             for answer in reply.get("answers", ()):
                 answered = by_place.get(answer.get("place"))
                 if answered is not None:
-                    answered.text = answer["payload"]
+                    answered.outcome = answer.get("kind", "answer"), answer["payload"]
                     done.append(answered)
         elif kind == "refused":
             asked[0].error = Refused(reply.get("code", ""), reply.get("message", ""))
@@ -228,10 +211,11 @@ class Session:
 
     def _pause(self, questions: list[str], replay: bool) -> dict[str, Any]:
         self.before_leaving()
+        self.drain()
         emitted = self.telemetry.flush(1.0)
         body = (
             f'"questions":[{",".join(questions)}],"replay":{"true" if replay else "false"},'
-            f'"cost_usd":{self.take_cost()!r},"emitted":{emitted}'
+            f'"cost_usd":{self.take_cost()!r},"emitted":{emitted}{self.memory.take_difference()}'
         )
         reply = self.lane.request("pause", body)
         if reply.get("t") == "suspended":
@@ -247,14 +231,61 @@ class Session:
         try:
             self._pause([], replay=True)
         finally:
+            self._asked()
+
+    def leave_for_replay(self) -> None:
+        """A body that cannot be stopped must not run on: the process goes, and the play is replayed."""
+        with self.asked:
+            while self.asking:
+                self.asked.wait()
+            self.asking = True
+        self._pause([], replay=True)
+
+    def _asked(self) -> None:
+        with self.asked:
             self.asking = False
+            self.asked.notify_all()
+
+    # --- commits ----------------------------------------------------------------------------------------------------------
+
+    def frame(self, step: str) -> str:
+        """What a `commit` frame of one step says."""
+        return f'"steps":[{step}],"cost_usd":{self.take_cost()!r}{self.memory.take_difference()}'
+
+    def commit(self, step: str, now: bool = False) -> dict[str, Any]:
+        """Commits one step and returns the reply; in a pipelined play it only goes on its way, unless `now`."""
+        if self.pipeline is not None:
+            if not now:
+                self.pipeline.add(step)
+                return DONE
+            self.pipeline.drain()
+        return self.lane.request("commit", self.frame(step))
+
+    async def commit_async(self, step: str, now: bool = False) -> dict[str, Any]:
+        if self.pipeline is not None:
+            if not now:
+                self.pipeline.add(step)
+                return DONE
+            await self.drain_async()
+        return await self.lane.request_async("commit", self.frame(step))
+
+    def drain(self) -> None:
+        """Waits until all that was sent is committed (rule 4)."""
+        if self.pipeline is not None:
+            self.pipeline.drain()
+
+    async def drain_async(self) -> None:
+        if self.pipeline is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.pipeline.drain)
 
     # --- what is remembered -------------------------------------------------------------------------------------------
 
-    def recall(self, kind: str, text: str) -> Any:
+    def recall(self, kind: str, text: str, span_id: str) -> Any:
         """The remembered value, or the remembered error raised."""
         if kind == "error":
-            raise rebuild(text)
+            error = rebuild(text)
+            happened_in(error, span_id)
+            raise error
         if kind == "value":
             return load(text)
         return json.loads(text)

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from . import _places
-from ._calls import happened_in
+from ._remember import happened_in
 from ._canonical import canonical
 from ._declare import check_name
 from ._errors import OptionError

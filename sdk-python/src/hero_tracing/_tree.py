@@ -25,7 +25,7 @@ class Node:
 
     __slots__ = (
         "session", "parent", "span", "place", "branch", "branch_json", "counter", "tasks", "owner", "is_async",
-        "open", "busy", "waiting", "closed", "gate",
+        "known", "open", "busy", "waiting", "closed", "gate",
     )  # fmt: skip
 
     def __init__(self, session: Session, parent: Node | None, span: Span, place: str, is_async: bool) -> None:
@@ -38,6 +38,7 @@ class Node:
         self.counter: Counter | None = None
         self.tasks = 0
         self.owner: Any = None  # the flow call that this node belongs to
+        self.known: str = parent.known if parent is not None else ""  # place of the nearest call or try that memory knows
         self.is_async = is_async
         self.open = 0
         self.busy = 0
@@ -51,6 +52,17 @@ class Node:
         if counter is None:
             counter = self.counter = Counter()
         return counter.place(self.place, self.branch_json, name_json, args)
+
+    def path(self) -> list[int]:
+        """The numbers of the branches from the root to this node: what runs side by side, in an order without timing."""
+        numbers: list[int] = []
+        node: Node | None = self
+        while node is not None:
+            parent = node.parent
+            if parent is not None and node.branch and node.place == parent.place and node.branch != parent.branch:
+                numbers.append(int(node.branch.rpartition(":")[2]))
+            node = parent
+        return numbers[::-1]
 
     def branched(self, branch: str) -> Node:
         """A branch of this node: an item of a map, or an asyncio Task."""
@@ -67,6 +79,12 @@ class Gate:
     def rested(self) -> None: ...
 
     def woke(self) -> None: ...
+
+    def enter(self) -> None:
+        """Waits, in the branch that goes on, until it may."""
+
+    async def enter_async(self) -> None:
+        """The same in a coroutine."""
 
 
 current: ContextVar[Node] = ContextVar("hero_tracing_node")

@@ -1,0 +1,90 @@
+"""What earlier attempts of a play left behind (docs/protocol.md, sections 4 and 7).
+
+Rules:
+ 1. An item is taken once: a place is met once in an attempt. Nothing is ever put in while the play runs.
+ 2. What is left below a call that really ran to its end was not asked for again: the code went another way. The first such
+    difference is told with the next frame, once. A call that was cancelled proves nothing, nor one that has open children.
+ 3. Resolved versions are looked up as often as they are needed, and prove nothing either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from json.encoder import encode_basestring as quoted
+from typing import NamedTuple
+
+
+class Item(NamedTuple):
+    """`kind`: value, error, begun or answer; `parent`: the place of the nearest enclosing call that memory knows."""
+
+    kind: str
+    text: str
+    parent: str = ""
+    name: str = ""
+
+
+class Memory:
+    """Items by place."""
+
+    __slots__ = ("_items", "_left", "_told", "_untold")
+
+    def __init__(self, items: Iterable[tuple[str, str, str, str, str]] = ()) -> None:
+        self._items: dict[str, Item] = {}
+        self._left: dict[str, int] = {}
+        self._told = False
+        self._untold: str | None = None
+        for place, *rest in items:
+            item = self._items[place] = Item(*rest)
+            self._left[item.parent] = self._left.get(item.parent, 0) + 1
+
+    def take(self, place: str) -> Item | None:
+        """The item at this place, which is asked for now."""
+        item = self._items.pop(place, None)
+        if item is not None:
+            self._left[item.parent] -= 1  # two threads may lose a count between them: `ended` looks again
+        return item
+
+    def find(self, place: str) -> Item | None:
+        return self._items.get(place)
+
+    def has_outcome(self, place: str) -> bool:
+        """Whether a call at this place need not run."""
+        item = self._items.get(place)
+        return item is not None and item.kind != "begun"
+
+    def ended(self, parent: str, name: str) -> None:
+        """The call that has this parent place ran to its end: rule 2."""
+        if self._told or not self._left.get(parent):
+            return
+        for place, item in list(self._items.items()):
+            if item.parent == parent and not item.name.startswith("resolve:"):
+                self._told = True
+                self._untold = json.dumps(
+                    {
+                        "reason": f"{item.name or 'a question'} is remembered, but {name} ended without asking for it again",
+                        "name": item.name,
+                        "place": place,
+                        "kind": item.kind,
+                        "parent": name,
+                    },
+                    ensure_ascii=False,
+                )
+                return
+
+    def take_difference(self) -> str:
+        """What of a frame says it, with a comma before it; mostly nothing."""
+        if self._untold is None:
+            return ""
+        told, self._untold = self._untold, None
+        return f',"diverged":{told}'
+
+
+def step_json(
+    place: str, parent: str, key: str, span_id: str, name_json: str, kind: str, outcome: str, sha256: str = ""
+) -> str:
+    """One step of a `commit` frame."""
+    return (
+        f'{{"place":"{place}","parent_place":"{parent}","step_key":"{key}","span_id":"{span_id}","name":{name_json},'
+        f'"kind":"{kind}","outcome":{quoted(outcome)},"function_sha256":"{sha256}"}}'
+    )

@@ -1,0 +1,91 @@
+"""Pipelined commits: outcomes go on in order, in groups, while the play works on (docs/protocol.md, section 4).
+
+Rules:
+ 1. One request is under way at a time, and what comes meanwhile goes into the next: what is committed is a prefix of what ran.
+ 2. So much may be under way, and no more: then a step waits for room.
+ 3. `drain` returns when everything that was added before is committed. An outcome that was refused ends the play there.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+MOST_STEPS = 1000
+MOST_BYTES = 16 * 1024 * 1024
+GROUP_BYTES = 4 * 1024 * 1024
+
+
+class Pipeline:
+    """Sends steps in a thread of its own."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._changed = threading.Condition()
+        self._waiting: list[str] = []
+        self._steps = 0  # added and not committed yet
+        self._bytes = 0
+        self._idle = True
+        self._thread: threading.Thread | None = None
+        self._refused: str | None = None
+
+    def add(self, step: str) -> None:
+        """Sends one step (`step_json`) in the background; waits where too much is under way."""
+        with self._changed:
+            while self._steps >= MOST_STEPS or self._bytes >= MOST_BYTES:
+                self._changed.wait()
+            self._waiting.append(step)
+            self._steps += 1
+            self._bytes += len(step)
+            if self._idle:
+                self._idle = False
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="hero-commits", daemon=True)
+                    self._thread.start()
+                self._changed.notify_all()
+
+    def drain(self) -> None:
+        with self._changed:
+            while self._steps:
+                self._changed.wait()
+            refused = self._refused
+        if refused is not None:
+            self._end(refused)
+
+    def _run(self) -> None:
+        session = self._session
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    self._idle = True
+                    self._changed.wait()
+                group = self._take()
+            if self._refused is None:
+                body = f'"steps":[{",".join(group)}],"cost_usd":{session.take_cost()!r}{session.memory.take_difference()}'
+                reply = session.lane.request("commit", body)
+                if reply.get("t") == "refused":
+                    self._refused = str(reply.get("message", ""))
+            with self._changed:
+                self._steps -= len(group)
+                self._bytes -= sum(map(len, group))
+                self._changed.notify_all()
+
+    def _take(self) -> list[str]:
+        size = 0
+        for count, step in enumerate(self._waiting):
+            size += len(step)
+            if count and size > GROUP_BYTES:
+                group, self._waiting = self._waiting[:count], self._waiting[count:]
+                return group
+        group, self._waiting = self._waiting, []
+        return group
+
+    def _end(self, message: str) -> NoReturn:
+        """Rule 3: the step has returned long ago, so there is nobody who could catch it."""
+        from ._errors import Refused
+        from ._play import end_failed
+
+        end_failed(self._session, Refused("REFUSED", f"an outcome of a pipelined play could not be committed: {message}"))

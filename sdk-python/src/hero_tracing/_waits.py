@@ -1,0 +1,140 @@
+"""Waiting for something that the runtime brings: an answer, the end of a timer, the end of a child.
+
+Rules:
+ 1. The branch blocks and gives up its place in every `max_workers` around it; no exception passes through user code.
+ 2. An outcome that is an error is raised where the branch waits, as a replay would raise it.
+ 3. Questions of one pause are asked in the order of their branches, which no timing changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from json.encoder import encode_basestring as quoted
+from typing import TYPE_CHECKING, Any
+
+from ._remember import describe, happened_in, rebuild
+from ._tasks import watch
+from ._tree import Gate, Node
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+
+class Question:
+    """A leaf that waits. `kind` is `question`, `timer` or `child`; a timer's `deadline` is one of time.monotonic()."""
+
+    __slots__ = (
+        "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "deliver", "loop", "outcome", "error",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        *,
+        kind: str = "question",
+        schema: str = "null",
+        ui: str = "null",
+        timeout_ms: int | None = None,
+        deadline: float | None = None,
+        default: str | None = None,
+    ):
+        self.node = node
+        self.kind = kind
+        self.name = name
+        self.schema = schema
+        self.ui = ui
+        self.timeout_ms = timeout_ms
+        self.deadline = deadline
+        self.default = default
+        self.deliver: Callable[[], Any] = lambda: None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.outcome: tuple[str, str] | None = None  # kind and JSON text
+        self.error: BaseException | None = None
+
+    def frame(self) -> str:
+        timeout_ms = self.timeout_ms
+        if self.deadline is not None:
+            timeout_ms = max(0, round((self.deadline - time.monotonic()) * 1000))
+        timeout = "null" if timeout_ms is None else timeout_ms
+        default = "null" if self.default is None else quoted(self.default)
+        return (
+            f'{{"kind":"{self.kind}","place":"{self.node.place}","parent_place":"{self.node.known}",'
+            f'"span_id":"{self.node.span.id}","name":{quoted(self.name)},"schema":{self.schema},"ui":{self.ui},'
+            f'"timeout_ms":{timeout},"default":{default}}}'
+        )
+
+
+def wait(question: Question) -> Any:
+    """Blocks until it has an outcome: the decoded answer, or the error raised."""
+    session = question.node.session
+    latch = threading.Lock()
+    latch.acquire()
+    question.deliver = latch.release
+    session.ask(question)
+    latch.acquire()
+    for gate in _gates(question.node):
+        gate.enter()
+    return _outcome(session, question)
+
+
+async def wait_async(question: Question) -> Any:
+    """The same in a coroutine; a branch that is cancelled no longer asks."""
+    session = question.node.session
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def deliver() -> None:
+        loop.call_soon_threadsafe(settle, future)
+
+    question.deliver, question.loop = deliver, loop
+    watch(loop, session)
+    session.ask(question)
+    try:
+        await future
+        for gate in _gates(question.node):
+            await gate.enter_async()
+    except asyncio.CancelledError:
+        session.forget(question)
+        question.node.span.end("cancelled")
+        session.tree.close(question.node)
+        raise
+    return _outcome(session, question)
+
+
+def settle(future: asyncio.Future[None]) -> None:
+    """Lets a coroutine go on, unless it was cancelled meanwhile."""
+    if not future.done():
+        future.set_result(None)
+
+
+def _outcome(session: Session, question: Question) -> Any:
+    node = question.node
+    error = question.error
+    if error is None:
+        assert question.outcome is not None
+        kind, text = question.outcome
+        if kind != "error":
+            node.span.end("success", output=text, soft=False)
+            session.tree.close(node)
+            return json.loads(text)
+        error = rebuild(text)
+    happened_in(error, node.span.id)
+    node.span.end("failed", error=describe(error), soft=False)
+    session.tree.close(node)
+    raise error
+
+
+def _gates(node: Node) -> list[Gate]:
+    """What this branch must enter again after it waited, the outermost first."""
+    gates = []
+    step: Node | None = node
+    while step is not None:
+        if step.gate is not None:
+            gates.append(step.gate)
+        step = step.parent
+    return gates[::-1]
