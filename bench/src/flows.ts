@@ -26,6 +26,42 @@ def main(count):
     return took
 `;
 
+/** The same steps pipelined: the milliseconds of each in the flow, and of the flush after all of them. */
+export const PIPELINED = `
+import time
+from hero_tracing import flow
+
+@flow(name="unit")
+def unit(i):
+    return {"i": i, "text": "x" * 100}
+
+@flow(name="pipelined", durability="pipelined", inputs={"count": {"type": "integer", "required": True}})
+def main(count):
+    took = []
+    for i in range(count):
+        began = time.perf_counter()
+        unit(i)
+        took.append((time.perf_counter() - began) * 1000)
+    began = time.perf_counter()
+    flow.flush()
+    return {"took": took, "flush": (time.perf_counter() - began) * 1000}
+`;
+
+/** Calls the trivial workflow as a play of its own: the milliseconds of each. */
+export const SPAWNS = `
+import time
+from hero_tracing import flow
+
+@flow(name="spawns", inputs={"count": {"type": "integer", "required": True}})
+def main(count):
+    took = []
+    for i in range(count):
+        began = time.perf_counter()
+        flow.invoke("bench trivial", spawn=True)
+        took.append((time.perf_counter() - began) * 1000)
+    return took
+`;
+
 /** A fan-out of remembered steps; with \`pause\` it then waits, so that the next attempt replays all of them. */
 export const FAN_OUT = `
 import time

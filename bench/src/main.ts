@@ -7,7 +7,17 @@ import { join, resolve } from 'node:path';
 import { Street } from '@hero/conformance';
 import { type Figure, table } from './figures.js';
 import { machine, memory, warmStart } from './machine.js';
-import { client, commitFloor, durableSteps, fanOut, pauseToRunning, spanToSse, trivialPlays } from './plays.js';
+import {
+  client,
+  commitFloor,
+  durableSteps,
+  fanOut,
+  pauseToRunning,
+  pipelinedSteps,
+  spanToSse,
+  spawnedChildren,
+  trivialPlays,
+} from './plays.js';
 import { spansIntoPostgres } from './spans.js';
 
 const asked = process.argv.slice(2);
@@ -25,6 +35,8 @@ const measure = async (name: string, run: () => Promise<Figure | Figure[]>): Pro
   figures.push(floor);
   await measure('trivial play', () => trivialPlays(hero));
   await measure('durable step', () => durableSteps(hero, floor));
+  await measure('pipelined step', () => pipelinedSteps(hero));
+  await measure('spawn', () => spawnedChildren(hero));
   await measure('fan-out and replay', () => fanOut(hero));
   await measure('pause', () => pauseToRunning(street, hero));
   await measure('sse', () => spanToSse(hero));
