@@ -52,6 +52,7 @@ class FakeExecutor:
             "input": json.dumps(input or {}),
             "sandbox": {"level": "off", "enforced": [], "missing": []},
             "always_replay": False,
+            "parent_span_id": None,
             **start,
         }
         self.memory: dict[str, tuple[str, str, str, str]] = {}  # place → kind, text, parent place, name

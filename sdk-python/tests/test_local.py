@@ -149,7 +149,6 @@ def test_a_thread_without_context_is_told() -> None:
         (lambda: flow(name="a\n")(lambda: 1), "control characters"),
         (lambda: flow(inputs={"a": "text"})(lambda a: 1), "'text' is no type"),
         (lambda: flow(lambda: (yield)), "is a generator"),
-        (lambda: flow.invoke("x"), "flow.invoke is not there in this version"),
         (lambda: flow.step(""), "1 to 200 characters"),
         (lambda: flow.span("x", kind="flow_root"), "kind is one of step, rpc, other"),
         (lambda: ask_user.choice("Which?", []), "there are no options"),

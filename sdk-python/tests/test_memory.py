@@ -78,7 +78,7 @@ def main():
     assert ["mine", "Mine", "code 3", [3, {"a": 1}, None, None]] in was
     assert ["failed", "Failed", "did not work", [None, None, None, {"topic": "x", "n": 2}]] in was
     remembered = {step["name"]: json.loads(step["outcome"]) for step in executor.commits}
-    assert set(remembered["bad"]) == {"type", "module", "message", "data", "traceback"}
+    assert set(remembered["bad"]) == {"type", "module", "message", "data", "traceback", "span"}
     assert (
         "ZeroDivisionError" in remembered["bad"]["traceback"] and "hero_tracing" not in remembered["bad"]["traceback"]
     )

@@ -26,6 +26,7 @@ from ._spans import Span
 from ._tree import Node, current
 from ._tries import drive, drive_async
 
+Ended = tuple[Any, "BaseException | None"]
 Settling = Generator[str, dict[str, Any], "BaseException | None"]
 _SCALARS = ("true", "false", "null")
 PAYLOAD_LIMIT = 16 * 1024 * 1024
@@ -50,13 +51,20 @@ class Call:
         if declaration.memo and node.parent is not None:
             node.known = node.place
 
-    def start(self, parent: Node | None, kind: str = "step", counted: bool = False) -> None:
-        """Opens the node and its span; the body runs in its context from now on."""
+    def start(
+        self,
+        parent: Node | None,
+        kind: str = "step",
+        counted: bool = False,
+        where: tuple[str | None, int | None] | None = None,
+    ) -> None:
+        """Opens the node and its span; the body runs in its context from now on. `where`: file and line to show."""
         session, node = self.session, self.node
         if not counted and parent is not None:
             session.tree.open(node)
         file, line, self.sha256 = session.function_of(self.declaration.fn)
-        node.span.start(parent.span.id if parent else None, kind, node.place, "{}", file, line)
+        file, line = where or (file, line)
+        node.span.start(parent.span.id if parent else session.parent_span_id, kind, node.place, "{}", file, line)
         if parent is not None:
             with session.lock:
                 session.bodies += 1
@@ -166,10 +174,10 @@ def enter(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any
     if session.missing_await is not None:
         session.check_awaited()
     place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
-    return at_place(declaration, parent, place)
+    return enter_at(declaration, parent, place)
 
 
-def at_place(declaration: Declaration, parent: Node, place: str) -> Call | Remembered:
+def enter_at(declaration: Declaration, parent: Node, place: str) -> Call | Remembered:
     session = parent.session
     span_id = _places.span_id(session.play_sid, place)
     if declaration.memo and session.memory.has_outcome(place):
@@ -190,24 +198,41 @@ def call_sync(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str,
     return run_sync(call, args, kwargs)
 
 
-def run_body(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, BaseException | None]:
-    """Runs a sync flow's function and returns its value or its error."""
-    value = error = None
-    if call.declaration.guarded:
-        value, error = drive(call, lambda: call.declaration.fn(*args, **kwargs))
-    else:
-        try:
-            value = call.declaration.fn(*args, **kwargs)
-        except BaseException as raised:
-            error = raised
+def run_body(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ended:
+    """Runs a sync flow's function and returns its value or its error; its context is over."""
+    ended = body_of(call, args, kwargs)
     call.leave()
-    return value, error
+    return ended
+
+
+def body_of(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ended:
+    declaration = call.declaration
+    if declaration.guarded:
+        return drive(call, lambda: declaration.fn(*args, **kwargs))
+    try:
+        return declaration.fn(*args, **kwargs), None
+    except BaseException as raised:
+        return None, raised
+
+
+async def body_of_async(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ended:
+    declaration = call.declaration
+    if declaration.guarded:
+        return await drive_async(call, lambda: declaration.fn(*args, **kwargs))
+    try:
+        return await declaration.fn(*args, **kwargs), None
+    except BaseException as raised:
+        return None, raised
 
 
 def run_sync(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return finish(call, *run_body(call, args, kwargs))
+
+
+def finish(call: Call, value: Any, error: BaseException | None) -> Any:
+    """Commits the outcome; returns the value that the caller sees, or raises the error."""
     failure = None
-    settling = call.settle(*run_body(call, args, kwargs))
-    session = call.session
+    settling, session = call.settle(value, error), call.session
     try:
         step = next(settling)
         while True:
@@ -220,7 +245,7 @@ def run_sync(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             raise failure
         finally:
-            del failure
+            del failure, error
     return call.result
 
 
@@ -234,17 +259,14 @@ async def call_async(declaration: Declaration, args: tuple[Any, ...], kwargs: di
 
 
 async def run_async(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    value = error = failure = None
-    if call.declaration.guarded:
-        value, error = await drive_async(call, lambda: call.declaration.fn(*args, **kwargs))
-    else:
-        try:
-            value = await call.declaration.fn(*args, **kwargs)
-        except BaseException as raised:
-            error = raised
+    ended = await body_of_async(call, args, kwargs)
     call.leave()
-    settling = call.settle(value, error)
-    session = call.session
+    return await finish_async(call, *ended)
+
+
+async def finish_async(call: Call, value: Any, error: BaseException | None) -> Any:
+    failure = None
+    settling, session = call.settle(value, error), call.session
     try:
         step = next(settling)
         while True:

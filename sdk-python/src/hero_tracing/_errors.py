@@ -23,6 +23,7 @@ Exception
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -113,7 +114,15 @@ class FlowNotFound(FlowError):
 
 
 class InputsInvalid(FlowError):
-    """The inputs do not fit what the workflow declares; the message lists every fault."""
+    """The inputs do not fit what the workflow declares; the message lists every fault, and so does `.issues`.
+
+    >>> InputsInvalid("no", [{"path": "topic", "message": "is required"}]).issues[0]["path"]
+    'topic'
+    """
+
+    def __init__(self, message: str = "", issues: Iterable[Mapping[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.issues = [dict(issue) for issue in issues]
 
 
 class ChildFailed(FlowError):

@@ -52,10 +52,14 @@ def span_started(
     )
 
 
-def span_replayed(span_id: str, key: str | None = None, output: str | None = None) -> str:
+def span_replayed(
+    span_id: str, key: str | None = None, output: str | None = None, error: dict[str, str] | None = None
+) -> str:
     more = f',"step_key":"{key}"' if key else ""
     if output is not None and len(output) <= OUTPUT_LIMIT:
         more += f',"output":{_event_json(output)}'
+    if error is not None:
+        more += f',"error":{_shown_error(error)}'
     return (
         f'{{"type":"span_ended","at":"{now()}","span_id":"{span_id}","status":"replayed","duration_ms":null{more}}}\n'
     )
@@ -72,6 +76,7 @@ def span_ended(
     error: dict[str, str] | None = None,
     cost_usd: float = 0,
     usage: str | None = None,
+    child_play_sid: str | None = None,
 ) -> str:
     parts = [
         f'{{"type":"span_ended","at":"{at}","span_id":"{span_id}","status":"{status}",'
@@ -84,10 +89,11 @@ def span_ended(
         if len(text.encode()) <= OUTPUT_LIMIT:
             parts.append(f',"output":{text}')
     if error is not None:
-        shown = {name: cut(clean_text(text), TEXT_LIMIT // 4) for name, text in error.items()}
-        parts.append(f',"error":{json.dumps(shown, ensure_ascii=False)}')
+        parts.append(f',"error":{_shown_error(error)}')
     if cost_usd:
         parts.append(f',"cost_usd":{cost_usd!r}')
+    if child_play_sid:
+        parts.append(f',"child_play_sid":{quoted(child_play_sid)}')
     if usage:
         parts.append(f',"usage":{usage}')
     parts.append("}\n")
@@ -106,6 +112,11 @@ def log(span_id: str | None, text: str, stream: str = "log", cut_text: bool = Tr
 
 def dropped(count: int, reason: str = "overload") -> str:
     return f'{{"type":"dropped","at":"{now()}","count":{count},"reason":"{reason}"}}\n'
+
+
+def _shown_error(error: dict[str, str]) -> str:
+    shown = {name: cut(clean_text(text), TEXT_LIMIT // 4) for name, text in error.items()}
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _event_json(text: str) -> str:

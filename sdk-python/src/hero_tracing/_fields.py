@@ -89,6 +89,41 @@ def check_outputs(fields: list[Field], value: Any) -> None:
             raise OutputMismatch(f"result.{name}", f"must be one of {field['enum']}")
 
 
+class Issue(TypedDict):
+    """One fault of the inputs, and the input that has it."""
+
+    path: str
+    message: str
+
+
+def input_faults(fields: list[Field], given: dict[str, Any]) -> list[Issue]:
+    """Every fault of the inputs that a workflow is given, as the registry finds them for a play.
+
+    >>> fields = fields_of({"topic": {"type": "string", "required": True}, "n": "integer"}, "inputs")
+    >>> [f"{fault['path']} {fault['message']}" for fault in input_faults(fields, {"n": "3", "m": 1})]
+    ['topic is required: pass string', 'n must be integer, but it is a string', 'm is no input of it; it has topic, n']
+    """
+    faults: list[Issue] = []
+    for field in fields:
+        name, kind = field["name"], field["field_type"]
+        if name not in given:
+            if field["required"] and "default" not in field:
+                faults.append({"path": name, "message": f"is required: pass {kind}"})
+            continue
+        value = given[name]
+        if value is None and field.get("default", ...) is None:
+            continue  # None is how Python flows say "not given"
+        if not fits(kind, value):
+            hint = "; leave it out instead" if value is None and not field["required"] else ""
+            faults.append({"path": name, "message": f"must be {kind}, but it is {kind_of(value)}{hint}"})
+        elif "enum" in field and value not in field["enum"]:
+            faults.append({"path": name, "message": f"must be one of {field['enum']}"})
+    known = {field["name"] for field in fields}
+    has = f"it has {_names(fields)}" if fields else "it has none"
+    faults += [{"path": name, "message": f"is no input of it; {has}"} for name in given if name not in known]
+    return faults
+
+
 def fits(kind: str, value: Any) -> bool:
     if kind == "any":
         return True

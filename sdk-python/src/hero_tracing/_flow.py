@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from datetime import datetime
+from typing import Any, ParamSpec, TypeVar, overload
 
-from . import _errors, _pause
+from . import _call, _errors, _invoke, _pause, _values
 from ._awaited import Awaited
-from ._calls import Call, call_async, call_sync
+from ._calls import Call, call_async, call_sync, check_sync_here
 from ._declare import Declaration, check_option
 from ._errors import OptionError
 from ._local import run_local, run_local_async
@@ -23,7 +24,6 @@ from ._tree import current
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-_LATER = ("invoke", "sleep", "sleep_until", "now", "uuid", "random")
 
 
 class CurrentSpan:
@@ -174,15 +174,74 @@ class Flow:
         """
         return _pause.pause(name, schema=schema, ui=ui, timeout=timeout, default=default)
 
+    def invoke(self, name: str, /, *, spawn: bool = False, version_sid: str = "", **inputs: Any) -> Any:
+        """Runs another workflow and returns its output; one span of kind `subflow`.
+
+        In this process, or with `spawn=True` as a play of its own, which this branch waits for without a slot and, after
+        two seconds, without a process. The current version is taken unless `version_sid` names one; a replay
+        takes the same. Raises FlowNotFound, InputsInvalid with every fault, or what the flow raises; of a spawned play
+        ChildFailed. In a coroutine: `await flow.invoke(…)`.
+        """
+        return _invoke.invoke(name, spawn, version_sid, inputs)
+
+    def call(self, method: str, /, **params: Any) -> Any:
+        """Calls a method of the runtime, within the play's grant, and returns its result; it is remembered like a step's.
+
+        `flow_library_search` is granted to every play, others by `@flow(grants=["workflow_list"])` on the entry flow.
+        Raises CallFailed, with `.code`. In a coroutine: `await flow.call(…)`.
+        """
+        return _call.call(method, params)
+
+    def webhook(self, name: str, /) -> Any:
+        """A signed link that answers the next `flow.pause(name)` of this branch once: `/hooks/resume/<token>` at the gateway.
+
+        Hand it to another service; its POST body is the answer, and may come before the pause. In a coroutine:
+        `await flow.webhook(…)`.
+        """
+        return _call.webhook(name)
+
+    def sleep(self, seconds: float, /) -> Any:
+        """Waits. Up to 2 s the process stays; longer, it is a timer that survives everything.
+
+        In a coroutine: `await flow.sleep(…)`.
+        """
+        return _values.sleep(seconds)
+
+    def sleep_until(self, when: datetime | str, /) -> Any:
+        """Waits until a time: a datetime with a time zone, or ISO 8601 text. As `flow.sleep`."""
+        return _values.sleep_until(when)
+
+    def now(self) -> datetime:
+        """The time (UTC) as a remembered value: a replay sees the same. Not awaited, also in a coroutine.
+
+        >>> @flow
+        ... def age():
+        ...     return flow.now().year > 2000
+        >>> age()
+        True
+        """
+        return _values.now()
+
+    def uuid(self) -> str:
+        """A random UUID as text, remembered like `flow.now()`."""
+        return _values.make_uuid()
+
+    def random(self) -> float:
+        """A random number from 0 to below 1, remembered like `flow.now()`."""
+        return _values.make_random()
+
+    def flush(self) -> Any:
+        """Returns when everything that returned before is committed. A durable play has nothing to wait for.
+
+        In a coroutine: `await flow.flush()`.
+        """
+        node = _pause.here("flow.flush()")
+        if check_sync_here("flow.flush()", node):
+            return Awaited("flow.flush()", node.session.drain_async(), node.session)
+        return node.session.drain()
+
     current_span = CurrentSpan()
     current_step = CurrentStep()
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name in _LATER:
-                raise OptionError(f"flow.{name} is not there in this version of hero_tracing")
-            raise AttributeError(f"flow has no {name!r}")
 
 
 flow = Flow()

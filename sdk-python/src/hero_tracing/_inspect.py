@@ -30,8 +30,8 @@ _CHANGING = {
 }  # fmt: skip
 
 
-def inspect_source(source: str) -> dict[str, Any]:
-    """Reads the declarations of a source, and what is wrong with it.
+def inspect_source(source: str, entry: str | None = None) -> dict[str, Any]:
+    """Reads the declarations of a source, and what is wrong with it; `entry` where it is known already.
 
     >>> found = inspect_source('''
     ... from hero_tracing import flow
@@ -44,7 +44,7 @@ def inspect_source(source: str) -> dict[str, Any]:
     >>> inspect_source("def f(:")["issues"]
     [{'line': 1, 'column': 7, 'message': 'invalid syntax', 'severity': 'error'}]
     """
-    reading = _Reading(source)
+    reading = _Reading(source, entry)
     try:
         reading.read()
     except (RecursionError, MemoryError):
@@ -53,8 +53,9 @@ def inspect_source(source: str) -> dict[str, Any]:
 
 
 class _Reading:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, entry: str | None) -> None:
         self.source = source
+        self.wanted = entry
         self.lines = source.splitlines()
         self.issues: list[dict[str, Any]] = []
         self.flows: list[dict[str, Any]] = []
@@ -184,6 +185,8 @@ class _Reading:
 
     def _entry(self, tree: ast.Module, candidates: list[Function]) -> Function | None:
         by_name = {node.name: node for node in candidates}  # the last definition of a name is the one that counts
+        if self.wanted is not None and self.wanted in by_name:
+            return by_name[self.wanted]
         if "main" in by_name:
             return by_name["main"]
         called = next((name for name in names.called_when_main(tree) if name in by_name), None)

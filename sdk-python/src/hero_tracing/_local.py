@@ -4,22 +4,56 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from . import _tasks
 from ._declare import Declaration
+from ._inspect import inspect_source
 from ._root import run_root, run_root_async
 from ._session import Session, activate
 from ._terminal import ask_on_terminal, print_tree
 
 
 class _LocalLane:
-    """Nothing is kept: every commit is done at once."""
+    """Nothing is kept: every commit is done at once. Timers are slept through, workflows are files nearby."""
+
+    def __init__(self, file: str | None) -> None:
+        self._folder = Path(file).resolve().parent if file else Path.cwd()
 
     def request(self, kind: str, body: str) -> dict[str, Any]:
-        return {"t": "done"} if kind == "commit" else ask_on_terminal(json.loads(f"{{{body}}}")["questions"])
+        frame = json.loads(f"{{{body}}}")
+        if kind == "commit":
+            return {"t": "done"}
+        if kind == "pause":
+            return self._pause(frame["questions"])
+        if kind == "resolve":
+            return self._resolve(frame["workflow_name"])
+        return {"t": "refused", "code": "UNAVAILABLE", "message": f"{kind} needs the runtime: `npx hero_logic run`"}
+
+    def _pause(self, questions: list[dict[str, Any]]) -> dict[str, Any]:
+        timers = [question for question in questions if question["kind"] == "timer"]
+        asked = [question for question in questions if question["kind"] == "question"]
+        if asked or not timers:
+            return ask_on_terminal(asked)
+        first = min(timers, key=lambda timer: timer["timeout_ms"])
+        time.sleep(first["timeout_ms"] / 1000)
+        return {"t": "answers", "answers": [{"place": first["place"], "kind": "answer", "payload": "null"}]}
+
+    def _resolve(self, name: str) -> dict[str, Any]:
+        looked = [self._folder / f"{name}.py", self._folder.parent / name / "flow.py", Path("flows") / name / "flow.py"]
+        for path in looked:
+            if path.is_file():
+                source = path.read_text()
+                found = inspect_source(source)
+                if found["entry"] is not None:
+                    return {"t": "resolved", "version_sid": str(path), "source": source, "entry": found["entry"]}
+        where = ", ".join(map(str, looked))
+        message = f"outside of the runtime a workflow is a file, and none of these is there: {where}"
+        return {"t": "refused", "code": "NOT_FOUND", "message": message}
 
     def post(self, kind: str, body: str, replied: Callable[[dict[str, Any]], None]) -> None:
         replied(self.request(kind, body))
@@ -70,12 +104,14 @@ async def run_local_async(declaration: Declaration, args: tuple[Any, ...], kwarg
 def _begin(declaration: Declaration) -> tuple[Session, LocalEvents]:
     events = LocalEvents()
     code = getattr(declaration.fn, "__code__", None)
+    file = code.co_filename if code else None
     session = Session(
-        _LocalLane(),
+        _LocalLane(file),
         events,
         play_sid=f"local-{uuid.uuid4()}",
         version_sid="local",
-        file=code.co_filename if code else None,
+        file=file,
+        spawns=False,
     )
     _tasks.install()
     activate(session)

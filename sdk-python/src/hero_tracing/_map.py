@@ -24,7 +24,7 @@ from typing import Any
 
 from . import _places
 from ._awaited import Awaited
-from ._calls import Call, Remembered, Settling, at_place, check_sync_here, run_async, run_body
+from ._calls import Call, Remembered, Settling, enter_at, check_sync_here, run_async, run_body
 from ._declare import Declaration
 from ._errors import OptionError
 from ._map_place import Place
@@ -124,7 +124,7 @@ class _Map:
                 continue
             place = _places.Counter().place(node.place, f'"{branch}"', declaration.name_json, args)
             if declaration.memo and session.memory.has_outcome(place):
-                call = at_place(declaration, node, place)
+                call = enter_at(declaration, node, place)
                 assert isinstance(call, Remembered)
                 try:
                     self.results[index] = call.recall()
@@ -245,7 +245,7 @@ class _Map:
             branch = self._branch(index)
             current.set(branch)
             try:
-                call = at_place(self.declaration, branch, place)
+                call = enter_at(self.declaration, branch, place)
                 assert isinstance(call, Call)
                 call.start(branch)
                 settling = call.settle(*run_body(call, (self.items[index],), {}))
@@ -335,7 +335,7 @@ class _Map:
 
     async def _run_task(self, index: int, place: str, branch: Node) -> None:
         try:
-            call = at_place(self.declaration, branch, place)
+            call = enter_at(self.declaration, branch, place)
             assert isinstance(call, Call)
             call.start(branch)
             self.results[index] = await run_async(call, (self.items[index],), {})

@@ -35,6 +35,12 @@ class Counter:
         started.update(b"%d]" % n)
         return started.hexdigest()[:32]
 
+    def coming(self, parent_place: str, branch: str, name: str, args: str) -> str:
+        """What `place` would return, without counting it."""
+        started = sha256(f'["{parent_place}",{branch},{name},{args},'.encode())
+        started.update(b"%d]" % self._seen.get(started.digest(), 0))
+        return started.hexdigest()[:32]
+
 
 def nth_place(parent_place: str, name: str, n: int) -> str:
     """The place of something that is numbered by the runtime itself: a try, a backoff, a decision.

@@ -44,6 +44,7 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
         attempt=start["attempt"],
         always_replay=start["always_replay"],
         memory=memory,
+        parent_span_id=start["parent_span_id"],
         pipelined=start["options"].get("durability") == "pipelined",
         file=FILE,
     )
@@ -92,7 +93,7 @@ def _run(session: Session, start: dict[str, Any]) -> tuple[str | None, BaseExcep
         declaration = getattr(getattr(module, start["entry"], None), "__hero_flow__", None)
         if not isinstance(declaration, Declaration):
             raise OptionError(f"the source has no flow {start['entry']!r}: decorate a function of that name with @flow")
-        session.functions = functions
+        session.sources[FILE] = functions
         kwargs = declaration.root_arguments(json.loads(start["input"]))
     except BaseException as error:
         return None, _failed_to_load(session, start, error)
@@ -103,7 +104,7 @@ def _failed_to_load(session: Session, start: dict[str, Any], error: BaseExceptio
     """The source did not load, or has no such entry: the root span exists all the same, and says why."""
     span = session.root.span
     span.name = start["workflow_name"]
-    span.start(None, "flow_root", _places.ROOT_PLACE, "{}", FILE, None)
+    span.start(session.parent_span_id, "flow_root", _places.ROOT_PLACE, "{}", FILE, None)
     if isinstance(error, (SystemExit, KeyboardInterrupt)):
         span.end("cancelled")
     else:

@@ -7,11 +7,10 @@ from time import perf_counter
 from typing import Any
 
 from . import _places
-from ._calls import Call
+from ._calls import Call, body_of, body_of_async
 from ._declare import Declaration
 from ._remember import describe, happened_in
 from ._session import Session
-from ._tries import drive, drive_async
 
 Outcome = tuple["str | None", "BaseException | None"]
 
@@ -52,37 +51,19 @@ def end_root(call: Call, value: Any, error: BaseException | None) -> Outcome:
     return text, error
 
 
-def run_body_of(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, BaseException | None]:
-    declaration = call.declaration
-    if declaration.retries:
-        return drive(call, lambda: declaration.fn(*args, **kwargs))
-    try:
-        return declaration.fn(*args, **kwargs), None
-    except BaseException as raised:
-        return None, raised
-
-
 def run_root(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
     """Runs the entry flow, sync or async, to its end."""
     if declaration.is_async:
         return _run_loop(session, declaration, args, kwargs)
     call = start_root(session, declaration)
-    return end_root(call, *run_body_of(call, args, kwargs))
+    return end_root(call, *body_of(call, args, kwargs))
 
 
 async def run_root_async(
     session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Outcome:
     call = start_root(session, declaration)
-    value, error = None, None
-    if declaration.retries:
-        value, error = await drive_async(call, lambda: declaration.fn(*args, **kwargs))
-    else:
-        try:
-            value = await declaration.fn(*args, **kwargs)
-        except BaseException as raised:
-            error = raised
-    return end_root(call, value, error)
+    return end_root(call, *await body_of_async(call, args, kwargs))
 
 
 def _run_loop(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:

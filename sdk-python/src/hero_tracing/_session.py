@@ -16,6 +16,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NoReturn, Protocol
 
 from . import _places
@@ -24,6 +25,7 @@ from ._errors import NoContext, NotAwaited, Refused
 from ._memory import Memory
 from ._pipeline import Pipeline
 from ._remember import happened_in, rebuild
+from ._source import Functions
 from ._spans import Span
 from ._tree import Node, Tree
 from ._waits import Question
@@ -64,20 +66,27 @@ class Session:
         always_replay: bool = False,
         memory: Memory | None = None,
         pipelined: bool = False,
+        parent_span_id: str | None = None,
+        spawns: bool = True,
         file: str | None = None,
-        functions: dict[int, tuple[int, str]] | None = None,
+        functions: Functions | None = None,
     ) -> None:
         self.lane = lane
         self.telemetry = telemetry
         self.play_sid = play_sid
         self.version_sid = version_sid
+        self.spawns = spawns  # outside of the runtime a child runs in the caller's process
+        self.parent_span_id = parent_span_id  # of the caller, in another play
         self.always_replay = always_replay and attempt <= ALWAYS_REPLAYS
         self.memory = memory or Memory()
         self.pipeline: Pipeline | None = None
         if pipelined:
             self.pipeline = Pipeline(self)
+        self.sources: dict[str, Functions] = {} if file is None else {file: functions or {}}
         self.file = file
-        self.functions = functions or {}
+        self.workflows: dict[tuple[str, str], object] = {}  # invoked ones, by name and version as given (`_workflow`)
+        self.modules: dict[str, ModuleType] = {}  # theirs, by version
+        self.loading = threading.Lock()
         self.tree = Tree()
         self.lock = threading.Lock()
         self.asked = threading.Condition(self.lock)  # nobody asks any more
@@ -102,17 +111,19 @@ class Session:
     def function_of(self, fn: Callable[..., Any]) -> tuple[str | None, int | None, str]:
         """File, line and hash of a function as written; no file for what is not in the play's own source."""
         code = getattr(fn, "__code__", None)
-        if code is None or code.co_filename != self.file:
+        functions = self.sources.get(code.co_filename) if code is not None else None
+        if code is None or functions is None:
             return None, None, ""
-        line, sha256 = self.functions.get(code.co_firstlineno, (code.co_firstlineno, ""))
-        return self.file, line, sha256
+        line, sha256 = functions.get(code.co_firstlineno, (code.co_firstlineno, ""))
+        # An invoked workflow keeps its version in a fork: its functions do not change with the play's source.
+        return code.co_filename, line, sha256 if code.co_filename == self.file else ""
 
     def caller(self) -> tuple[str | None, int | None]:
         """File and line of the play's own source that this call comes from."""
         frame = sys._getframe(1)
         for _ in range(12):
-            if frame.f_code.co_filename == self.file:
-                return self.file, frame.f_lineno
+            if frame.f_code.co_filename in self.sources:
+                return frame.f_code.co_filename, frame.f_lineno
             if frame.f_back is None:
                 break
             frame = frame.f_back

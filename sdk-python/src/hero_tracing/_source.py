@@ -13,7 +13,7 @@ MODULE = "__play__"  # not `__main__`: what stands under `if __name__ == "__main
 Functions = dict[int, tuple[int, str]]
 
 
-def load_source(source: str) -> tuple[types.ModuleType, Functions]:
+def load_source(source: str, file: str = FILE, name: str = MODULE) -> tuple[types.ModuleType, Functions]:
     """Runs the source as a fresh module. Its functions are told by their first line (the first decorator's).
 
     >>> module, functions = load_source("x = 1\\ndef f():\\n    return x\\n")
@@ -21,14 +21,14 @@ def load_source(source: str) -> tuple[types.ModuleType, Functions]:
     (1, 2, 64)
     """
     lines = source.splitlines(keepends=True)
-    linecache.cache[FILE] = (len(source), None, lines, FILE)
-    tree = ast.parse(source, FILE)
+    linecache.cache[file] = (len(source), None, lines, file)
+    tree = ast.parse(source, file)
     functions = functions_of(tree, source)
-    code = compile(tree, FILE, "exec", dont_inherit=True)
+    code = compile(tree, file, "exec", dont_inherit=True)
     del tree
-    module = types.ModuleType(MODULE)
-    module.__file__ = FILE
-    sys.modules[MODULE] = module
+    module = types.ModuleType(name)
+    module.__file__ = file
+    sys.modules[name] = module
     exec(code, module.__dict__)
     return module, functions
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Span:
     """One node of the live tree: the same place has the same span id in every attempt."""
 
-    __slots__ = ("session", "id", "name", "started", "cost_usd", "usage")
+    __slots__ = ("session", "id", "name", "started", "cost_usd", "usage", "child_play_sid")
 
     def __init__(self, session: Session, id: str, name: str) -> None:
         self.session = session
@@ -25,6 +25,7 @@ class Span:
         self.started = 0.0
         self.cost_usd = 0.0
         self.usage: dict[str, Any] | None = None
+        self.child_play_sid: str | None = None
 
     def start(self, parent: str | None, kind: str, place: str, tags: str, file: str | None, line: int | None) -> None:
         self.session.telemetry.emit(_events.span_started(self.id, parent, self.name, kind, place, tags, file, line))
@@ -51,6 +52,7 @@ class Span:
             error=error,
             cost_usd=self.cost_usd,
             usage=tags_json(clean_object(self.usage)) if self.usage else None,
+            child_play_sid=self.child_play_sid,
         )
         self.session.telemetry.emit(line, soft)
 

@@ -53,6 +53,13 @@ class Node:
             counter = self.counter = Counter()
         return counter.place(self.place, self.branch_json, name_json, args)
 
+    def coming_place(self, name_json: str, args: str) -> str:
+        """The place that the next such call will have."""
+        counter = self.counter
+        if counter is None:
+            counter = self.counter = Counter()
+        return counter.coming(self.place, self.branch_json, name_json, args)
+
     def path(self) -> list[int]:
         """The numbers of the branches from the root to this node: what runs side by side, in an order without timing."""
         numbers: list[int] = []

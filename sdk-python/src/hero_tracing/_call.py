@@ -1,0 +1,69 @@
+"""`flow.call` and `flow.webhook`: methods of the runtime, within the grant of the play's version.
+
+Rules:
+ 1. A result is remembered like a step's, and so is a refusal: a replay does not call again.
+ 2. A call that is cut is made again: a method that changes something is given `idempotency_key=flow.current_step.key`.
+ 3. A link is that of the *next* pause of its name in this branch: its place is computed, and not counted.
+"""
+
+from __future__ import annotations
+
+import json
+from json.encoder import encode_basestring as quoted
+from typing import Any
+
+from . import _places
+from ._calls import PAYLOAD_LIMIT
+from ._canonical import canonical, dump
+from ._declare import check_name
+from ._errors import ArgumentNotJson, CallFailed, NotJson, OptionError, PayloadTooLarge
+from ._operation import Doing, Leaf, Request, operate
+from ._pause import here
+from ._tree import Node
+
+
+def call(method: str, params: dict[str, Any]) -> Any:
+    what = f"flow.call({method!r})"
+    node = here(what)
+    if not isinstance(method, str) or not method:
+        raise OptionError("flow.call: the first argument is the name of a method, as 'flow_library_search'")
+    try:
+        args, text = canonical(params, "arguments"), dump(params)
+    except NotJson as error:
+        raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
+    if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
+        raise PayloadTooLarge(f"{what}: the parameters have {len(text.encode()) >> 20} MiB; 16 MiB fit")
+    return operate(what, node, lambda node: _called(node, method, args, text))
+
+
+def _called(node: Node, method: str, args: str, params: str) -> Doing:
+    with Leaf(node, f"call:{method}", args, kind="rpc", shown=method) as leaf:
+        if leaf.item is not None:
+            return leaf.recall()
+        return (yield from _ask(leaf, method, params, None))
+
+
+def webhook(name: str) -> Any:
+    what = f"flow.webhook({name!r})"
+    node = here(what)
+    check_name(name, "flow.webhook")
+    return operate(what, node, lambda node: _linked(node, name))
+
+
+def _linked(node: Node, name: str) -> Doing:
+    session = node.session
+    with Leaf(node, f"webhook:{name}", kind="rpc") as leaf:
+        if leaf.item is not None:
+            return leaf.recall()
+        place = node.coming_place(quoted(f"pause:{name}"), "null")  # rule 3
+        params = {"play_sid": session.play_sid, "resume_id": _places.resume_id(session.play_sid, place)}
+        return (yield from _ask(leaf, "play_hook", dump(params), "path"))
+
+
+def _ask(leaf: Leaf, method: str, params: str, part: str | None) -> Doing:
+    reply = yield Request("call", f'"method":{quoted(method)},"params":{quoted(params)}')
+    if reply.get("t") == "refused":
+        error = CallFailed(reply.get("message", ""), reply.get("code", ""))
+        return (yield from leaf.keep("", error))
+    text: str = reply["result"]
+    return (yield from leaf.keep(text if part is None else dump(json.loads(text)[part])))

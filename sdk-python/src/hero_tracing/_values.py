@@ -1,0 +1,95 @@
+"""Values that the runtime remembers for code outside of a step, and sleep (docs/protocol.md, sections 1 and 3).
+
+Rules:
+ 1. A value is committed before the flow sees it (I3): a replay gives the same one.
+ 2. A sleep of up to 2 s stays in the process and is remembered when it is over. A longer one is a timer: the process may
+    leave, and nothing that is killed makes it longer.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from ._canonical import dump
+from ._errors import OptionError
+from ._operation import Doing, Leaf, drive_here, operate
+from ._pause import here
+from ._session import active
+from ._tree import Node, current
+from ._tries import SHORT_SECONDS, Sleep
+from ._waits import Question
+
+LONGEST_SECONDS = 10.0**10
+
+
+def now() -> datetime:
+    text: str = _remembered("now", lambda: datetime.now(timezone.utc).isoformat(timespec="microseconds"))
+    return datetime.fromisoformat(text)
+
+
+def make_uuid() -> str:
+    text: str = _remembered("uuid", lambda: str(uuid.uuid4()))
+    return text
+
+
+def make_random() -> float:
+    return float(_remembered("random", random.random))
+
+
+def _remembered(name: str, make: Callable[[], Any]) -> Any:
+    if current.get(None) is None and active() is None:
+        return make()  # no play: there is nobody to remember it for
+    node = here(f"flow.{name}()")
+    return drive_here(node.session, _value(node, name, make))
+
+
+def _value(node: Node, name: str, make: Callable[[], Any]) -> Doing:
+    with Leaf(node, name) as leaf:
+        if leaf.item is not None:
+            return leaf.recall()
+        return (yield from leaf.keep(dump(make())))
+
+
+def sleep(seconds: float) -> Any:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < LONGEST_SECONDS:
+        raise OptionError("flow.sleep: seconds is a number, 0 or more")
+    what = f"flow.sleep({seconds!r})"
+    return operate(what, here(what), lambda node: _sleep(node, float(seconds)))
+
+
+def sleep_until(when: datetime | str) -> Any:
+    until = _time(when)
+    what = f"flow.sleep_until({str(when)!r})"
+    return operate(what, here(what), lambda node: _sleep(node, max(0.0, until.timestamp() - time.time())))
+
+
+def _sleep(node: Node, seconds: float) -> Doing:
+    with Leaf(node, "sleep", tags=f'{{"seconds":{round(seconds, 3)}}}') as leaf:
+        if leaf.item is not None:
+            return leaf.recall()
+        if seconds > SHORT_SECONDS:
+            deadline = time.monotonic() + seconds
+            return (yield Question(leaf.node, "sleep", kind="timer", deadline=deadline, default="null"))
+        yield Sleep(seconds)
+        return (yield from leaf.keep("null"))
+
+
+def _time(when: datetime | str) -> datetime:
+    until: Any = when
+    if isinstance(when, str):
+        text = when.strip()
+        try:
+            until = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+        except ValueError:
+            until = None
+    if not isinstance(until, datetime) or until.tzinfo is None:
+        raise OptionError(
+            "flow.sleep_until: when is a datetime with a time zone, or ISO 8601 text with one, as '2027-01-31T09:30:00Z'; "
+            f"not {when!r}"
+        )
+    return until
