@@ -1,6 +1,7 @@
 import { Database } from '@hero/persistence';
 import type { Log } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
+import { Children } from './children.js';
 import { Leases } from './leases.js';
 import { Reconciler } from './reconciler.js';
 import { Relay } from './relay.js';
@@ -11,6 +12,7 @@ import { Waits } from './waits.js';
 @Injectable()
 export class Background {
   constructor(
+    private readonly children: Children,
     private readonly reconciler: Reconciler,
     private readonly relay: Relay,
     private readonly resumes: Resumes,
@@ -32,11 +34,12 @@ export class Background {
     this.relay.start(log);
     this.resumes.start(log);
     this.leases.start(log);
+    this.children.start(log);
   }
 
   /** Questions are still answered: the relay goes last, and tells what they change. */
   async stop(): Promise<void> {
-    await Promise.all([this.reconciler.stop(), this.resumes.stop(), this.leases.stop()]);
+    await Promise.all([this.reconciler.stop(), this.resumes.stop(), this.leases.stop(), this.children.stop()]);
     await this.relay.stop();
   }
 }

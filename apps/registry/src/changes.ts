@@ -15,6 +15,9 @@ export interface Change {
   run_seq: number | null;
   deleted: boolean;
   at: string;
+  /** Of a play that ended: who spawned it, and whether it spawned plays that still run. */
+  parent_play_sid?: string | null;
+  has_children?: boolean;
   /** Not to be told at once: the sweep tells it when it is due. */
   later: boolean;
 }

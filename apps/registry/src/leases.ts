@@ -126,6 +126,6 @@ export class Leases {
 
   private tell(moved: Moved, fence: Fence): void {
     this.relay.tell(moved);
-    this.relay.nudge(fence);
+    this.relay.nudge({ gone: [fence] });
   }
 }

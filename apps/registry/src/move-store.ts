@@ -7,11 +7,18 @@
  * 4. Leaving `running` adds the time of this attempt to `ran_ms`, in database time; waits do not count.
  * 5. An attempt that committed a group made progress: what was counted in a row before it is forgotten, however it ends.
  */
-import { type EventsMark, isFinal, PLAY_STATUSES, type PlayError, type PlayStatus } from '@hero/contracts';
+import {
+  type EventsMark,
+  isFinal,
+  type JsonObject,
+  PLAY_STATUSES,
+  type PlayError,
+  type PlayStatus,
+} from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Answered, Change } from './changes.js';
-import { changeOf, RUNNING_MS, sources } from './sql-words.js';
+import { ACTIVE, changeOf, RUNNING_MS, sources } from './sql-words.js';
 
 export interface Fence {
   owner: string;
@@ -26,6 +33,8 @@ export interface Move {
   /** JSON text. */
   output?: string | null;
   error?: PlayError | null;
+  failed_at?: string[];
+  diverged?: JsonObject | null;
   cost_usd?: number;
   events?: EventsMark | null;
   crashes?: number;
@@ -59,17 +68,22 @@ const text = (to: PlayStatus): string => `
       events_source = coalesce($7, events_source), events_batch = coalesce($8, events_batch),
       crashes = CASE WHEN $11 THEN 0 ELSE coalesce($9, ${afterProgress('crashes')}) END,
       unstarted = CASE WHEN $11 THEN 0 ELSE coalesce($12, ${afterProgress('unstarted')}) END,
-      completed_at = ${isFinal(to) ? 'now()' : 'NULL'}
+      completed_at = ${isFinal(to) ? 'now()' : 'NULL'},
+      failed_at = $14, diverged = coalesce(diverged, $15)
     WHERE sid = $1 AND status IN (${sources(to)})
       AND ($2::int IS NULL OR (epoch = $2 AND owner = $3 AND status = 'running' AND NOT suspended))
-    RETURNING sid, workflow_sid, attempt, run_seq, epoch, owner
+    RETURNING sid, workflow_sid, attempt, run_seq, epoch, owner, parent_play_sid
   ), told AS (
     INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, answered, run_seq, due_at)
     SELECT sid, workflow_sid, attempt, '${to}', true, $13, ${to === 'pending' ? 'run_seq' : 'NULL'},
            now() + $10 * interval '1 millisecond'
     FROM play RETURNING *
   )
-  SELECT ${changeOf('told')}, play.epoch, play.owner FROM told, play`;
+  SELECT ${changeOf('told')}, play.epoch, play.owner${
+    isFinal(to)
+      ? `, play.parent_play_sid, EXISTS (SELECT FROM plays c WHERE c.parent_play_sid = play.sid AND c.status IN (${ACTIVE})) AS has_children`
+      : ''
+  } FROM told, play`;
 
 const texts = new Map(PLAY_STATUSES.map((to) => [to, text(to)]));
 
@@ -94,6 +108,8 @@ export class MoveStore {
       move.afresh ?? false,
       move.unstarted ?? null,
       move.answered ? JSON.stringify(move.answered) : null,
+      move.failed_at ? JSON.stringify(move.failed_at) : null,
+      move.diverged ? JSON.stringify(move.diverged) : null,
     ]);
     return moved;
   }

@@ -6,9 +6,11 @@
  *    question's id (I5).
  * 3. Suspended means: the process is to go, and no further write of this epoch is accepted. The play stays `running` until
  *    the process is gone (I11 counts from there); what comes meanwhile is noted in `wake`.
- * 4. A timeout without a default is an error in the play's memory, and memory is read by an attempt: such a question
- *    suspends the play like one without an answer, and wakes it at once.
+ * 4. Only questions take prefilled and kept answers. A timer is ended by the registry's clock, a child by its end; what failed of
+ *    them is an error, brought like an answer.
  * 5. A play that is prefill_only fails at the first question without an answer, with an error that names it.
+ * 6. To linger is to wait without being suspended: the play's time stands still, and it may still commit. Parked, it is suspended
+ *    whatever is answered, and wakes at once where something is.
  */
 import type { Params, PlayError, playPause, Question, Result } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
@@ -43,8 +45,7 @@ export class Pauses {
   async pause(p: Pause): Promise<PauseResult> {
     await failpoint('registry.pause.before');
     const questions = p.questions.map((question) => ({ ...question, id: resumeIdOf(p.play_sid, question.place) }));
-    const resume_ids = questions.map(({ id }) => id);
-    const refused = (message: string): PauseResult => ({ result: 'refused', answers: [], resume_ids, message });
+    const refused = (message: string): PauseResult => ({ result: 'refused', answers: [], resume_ids: [], message });
     const fault = questions.map(questionFault).find((found) => found !== undefined);
     if (fault !== undefined) return refused(fault);
     if (questions.length === 0 && !p.replay)
@@ -53,7 +54,7 @@ export class Pauses {
       const done = await this.runs.database.tx((sql) => this.commit(p, questions, sql));
       await failpoint('registry.pause.after');
       if (done.told) this.relay.tell(done.told);
-      return { ...done.result, resume_ids };
+      return done.result;
     } catch (error) {
       if (!isFaultOfData(error)) throw error;
       return refused(`The question cannot be stored: ${messageOf(error)}.`);
@@ -76,22 +77,27 @@ export class Pauses {
             sql,
           )
         : rows;
-    const open = asked.find(({ resumed_at }) => resumed_at === null);
+    const open = asked.find(({ resumed_at, kind }) => resumed_at === null && kind === 'question');
     if (open && held.prefill_only) return this.fail(p, unanswered(open, spanOf(open, questions)), sql);
     const answers = asked.flatMap(({ place, outcome, payload }) =>
-      outcome === 'answer' && payload !== null ? [{ place, kind: outcome, payload }] : [],
+      outcome !== null && payload !== null ? [{ place, kind: outcome, payload }] : [],
     );
-    const suspended = answers.length === 0;
+    const result = resultOf(p, answers.length > 0);
     // Its first reply had an answer; without one this is another request under the same number.
-    if (again && suspended) return just('fenced');
-    if (!again) {
-      // Rule 4: an error among them is what the play is to come back for.
-      const wake = suspended && (p.replay || asked.some(({ outcome }) => outcome === 'error'));
-      const { group, cost_usd, events } = p;
-      await this.resumes.pause(play_sid, { group, cost_usd, suspended, wake, events }, sql);
-    }
+    if (again && result === 'suspended') return just('fenced');
+    const { group, cost_usd, events, diverged } = p;
+    const suspended = result === 'suspended';
+    const wake = suspended && (p.replay || answers.length > 0);
+    const paused = { group, cost_usd: again ? 0 : cost_usd, suspended, wake, still: result !== 'answered' };
+    const remaining_ms = await this.resumes.pause(play_sid, { ...paused, events, diverged }, sql);
     const told = taken.answered.length > 0 ? await this.moves.tell(play_sid, taken.answered, sql) : undefined;
-    return { result: { result: suspended ? 'suspended' : 'answered', answers }, told };
+    const resume_ids = asked.flatMap(({ id, kind, resumed_at }) =>
+      kind === 'question' && resumed_at === null ? [id] : [],
+    );
+    return {
+      result: { result, answers: result === 'answered' ? answers : [], resume_ids, remaining_ms },
+      told,
+    };
   }
 
   /** Rule 2. */
@@ -99,7 +105,7 @@ export class Pauses {
     const answered: Answered[] = [];
     let unused: Prefill[] | undefined;
     for (const row of rows) {
-      if (row.resumed_at !== null) continue;
+      if (row.resumed_at !== null || row.kind !== 'question') continue;
       unused ??= await this.resumes.prefills(playSid, sql);
       const prefill = nextPrefill(unused, row.name);
       if (prefill) {
@@ -131,7 +137,7 @@ export class Pauses {
 }
 
 interface Committed {
-  result: Omit<PauseResult, 'resume_ids'>;
+  result: PauseResult;
   told?: Change;
 }
 
@@ -140,7 +146,15 @@ interface Taken {
   misfit?: PlayError;
 }
 
-const just = (result: PauseResult['result']): Committed => ({ result: { result, answers: [] } });
+const just = (result: PauseResult['result']): Committed => ({
+  result: { result, answers: [], resume_ids: [] },
+});
+
+/** Rule 6. */
+function resultOf({ linger, park }: Pause, answered: boolean): 'answered' | 'suspended' | 'waiting' {
+  if (answered && !park) return 'answered';
+  return linger && !answered ? 'waiting' : 'suspended';
+}
 
 export const faultsOf = ({ schema }: AskedRow, payload: string) =>
   schema === null ? [] : checkSchema(schema, JSON.parse(payload), 'payload');

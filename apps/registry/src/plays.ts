@@ -101,6 +101,16 @@ export class Plays {
     return moved;
   }
 
+  /** Cancels what a play spawned and what still runs. */
+  async cancelChildren(sid: string, reason: string): Promise<void> {
+    const moved = await this.store.database.tx(async (sql) => {
+      const play = await this.store.lock(sid, sql);
+      if (!play || !isFinal(play.status)) return [];
+      return this.cancelTree(await this.store.lockChildren([sid], sql), reason, sql);
+    });
+    this.tell(moved);
+  }
+
   async retry({ play_sid }: Params<typeof playRetry>): Promise<Play> {
     refuseUnstorable({ play_sid });
     await failpoint('registry.retry.before');
@@ -164,9 +174,10 @@ export class Plays {
   /** Announces what was cancelled, and tells the executors that run it. */
   tell(moved: readonly Moved[]): void {
     this.relay.tell(...moved);
-    this.relay.nudge(
-      ...moved.flatMap(({ owner, play_sid, epoch }): Gone[] => (owner === null ? [] : [{ owner, play_sid, epoch }])),
+    const gone = moved.flatMap(({ owner, play_sid, epoch }): Gone[] =>
+      owner === null ? [] : [{ owner, play_sid, epoch }],
     );
+    this.relay.nudge({ gone });
   }
 }
 

@@ -3,6 +3,8 @@ import { PersistenceModule } from '@hero/persistence';
 import type { Log } from '@hero/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Background } from './background.js';
+import { ChildStore } from './child-store.js';
+import { Children } from './children.js';
 import { LeaseStore } from './lease-store.js';
 import { Leases } from './leases.js';
 import { Memory } from './memory.js';
@@ -21,12 +23,14 @@ import { RunHandlers } from './run-handlers.js';
 import { RunStore } from './run-store.js';
 import { Runs } from './runs.js';
 import { Sources } from './sources.js';
+import { Spawns } from './spawns.js';
 import { StartStore } from './start-store.js';
 import { Starts } from './starts.js';
 import { StepStore } from './step-store.js';
 import { Steps } from './steps.js';
 import { Versions } from './versions.js';
 import { Waits } from './waits.js';
+import { Wakes } from './wakes.js';
 import { WorkflowDeletion } from './workflow-deletion.js';
 import { WorkflowHandlers } from './workflow-handlers.js';
 import { WorkflowStore } from './workflow-store.js';
@@ -42,6 +46,7 @@ export interface RegistrySettings {
 const POOL = 12;
 
 const stores = [
+  ChildStore,
   LeaseStore,
   MoveStore,
   OutboxStore,
@@ -53,7 +58,22 @@ const stores = [
   StepStore,
   WorkflowStore,
 ];
-const plays = [Leases, Memory, Pauses, Plays, Reconciler, Relay, Resumes, Runs, Starts, Steps, Waits];
+const plays = [
+  Children,
+  Leases,
+  Memory,
+  Pauses,
+  Plays,
+  Reconciler,
+  Relay,
+  Resumes,
+  Runs,
+  Spawns,
+  Starts,
+  Steps,
+  Waits,
+  Wakes,
+];
 const workflows = [Sources, Versions, WorkflowDeletion, Workflows];
 
 @Module({})

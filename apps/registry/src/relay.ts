@@ -9,9 +9,17 @@
  * 4. Events go out in the order of their rows: after a failure none is told from memory until a sweep has caught up.
  */
 import { Bus, publishJson } from '@hero/bus';
-import { change as changeSubject, executorNudge, spansDelete, telemetry, WORK_SUBJECT } from '@hero/contracts';
+import {
+  change as changeSubject,
+  type ExecutorNudge,
+  executorNudge,
+  spansDelete,
+  telemetry,
+  WORK_SUBJECT,
+} from '@hero/contracts';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
+import type { z } from 'zod';
 import type { Change, Gone } from './changes.js';
 import { OutboxStore } from './outbox-store.js';
 
@@ -23,6 +31,8 @@ const STORED_WITHIN_MS = 2_000;
 const RETRY_MS = 2_000;
 const BATCH = 500;
 
+type ParamsOfNudge = z.input<typeof ExecutorNudge>;
+
 @Injectable()
 export class Relay {
   private readonly telling = new Set<number>();
@@ -30,6 +40,8 @@ export class Relay {
   /** Rule 4. */
   private behind = false;
   private timers: Timer[] = [];
+  /** Called after the commit of a play's end, by the registry that committed it. */
+  onEnded: (change: Change) => void = () => undefined;
   private log?: Log;
 
   constructor(
@@ -54,6 +66,7 @@ export class Relay {
   tell(...changes: readonly Change[]): void {
     for (const change of changes) {
       this.announce(change);
+      if (change.moved && (change.parent_play_sid || change.has_children)) this.onEnded(change);
       if (change.later) continue;
       if (this.behind || !this.bus.connected) {
         this.behind = true;
@@ -62,10 +75,14 @@ export class Relay {
     }
   }
 
-  /** Tells executors which claims are no longer their own; their next lease says the same. */
-  nudge(...gone: readonly Gone[]): void {
-    for (const { owner, play_sid, epoch } of gone)
-      this.bus.announce(executorNudge(owner), { gone: [{ play_sid, epoch }] });
+  /**
+   * Tells executors which claims are no longer their own (their next lease says the same), and which plays have an answer to what
+   * they linger for (they ask by themselves within 2 s).
+   */
+  nudge({ gone = [], answered = [] }: { gone?: readonly Gone[]; answered?: readonly Gone[] }): void {
+    const told = (owner: string, what: ParamsOfNudge): void => this.bus.announce(executorNudge(owner), what);
+    for (const { owner, ...claim } of gone) told(owner, { gone: [claim] });
+    for (const { owner, ...claim } of answered) told(owner, { answered: [claim] });
   }
 
   /** Rows that their registry did not tell. */

@@ -2,7 +2,7 @@
  * Questions, answers, prefilled and kept answers. Every writer holds the play's row (its caller locked it): the order of
  * locks is play, then question, and answer, timeout and cancel of one play follow one another (I5, I6).
  */
-import type { JsonObject, Question } from '@hero/contracts';
+import type { JsonObject, Question, WaitKind } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import { ACTIVE, iso, RUNNING_MS } from './sql-words.js';
@@ -13,6 +13,7 @@ export interface Asked extends Question {
 
 export interface AskedRow {
   id: string;
+  kind: WaitKind;
   place: string;
   name: string;
   schema: JsonObject | null;
@@ -26,7 +27,7 @@ export interface Given {
   id: string;
   payload: string;
   outcome: 'answer' | 'error';
-  resumed_by: 'interactive' | 'prefill' | 'early' | 'timeout';
+  resumed_by: 'interactive' | 'prefill' | 'early' | 'timeout' | 'child';
 }
 
 export interface Prefill {
@@ -40,7 +41,7 @@ export interface Due {
   play_sid: string;
 }
 
-const ASKED = `id, place, name, schema, outcome, payload::text AS payload, ${iso('resumed_at')} AS resumed_at`;
+const ASKED = `id, kind, place, name, schema, outcome, payload::text AS payload, ${iso('resumed_at')} AS resumed_at`;
 
 @Injectable()
 export class ResumeStore {
@@ -51,12 +52,13 @@ export class ResumeStore {
     const ids = questions.map(({ id }) => id);
     await sql.query(
       'resume_ask',
-      `INSERT INTO resumes (id, play_sid, place, name, schema, ui, span_id, fallback, expires_at, due_at)
-       SELECT q.id, $1, q.place, q.name, q.schema, q.ui, q.span_id, q.fallback, q.at, q.at
+      `INSERT INTO resumes (id, play_sid, place, name, schema, ui, span_id, fallback, kind, parent_place, expires_at, due_at)
+       SELECT q.id, $1, q.place, q.name, q.schema, q.ui, q.span_id, q.fallback, q.kind, q.parent_place, q.at, q.at
        FROM (SELECT *, now() + timeout_ms * interval '1 millisecond' AS at
-             FROM unnest($2::text[], $3::text[], $4::text[], $5::json[], $6::json[], $7::text[], $8::json[], $9::float8[])
-               WITH ORDINALITY AS u(id, place, name, schema, ui, span_id, fallback, timeout_ms, n)) q
-       ORDER BY q.n
+             FROM unnest($2::text[], $3::text[], $4::text[], $5::json[], $6::json[], $7::text[], $8::json[], $9::float8[],
+                         $10::text[], $11::text[])
+               WITH ORDINALITY AS u(id, place, name, schema, ui, span_id, fallback, timeout_ms, kind, parent_place, n)) q
+       WHERE q.kind <> 'child' ORDER BY q.n
        ON CONFLICT (id) DO UPDATE SET due_at = resumes.expires_at WHERE resumes.resumed_at IS NULL`,
       [
         playSid,
@@ -68,6 +70,8 @@ export class ResumeStore {
         questions.map(({ span_id }) => span_id),
         questions.map((question) => question.default),
         questions.map(({ timeout_ms }) => timeout_ms),
+        questions.map(({ kind }) => kind),
+        questions.map(({ parent_place }) => parent_place),
       ],
     );
     return this.asked(ids, sql);
@@ -80,7 +84,7 @@ export class ResumeStore {
   }
 
   async byId(playSid: string, id: string, sql: Sql): Promise<AskedRow | undefined> {
-    const text = `SELECT ${ASKED} FROM resumes WHERE id = $2 AND play_sid = $1`;
+    const text = `SELECT ${ASKED} FROM resumes WHERE id = $2 AND play_sid = $1 AND kind = 'question'`;
     const [row] = await sql.query<AskedRow>('resume_by_id', text, [playSid, id]);
     return row;
   }
@@ -89,7 +93,7 @@ export class ResumeStore {
   async byName(playSid: string, name: string, sql: Sql): Promise<AskedRow | undefined> {
     const [row] = await sql.query<AskedRow>(
       'resume_by_name',
-      `SELECT ${ASKED} FROM resumes r WHERE play_sid = $1 AND name = $2
+      `SELECT ${ASKED} FROM resumes r WHERE play_sid = $1 AND name = $2 AND kind = 'question'
        ORDER BY r.resumed_at IS NOT NULL, r.resumed_at DESC, asked_no LIMIT 1`,
       [playSid, name],
     );
@@ -145,17 +149,20 @@ export class ResumeStore {
     return row?.payload;
   }
 
-  /** The next group of the play is its pause; where it is to go, its time stops running here. */
-  async pause(playSid: string, pause: Paused, sql: Sql): Promise<void> {
-    await sql.query(
+  /** The next group of the play is its pause; where it waits, its time stands still. Returns what is left of its time limit. */
+  async pause(playSid: string, pause: Paused, sql: Sql): Promise<number | null> {
+    const [row] = await sql.query<{ remaining_ms: number | null }>(
       'play_pause',
       `UPDATE plays SET group_no = $2, total_cost_usd = total_cost_usd + $3,
          suspended = $4, wake = $5,
-         ran_ms = CASE WHEN $4 THEN ran_ms + ${RUNNING_MS} ELSE ran_ms END,
-         running_since = CASE WHEN $4 THEN NULL ELSE running_since END,
-         deadline_at = CASE WHEN $4 THEN NULL ELSE deadline_at END,
-         events_source = coalesce($6, events_source), events_batch = coalesce($7, events_batch)
-       WHERE sid = $1`,
+         ran_ms = CASE WHEN $8 THEN ran_ms + ${RUNNING_MS} ELSE ran_ms END,
+         running_since = CASE WHEN $8 THEN NULL ELSE coalesce(running_since, now()) END,
+         deadline_at = CASE WHEN $8 THEN NULL
+           ELSE coalesce(deadline_at, now() + (timeout_ms - ran_ms) * interval '1 millisecond') END,
+         events_source = coalesce($6, events_source), events_batch = coalesce($7, events_batch),
+         diverged = coalesce(diverged, $9)
+       WHERE sid = $1
+       RETURNING (timeout_ms - ran_ms - ${RUNNING_MS})::float8 AS remaining_ms`,
       [
         playSid,
         pause.group,
@@ -164,8 +171,11 @@ export class ResumeStore {
         pause.wake,
         pause.events?.source ?? null,
         pause.events?.batch ?? null,
+        pause.still,
+        pause.diverged && JSON.stringify(pause.diverged),
       ],
     );
+    return row?.remaining_ms ?? null;
   }
 
   /** A person has answered: what is asked from now on may wait. A process that was told to go is to come back. */
@@ -193,8 +203,9 @@ export class ResumeStore {
     const [row] = await sql.query<DueRow>(
       'resume_lock_due',
       `WITH play AS (
-         SELECT sid, workflow_sid, status, attempt, suspended FROM plays WHERE sid = $2 FOR NO KEY UPDATE SKIP LOCKED)
-       SELECT play.status IN (${ACTIVE}) AS waits, play.status, play.workflow_sid, play.attempt, play.suspended, r.name,
+         SELECT sid, workflow_sid, status, attempt, suspended, owner, epoch FROM plays WHERE sid = $2 FOR NO KEY UPDATE SKIP LOCKED)
+       SELECT play.status IN (${ACTIVE}) AS waits, play.status, play.workflow_sid, play.attempt, play.suspended, play.owner,
+              play.epoch, r.name,
               r.fallback::text AS fallback, extract(epoch FROM r.expires_at - r.asked_at)::float8 AS seconds
        FROM play, resumes r WHERE r.id = $1`,
       [id, play_sid],
@@ -213,6 +224,9 @@ export interface Paused {
   cost_usd: number;
   suspended: boolean;
   wake: boolean;
+  /** Its time stands still. */
+  still: boolean;
+  diverged: JsonObject | null;
   events: { source: string; batch: number } | null;
 }
 
@@ -222,6 +236,8 @@ export interface DueRow {
   workflow_sid: string;
   attempt: number;
   suspended: boolean;
+  owner: string | null;
+  epoch: number;
   name: string;
   fallback: string | null;
   seconds: number;

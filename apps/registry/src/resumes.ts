@@ -19,14 +19,12 @@ import {
 import type { Sql } from '@hero/persistence';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import type { Answered, Change } from './changes.js';
 import { jsonFaults, refuseUnstorable } from './json-values.js';
-import { MoveStore } from './move-store.js';
 import { faultsOf } from './pauses.js';
-import { type Locked, PlayStore } from './play-store.js';
+import { PlayStore } from './play-store.js';
 import { noPlay, requestOf } from './plays.js';
-import { Relay } from './relay.js';
 import { type Due, type DueRow, ResumeStore } from './resume-store.js';
+import { Wakes, type Woken } from './wakes.js';
 
 const TIMER_MS = 200;
 const BATCH = 100;
@@ -40,8 +38,7 @@ export class Resumes {
   constructor(
     private readonly store: ResumeStore,
     private readonly plays: PlayStore,
-    private readonly moves: MoveStore,
-    private readonly relay: Relay,
+    private readonly wakes: Wakes,
   ) {}
 
   start(log: Log): void {
@@ -60,7 +57,7 @@ export class Resumes {
     await failpoint('registry.resume.before');
     const done = await this.store.database.tx((sql) => this.commit(p, JSON.stringify(value), sql));
     await failpoint('registry.resume.after');
-    if (done.change) this.relay.tell(done.change);
+    this.wakes.tell(done.woken ?? {});
     return done.answer;
   }
 
@@ -77,7 +74,7 @@ export class Resumes {
     p: Params<typeof playResume>,
     payload: string,
     sql: Sql,
-  ): Promise<{ answer: Answer; change?: Change }> {
+  ): Promise<{ answer: Answer; woken?: Woken }> {
     const { play_sid, resume_id, name = '' } = p;
     const play = await this.plays.lock(play_sid, sql);
     if (!play) throw noPlay(play_sid);
@@ -102,8 +99,8 @@ export class Resumes {
     // The play is locked and the question was open: nobody else can have answered it.
     if (resumed_at === undefined) throw new Error(`Question ${question.id} was answered under the lock of its play.`);
     await this.store.interactive(play_sid, sql);
-    const change = await this.wake(play, [{ resume_id: question.id, resumed_by: 'interactive' }], sql);
-    return { answer: { ok: true, resumed_at, kept: false }, change };
+    const woken = await this.wakes.wake(play, [{ resume_id: question.id, resumed_by: 'interactive' }], sql);
+    return { answer: { ok: true, resumed_at, kept: false }, woken };
   }
 
   private async keep(playSid: string, name: string, payload: string, sql: Sql): Promise<Answer> {
@@ -113,30 +110,22 @@ export class Resumes {
     return { ok: true, resumed_at: kept_at, kept: true };
   }
 
-  /** Rule 3. */
-  private async wake(play: Wakeable, answered: Answered[], sql: Sql): Promise<Change | undefined> {
-    const { play_sid, status } = play;
-    if (status === 'awaiting_resume') return this.moves.move('pending', { play_sid, answered }, sql);
-    await this.store.wake(play_sid, sql);
-    return this.moves.tell(play_sid, answered, sql);
-  }
-
   /** Answers every question whose time is over, with its default or with an error. */
   async expire(): Promise<void> {
     for (;;) {
       const due = await this.store.due(BATCH);
       let expired = 0;
       for (const question of due) {
-        const change = await this.store.database.tx((sql) => this.expireOne(question, sql));
-        if (change === 'held') continue;
+        const woken = await this.store.database.tx((sql) => this.expireOne(question, sql));
+        if (woken === 'held') continue;
         expired++;
-        if (change) this.relay.tell(change);
+        if (woken) this.wakes.tell(woken);
       }
       if (expired < BATCH) return;
     }
   }
 
-  private async expireOne(due: Due, sql: Sql): Promise<Change | 'held' | undefined> {
+  private async expireOne(due: Due, sql: Sql): Promise<Woken | 'held' | undefined> {
     const row = await this.store.lockDue(due, sql);
     if (!row) return 'held';
     if (!row.waits) {
@@ -147,15 +136,10 @@ export class Resumes {
     const payload = row.fallback ?? pauseTimeout(row);
     const given = await this.store.give({ id: due.id, payload, outcome, resumed_by: 'timeout' }, sql);
     if (given === undefined) return undefined;
-    return this.wake(
-      { play_sid: due.play_sid, status: row.status },
-      [{ resume_id: due.id, resumed_by: 'timeout' }],
-      sql,
-    );
+    const play = { ...row, play_sid: due.play_sid };
+    return this.wakes.wake(play, [{ resume_id: due.id, resumed_by: 'timeout' }], sql);
   }
 }
-
-type Wakeable = Pick<Locked, 'play_sid' | 'status'>;
 
 /** Rule 4: the shape of a remembered error. */
 function pauseTimeout({ name, seconds }: DueRow): string {

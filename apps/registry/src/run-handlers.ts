@@ -8,12 +8,15 @@ import {
   playMemory,
   playPause,
   playRelease,
+  playResolve,
+  playSpawn,
   stepCommit,
 } from '@hero/contracts';
 import { Controller } from '@nestjs/common';
 import { Leases } from './leases.js';
 import { Pauses } from './pauses.js';
 import { Runs } from './runs.js';
+import { Spawns } from './spawns.js';
 import { Steps } from './steps.js';
 
 @Controller()
@@ -23,6 +26,7 @@ export class RunHandlers {
     private readonly steps: Steps,
     private readonly pauses: Pauses,
     private readonly leases: Leases,
+    private readonly spawns: Spawns,
   ) {}
 
   @Handle(playClaim) claim(p: Params<typeof playClaim>) {
@@ -39,6 +43,14 @@ export class RunHandlers {
 
   @Handle(playPause) pause(p: Params<typeof playPause>) {
     return this.pauses.pause(p);
+  }
+
+  @Handle(playSpawn) spawn(p: Params<typeof playSpawn>) {
+    return this.spawns.spawn(p);
+  }
+
+  @Handle(playResolve) resolve(p: Params<typeof playResolve>) {
+    return this.spawns.resolve(p);
   }
 
   @Handle(playEnd) end(p: Params<typeof playEnd>) {

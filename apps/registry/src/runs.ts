@@ -87,11 +87,20 @@ export class Runs {
     const fence: Fence = { owner: p.owner, play_sid: p.play_sid, epoch: p.epoch };
     const fault = p.output === null ? undefined : jsonTextFault(p.output, 'output');
     if (fault !== undefined) return { result: 'refused', message: fault };
-    const { play_sid, output, cost_usd, events } = p;
+    const { play_sid, output, failed_at, diverged, cost_usd, events } = p;
     const error = p.error && storable(p.error);
     let ended: Moved | undefined;
     try {
-      ended = await this.moves.move(p.status, { play_sid, fence, output, error, cost_usd, events });
+      ended = await this.moves.move(p.status, {
+        play_sid,
+        fence,
+        output,
+        error,
+        failed_at,
+        diverged,
+        cost_usd,
+        events,
+      });
     } catch (cause) {
       if (!isFaultOfData(cause)) throw cause;
       return { result: 'refused', message: `The output cannot be stored: ${messageOf(cause)}.` };

@@ -1,5 +1,5 @@
 import type { JsonObject, Play } from '@hero/contracts';
-import { Database } from '@hero/persistence';
+import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from './changes.js';
 import { ACTIVE, changeOf } from './sql-words.js';
@@ -15,6 +15,7 @@ export interface NewPlay {
   prefills: { pattern: string; pos: number; payload: string }[];
   parent_play_sid: string | null;
   parent_span_id: string | null;
+  depth: number;
   timeout_ms: number | null;
   idempotency_key: string | null;
   params_sha256: string;
@@ -37,8 +38,8 @@ export class StartStore {
    * key is taken, the workflow is being deleted, or the parent is final: a cancelled parent gets no child (I6), because
    * whoever cancels it holds its row.
    */
-  async insert(play: NewPlay): Promise<Change | undefined> {
-    const [change] = await this.database.query<Change>('play_start', START, [
+  async insert(play: NewPlay, sql: Sql = this.database): Promise<Change | undefined> {
+    const [change] = await sql.query<Change>('play_start', START, [
       play.sid,
       play.name,
       play.workflow_sid,
@@ -54,6 +55,7 @@ export class StartStore {
       play.prefills.map(({ pattern }) => pattern),
       play.prefills.map(({ pos }) => pos),
       play.prefills.map(({ payload }) => payload),
+      play.depth,
     ]);
     return change;
   }
@@ -97,8 +99,8 @@ const START = `
     ON CONFLICT (key) DO NOTHING RETURNING key
   ), play AS (
     INSERT INTO plays (sid, name, workflow_sid, version_sid, version_number, prefill_only, parent_play_sid, parent_span_id,
-                       timeout_ms)
-    SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10 FROM allowed WHERE $11::text IS NULL OR EXISTS (SELECT FROM keyed)
+                       timeout_ms, depth)
+    SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, $16 FROM allowed WHERE $11::text IS NULL OR EXISTS (SELECT FROM keyed)
     RETURNING sid, workflow_sid, attempt, status, run_seq
   ), given AS (
     INSERT INTO inputs (play_sid, input) SELECT sid, $6 FROM play

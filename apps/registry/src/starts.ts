@@ -64,7 +64,8 @@ export class Starts {
       prefills: prefillRows(prefill_resumes ?? {}),
       parent_play_sid: ask.parent_play_sid ?? null,
       parent_span_id: ask.parent_span_id ?? null,
-      timeout_ms: ask.timeout_ms ?? null,
+      depth: ask.parent_play_sid === undefined ? 0 : 1,
+      timeout_ms: ask.timeout_ms ?? limitOf(version),
       idempotency_key: key,
       params_sha256,
     };
@@ -86,6 +87,12 @@ export class Starts {
       refuse([{ path: 'parent_play_sid', message }]);
     throw new HeroError('UNAVAILABLE', 'The play could not be inserted; start it again.');
   }
+}
+
+/** The play's own time limit, as its entry flow declares it. */
+export function limitOf({ options }: Pick<Pinned, 'options'>): number | null {
+  const { timeout_ms } = options;
+  return typeof timeout_ms === 'number' && timeout_ms >= 1 ? timeout_ms : null;
 }
 
 function refuse(issues: Issue[]): void {

@@ -40,6 +40,7 @@ export class StepStore {
       steps.map((s) => s.name),
       steps.map((s) => s.function_sha256),
       steps.map((s) => s.parent_place),
+      groups.map((g) => g.diverged && JSON.stringify(g.diverged)),
     ]);
     return rows.map(({ verdict }) => verdict);
   }
@@ -86,8 +87,8 @@ export interface MemoryRow {
 
 const COMMIT = `
   WITH groups AS (
-    SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::float8[])
-      WITH ORDINALITY AS g(sid, epoch, owner, group_no, cost, g)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::float8[], $16::json[])
+      WITH ORDINALITY AS g(sid, epoch, owner, group_no, cost, diverged, g)
   ), locked AS (
     SELECT sid, status, epoch, owner, group_no, suspended FROM plays
     WHERE sid = ANY($1::text[]) ORDER BY sid FOR NO KEY UPDATE SKIP LOCKED
@@ -101,7 +102,8 @@ const COMMIT = `
       ELSE 'fenced' END AS verdict
     FROM groups g LEFT JOIN locked l ON l.sid = g.sid
   ), counted AS (
-    UPDATE plays p SET group_no = j.group_no, total_cost_usd = p.total_cost_usd + j.cost
+    UPDATE plays p SET group_no = j.group_no, total_cost_usd = p.total_cost_usd + j.cost,
+      diverged = coalesce(p.diverged, j.diverged)
     FROM judged j WHERE p.sid = j.sid AND j.verdict = 'apply'
   ), remembered AS (
     INSERT INTO steps (play_sid, step_key, place, kind, outcome, span_id, name, function_sha256, parent_place, epoch, group_no, ordinal)

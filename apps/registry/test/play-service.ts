@@ -51,6 +51,7 @@ export const codeOf = (asked: Promise<unknown>): Promise<string> =>
 /** A step's outcome; the place makes it another one. */
 export const step = (place: string, value: unknown = place, more: Partial<StepOutcome> = {}): StepOutcome => ({
   place,
+  parent_place: '',
   step_key: `key of ${place}`,
   span_id: `span of ${place}`.slice(0, 16),
   name: place,
@@ -62,7 +63,9 @@ export const step = (place: string, value: unknown = place, more: Partial<StepOu
 
 /** A question; the place makes it another one. */
 export const question = (name: string, more: Partial<Question> = {}): Question => ({
+  kind: 'question',
   place: `place of ${name}`,
+  parent_place: '',
   span_id: 'span',
   name,
   schema: null,
