@@ -50,7 +50,9 @@ export class Spawns {
     if (Buffer.byteLength(p.input) > PAYLOAD_LIMIT) {
       return refused('PAYLOAD_TOO_LARGE', `The inputs of ${JSON.stringify(p.workflow_name)} have more than 16 MiB.`);
     }
-    const { result, told } = await this.runs.database.tx((sql) => this.commit(p, sql));
+    // Before the transaction: whoever holds the play's row must not wait for a second connection.
+    const version = await this.pin(p);
+    const { result, told } = await this.runs.database.tx((sql) => this.commit(p, version, sql));
     await failpoint('registry.spawn.after');
     if (told) this.relay.tell(told);
     return result;
@@ -65,7 +67,7 @@ export class Spawns {
     return { workflow_name, workflow_sid, version_sid: found.version_sid, version_number, source, entry };
   }
 
-  private async commit(p: Spawn, sql: Sql): Promise<{ result: Spawned; told?: Change }> {
+  private async commit(p: Spawn, version: Pinned | HeroError, sql: Sql): Promise<{ result: Spawned; told?: Change }> {
     const held = await this.runs.hold(p, sql);
     if (!held || held.suspended) return { result: { result: 'fenced', child_play_sid: null } };
     const id = resumeIdOf(p.play_sid, p.place);
@@ -75,7 +77,6 @@ export class Spawns {
     if (depth > DEEPEST) {
       return { result: refused('TOO_DEEP', `A play spawned plays ${DEEPEST} deep: something spawns itself.`) };
     }
-    const version = await this.pin(p);
     if (version instanceof HeroError) return { result: refused(version.code, version.message) };
     const { input, issues } = checkInput(version.inputs, JSON.parse(p.input) as JsonObject);
     if (issues.length > 0) {
