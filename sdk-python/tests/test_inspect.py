@@ -175,3 +175,46 @@ def test_the_hash_of_a_function_is_the_same_when_it_runs() -> None:
     assert functions[3] == (declared["line"], declared["source_sha256"])
     moved = inspect_source("# moved\n" + source)["flows"][0]
     assert moved["source_sha256"] == declared["source_sha256"] and moved["line"] == declared["line"] + 1
+
+
+def test_options_of_the_entry_are_checked_and_told() -> None:
+    found = inspect_source("""
+from hero_tracing import flow
+@flow(grants=["play_list"])
+def step(): pass
+@flow(durability="pipelined", grants=["workflow_list"], timeout=1.5, retries=2)
+def main(): pass
+""")
+    assert found["options"] == {
+        "durability": "pipelined", "grants": ["workflow_list"], "retries": 2, "timeout_ms": 1500,
+    }  # fmt: skip
+    assert [(issue["line"], issue["severity"]) for issue in found["issues"]] == [(3, "warning")]
+
+
+def test_a_wrong_option_is_told_with_its_place() -> None:
+    found = inspect_source("""
+from hero_tracing import flow
+@flow(retries=-1,
+      durability="fast", grants="all")
+def main(): pass
+@flow(memo=False, timeout=3)
+def other(): pass
+""")
+    errors = [(issue["line"], issue["column"]) for issue in found["issues"] if issue["severity"] == "error"]
+    assert errors == [(3, 7), (4, 7), (4, 26), (6, 2)] and found["options"] == {}
+
+
+def test_changing_arguments_are_told_what_to_take_instead() -> None:
+    found = inspect_source("""
+import time, uuid
+from hero_tracing import flow
+@flow
+def step(at): pass
+@flow
+def main():
+    step(time.time())
+    step(uuid.uuid4())
+    step(flow.now())
+""")
+    told = [issue["message"].rpartition("with ")[2] for issue in found["issues"]]
+    assert told == ["flow.now()", "flow.uuid()"]

@@ -57,8 +57,17 @@ def check_value(option: str, value: Any) -> None:
         if value not in DURABILITIES:
             raise OptionError(f"@flow: durability is {' or '.join(map(repr, DURABILITIES))}, not {value!r}")
     elif option == "grants":
-        if isinstance(value, str) or not all(isinstance(grant, str) and grant for grant in value):
+        if not isinstance(value, (list, tuple, set, frozenset)) or not all(isinstance(grant, str) and grant for grant in value):
             raise OptionError("@flow: grants is a list of method names, as ['workflow_list']")
+
+
+def check_together(options: Mapping[str, Any]) -> None:
+    """Raises an error for options that exclude each other."""
+    if options.get("memo") is not False:
+        return
+    for option in ("at_most_once", "timeout"):
+        if options.get(option):
+            raise OptionError(f"@flow: {option} needs memory: leave memo=False out")
 
 
 class Declaration:
@@ -99,8 +108,7 @@ class Declaration:
         }  # fmt: skip
         for option, value in given.items():
             check_value(option, value)
-        if not memo and (at_most_once or timeout is not None):
-            raise OptionError(f"@flow: {'at_most_once' if at_most_once else 'timeout'} needs memory: leave memo=False out")
+        check_together(given)
         self.memo = memo
         self.retries, self.retry_delay, self.backoff, self.jitter = retries, retry_delay, backoff, jitter
         self.timeout, self.at_most_once = timeout, at_most_once

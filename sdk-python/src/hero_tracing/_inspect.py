@@ -15,7 +15,7 @@ import warnings
 from typing import Any
 
 from . import _inspect_names as names
-from ._declare import check_name, check_option
+from ._declare import check_name, check_option, check_together, check_value
 from ._errors import OptionError
 from ._fields import Field, fields_of
 from ._inspect_requirements import requirements_of
@@ -24,6 +24,8 @@ from ._source import FILE, function_sha256
 
 LARGEST_SOURCE = 4 * 1024 * 1024
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_OF_PLAYS = ("durability", "grants")
+_RUNTIME = (*_OF_PLAYS, "retries", "retry_delay", "backoff", "jitter")
 _CHANGING = {
     "now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter", "uuid1", "uuid4", "random", "randint",
     "randrange", "choice", "token_hex", "token_urlsafe", "urandom",
@@ -56,6 +58,7 @@ class _Reading:
     def __init__(self, source: str, entry: str | None) -> None:
         self.source = source
         self.wanted = entry
+        self.flow_names: set[str] = set()
         self.lines = source.splitlines()
         self.issues: list[dict[str, Any]] = []
         self.flows: list[dict[str, Any]] = []
@@ -83,9 +86,17 @@ class _Reading:
             "outputs": self.outputs,
             "flows": self.flows,
             "requirements": self.requirements,
-            "options": {},
+            "options": self._runtime_options(),
             "issues": sorted(self.issues, key=lambda issue: (issue["line"], issue["column"])),
         }
+
+    def _runtime_options(self) -> dict[str, Any]:
+        """What the entry flow declares for its plays; its timeout is the play's own limit."""
+        found = {option: self.options[option] for option in _RUNTIME if option in self.options}
+        timeout = self.options.get("timeout")
+        if timeout is not None:
+            found["timeout_ms"] = round(timeout * 1000)
+        return found
 
     def read(self) -> None:
         if len(self.source) > LARGEST_SOURCE:
@@ -98,6 +109,7 @@ class _Reading:
         for line, message in problems:
             self.issue(line, 1, message)
         scope = names.scope_of(tree)
+        self.flow_names = scope.flows
         declared: dict[Function, ast.expr] = {}
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -113,6 +125,7 @@ class _Reading:
             return
         self.options = options[self.entry]
         self._describe(self.entry, scope)
+        self._warn_of_options_of_plays(declared)
         self._warn_of_changing_arguments(tree, {node.name for node in declared})
 
     def _parse(self) -> ast.Module | None:
@@ -156,6 +169,7 @@ class _Reading:
                 value = names.value_of(keyword.value, scope)
                 if keyword.arg == "name" and value is not None:
                     check_name(value, "@flow")
+                check_value(keyword.arg, value)
             except OptionError as error:
                 self._at(keyword, str(error))
                 continue
@@ -171,7 +185,18 @@ class _Reading:
                     self._at(keyword.value, str(error))
                     del found[keyword.arg]
                     self.broken.add(keyword.arg)
+        try:
+            check_together(found)
+        except OptionError as error:
+            self._at(decorator, str(error))
         return found
+
+    def _warn_of_options_of_plays(self, declared: dict[Function, ast.expr]) -> None:
+        """Durability and grants are the play's: those of other flows do nothing."""
+        for node, decorator in declared.items():
+            for keyword in decorator.keywords if isinstance(decorator, ast.Call) and node is not self.entry else ():
+                if keyword.arg in _OF_PLAYS:
+                    self._at(keyword, f"@flow: {keyword.arg} counts on the entry flow only", "warning")
 
     def _flow(self, node: Function, options: dict[str, Any]) -> dict[str, Any]:
         first = min(decorator.lineno for decorator in node.decorator_list)
@@ -227,9 +252,17 @@ class _Reading:
                 if isinstance(argument, ast.Call):
                     made = argument.func
                     name = made.attr if isinstance(made, ast.Attribute) else getattr(made, "id", "")
-                    if name in _CHANGING:
+                    of_flow = isinstance(made, ast.Attribute) and getattr(made.value, "id", "") in self.flow_names
+                    if name in _CHANGING and not of_flow:
                         text = (
                             f"{name}() gives another value in every attempt, so this call of {call.func.id} would never "
-                            f"be remembered: make the value inside of a flow"
+                            f"be remembered: make the value inside of a flow, or with {_instead(name)}"
                         )
                         self._at(argument, text, "warning")
+
+
+def _instead(name: str) -> str:
+    """The remembered value that stands for a changing one."""
+    if name.startswith("uuid") or name.startswith("token"):
+        return "flow.uuid()"
+    return "flow.random()" if name.startswith(("rand", "choice", "urandom")) else "flow.now()"

@@ -32,7 +32,7 @@ class _LocalLane:
             return self._pause(frame["questions"])
         if kind == "resolve":
             return self._resolve(frame["workflow_name"])
-        return {"t": "refused", "code": "UNAVAILABLE", "message": f"{kind} needs the runtime: `npx hero_logic run`"}
+        return {"t": "refused", "code": "UNAVAILABLE", "message": f"there is no {kind} outside of the runtime: start the flow as a play"}
 
     def _pause(self, questions: list[dict[str, Any]]) -> dict[str, Any]:
         timers = [question for question in questions if question["kind"] == "timer"]
@@ -47,10 +47,13 @@ class _LocalLane:
         looked = [self._folder / f"{name}.py", self._folder.parent / name / "flow.py", Path("flows") / name / "flow.py"]
         for path in looked:
             if path.is_file():
-                source = path.read_text()
+                source = path.read_text("utf-8")
                 found = inspect_source(source)
                 if found["entry"] is not None:
-                    return {"t": "resolved", "version_sid": str(path), "source": source, "entry": found["entry"]}
+                    return {
+                        "t": "resolved", "version_sid": str(path), "version_number": 1, "source": source,
+                        "entry": found["entry"], "file": str(path),
+                    }  # fmt: skip
         where = ", ".join(map(str, looked))
         message = f"outside of the runtime a workflow is a file, and none of these is there: {where}"
         return {"t": "refused", "code": "NOT_FOUND", "message": message}

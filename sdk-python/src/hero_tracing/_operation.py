@@ -119,7 +119,7 @@ class Leaf:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """What was kept, or waited for, is closed already; here is what was cut off."""
-        if error is None or self.node.closed:
+        if error is None or self.item is not None or self.node.closed:
             return
         if isinstance(error, NOT_REMEMBERED):
             self.span.end("cancelled")

@@ -250,7 +250,10 @@ class Session:
             while self.asking:
                 self.asked.wait()
             self.asking = True
-        self._pause([], replay=True)
+        try:
+            self._pause([], replay=True)
+        finally:  # outside of the runtime nothing replays: the body goes on to its end
+            self._asked()
 
     def _asked(self) -> None:
         with self.asked:
