@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from . import _events, _places
 from ._awaited import Awaited
 from ._calls import Call, check_sync_here
+from ._errors import Refused
 from ._memory import step_json
 from ._pause import here
 from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
-from ._errors import Refused
 from ._session import Session
 from ._spans import Span
 from ._tree import Node, current
