@@ -110,7 +110,6 @@ def test_flow_failed_has_no_traceback(play: Any) -> None:
         ("def main(): ...", "OptionError", "has no flow 'main'"),
         ("from hero_tracing import flow\n@flow(retries=-1)\ndef main(): ...", "OptionError", "retries is a whole number"),
         ("from hero_tracing import flow\n@flow\ndef main(a): ...", "TypeError", "missing"),
-        ("from hero_tracing import flow\n@flow\ndef main(): flow.invoke('x')", "FlowNotFound", "flow.invoke"),
         (
             "from hero_tracing import flow\n@flow\ndef main(): main.x\ndef f(): f()\nmain = flow(lambda: f())",
             "RecursionError",
