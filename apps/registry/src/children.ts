@@ -77,7 +77,8 @@ export class Children {
       const end = await this.store.end(childSid, sql);
       if (!end || end.settled || !isFinal(end.status)) return {};
       await this.store.settle(end, parent.play_sid, sql);
-      if (end.resumed) return {};
+      // A final parent takes what is worth keeping for a retry, and nothing else.
+      if (end.resumed || (isFinal(parent.status) && end.status !== 'success')) return {};
       const given = await this.resumes.give({ id: end.id, ...outcomeOf(childSid, end), resumed_by: 'child' }, sql);
       if (given === undefined || isFinal(parent.status)) return {};
       return this.wakes.wake(parent, [{ resume_id: end.id, resumed_by: 'child' }], sql);

@@ -25,7 +25,7 @@ import { MoveStore } from './move-store.js';
 import { nextPrefill } from './prefills.js';
 import { Relay } from './relay.js';
 import { resumeIdOf } from './resume-ids.js';
-import { type Asked, type AskedRow, type Prefill, ResumeStore } from './resume-store.js';
+import { type Asked, type AskedRow, keptUnder, type Prefill, ResumeStore } from './resume-store.js';
 import { RunStore } from './run-store.js';
 import { schemaFaults } from './schema-faults.js';
 import { isFaultOfData, messageOf } from './steps.js';
@@ -120,7 +120,9 @@ export class Pauses {
         answered.push({ resume_id: row.id, resumed_by: 'prefill' });
         continue;
       }
-      const payload = await this.resumes.takeKept(playSid, row.name, sql);
+      const payload =
+        (await this.resumes.takeKept(playSid, keptUnder(row.id), sql)) ??
+        (await this.resumes.takeKept(playSid, row.name, sql));
       // A kept answer that does not fit is dropped: the question stays open, for somebody who sees its schema.
       if (payload === undefined || faultsOf(row, payload).length > 0) continue;
       await this.resumes.give({ id: row.id, payload, outcome: 'answer', resumed_by: 'early' }, sql);

@@ -2,7 +2,10 @@ import { type CallContext, Handle } from '@hero/bus';
 import {
   type Params,
   playCancel,
+  hookResume,
   playDelete,
+  playFork,
+  playHook,
   playEventsMark,
   playList,
   playPendingResumes,
@@ -15,6 +18,8 @@ import {
   registryStatus,
 } from '@hero/contracts';
 import { Controller } from '@nestjs/common';
+import { Forks } from './forks.js';
+import { Hooks } from './hooks.js';
 import { Plays } from './plays.js';
 import { Resumes } from './resumes.js';
 import { Starts } from './starts.js';
@@ -27,6 +32,8 @@ export class PlayHandlers {
     private readonly starts: Starts,
     private readonly resumes: Resumes,
     private readonly waits: Waits,
+    private readonly forks: Forks,
+    private readonly hooks: Hooks,
   ) {}
 
   @Handle(playStart) start(p: Params<typeof playStart>) {
@@ -63,6 +70,18 @@ export class PlayHandlers {
 
   @Handle(playRetry) retry(p: Params<typeof playRetry>) {
     return this.plays.retry(p);
+  }
+
+  @Handle(playFork) fork(p: Params<typeof playFork>) {
+    return this.forks.fork(p);
+  }
+
+  @Handle(playHook) hook(p: Params<typeof playHook>) {
+    return this.hooks.link(p);
+  }
+
+  @Handle(hookResume) hookResume(p: Params<typeof hookResume>) {
+    return this.hooks.answer(p);
   }
 
   @Handle(playDelete) remove(p: Params<typeof playDelete>) {

@@ -103,14 +103,15 @@ export class PlayStore {
   stepOutputs(playSid: string): Promise<NonNullable<Play['step_outputs']>> {
     return this.database.query(
       'step_outputs',
-      `SELECT step_key, name, kind, outcome AS output FROM steps WHERE play_sid = $1 ORDER BY epoch, group_no, ordinal`,
+      `SELECT step_key, name, kind, outcome AS output FROM steps
+       WHERE play_sid = $1 AND kind <> 'begun' AND name NOT LIKE 'resolve:%' ORDER BY epoch, group_no, ordinal`,
       [playSid],
     );
   }
 
   /** Locks a play for a change, whatever its state. */
   async lock(sid: string, sql: Sql): Promise<Locked | undefined> {
-    const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error
+    const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error, failed_at
       FROM plays WHERE sid = $1 FOR NO KEY UPDATE`;
     const [row] = await sql.query<Locked>('play_lock', text, [sid]);
     return row;
@@ -118,7 +119,7 @@ export class PlayStore {
 
   /** Locks the plays that were spawned by these, by sid. New ones cannot come while their parent is locked. */
   lockChildren(sids: string[], sql: Sql): Promise<Locked[]> {
-    const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error
+    const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error, failed_at
       FROM plays WHERE parent_play_sid = ANY($1) ORDER BY sid FOR NO KEY UPDATE`;
     return sql.query('play_lock_children', text, [sids]);
   }
@@ -201,4 +202,5 @@ export interface Locked {
   suspended: boolean;
   prefill_only: boolean;
   error: Play['error'];
+  failed_at: string[] | null;
 }

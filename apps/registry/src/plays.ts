@@ -120,11 +120,29 @@ export class Plays {
       // The one way back from a final status (I7).
       const reopened = isFinal(play.status) && PLAY_TRANSITIONS[play.status].includes('pending');
       if (!reopened) throw final(play, 'Only a failed or timed out play can be retried');
-      if (play.error) await this.retries.dropErrors(play_sid, play.error, sql);
-      return this.moves.move('pending', { play_sid, afresh: true }, sql);
+      return this.reopen(play, sql);
     });
-    if (moved) this.relay.tell(moved);
+    this.relay.tell(...moved);
     return this.get(play_sid);
+  }
+
+  /** Reopens a play, and downwards the failed children that its end came through; all of them are locked from the top. */
+  private async reopen(play: Locked, sql: Sql): Promise<Moved[]> {
+    const { play_sid, error, failed_at } = play;
+    const moved: Moved[] = [];
+    if (error) {
+      const failed = await this.retries.failedChildren(play_sid, error, failed_at ?? [], sql);
+      await this.retries.dropErrors(play_sid, error, failed_at ?? [], sql);
+      for (const { id, child_play_sid } of failed) {
+        const child = await this.store.lock(child_play_sid, sql);
+        if (child && PLAY_TRANSITIONS[child.status].includes('pending') && isFinal(child.status)) {
+          await this.retries.waitAgain(id, sql);
+          moved.push(...(await this.reopen(child, sql)));
+        } else if (child?.status === 'cancelled') await this.retries.forget(id, sql);
+      }
+    }
+    const own = await this.moves.move('pending', { play_sid, afresh: true }, sql);
+    return own ? [...moved, own] : moved;
   }
 
   async remove({ play_sid }: Params<typeof playDelete>): Promise<Result<typeof playDelete>> {

@@ -5,6 +5,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { Background } from './background.js';
 import { ChildStore } from './child-store.js';
 import { Children } from './children.js';
+import { ForkStore } from './fork-store.js';
+import { Forks } from './forks.js';
+import { Hooks } from './hooks.js';
 import { LeaseStore } from './lease-store.js';
 import { Leases } from './leases.js';
 import { Memory } from './memory.js';
@@ -47,6 +50,7 @@ const POOL = 12;
 
 const stores = [
   ChildStore,
+  ForkStore,
   LeaseStore,
   MoveStore,
   OutboxStore,
@@ -60,6 +64,8 @@ const stores = [
 ];
 const plays = [
   Children,
+  Forks,
+  Hooks,
   Leases,
   Memory,
   Pauses,

@@ -43,6 +43,9 @@ export interface Due {
 
 const ASKED = `id, kind, place, name, schema, outcome, payload::text AS payload, ${iso('resumed_at')} AS resumed_at`;
 
+/** The name under which an answer to one coming question is kept: no name of a pause, because those have no control characters. */
+export const keptUnder = (resumeId: string): string => `\u0001${resumeId}`;
+
 @Injectable()
 export class ResumeStore {
   constructor(readonly database: Database) {}

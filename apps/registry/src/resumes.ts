@@ -10,6 +10,7 @@
 import {
   HeroError,
   isFinal,
+  PAYLOAD_LIMIT,
   type Params,
   type playPendingResumes,
   type playResume,
@@ -23,7 +24,7 @@ import { jsonFaults, refuseUnstorable } from './json-values.js';
 import { faultsOf } from './pauses.js';
 import { PlayStore } from './play-store.js';
 import { noPlay, requestOf } from './plays.js';
-import { type Due, type DueRow, ResumeStore } from './resume-store.js';
+import { type Due, type DueRow, keptUnder, ResumeStore } from './resume-store.js';
 import { Wakes, type Woken } from './wakes.js';
 
 const TIMER_MS = 200;
@@ -49,13 +50,20 @@ export class Resumes {
     await this.timer?.stop();
   }
 
-  async answer(p: Params<typeof playResume>): Promise<Answer> {
+  async answer(p: Params<typeof playResume>, by: 'caller' | 'hook' = 'caller'): Promise<Answer> {
     const { payload: value, ...names } = p;
     refuseUnstorable(names);
     const unfit = jsonFaults(value, 'payload');
     if (unfit.length > 0) throw misfit(unfit);
+    const text = JSON.stringify(value);
+    if (Buffer.byteLength(text) > PAYLOAD_LIMIT) {
+      throw new HeroError(
+        'PAYLOAD_TOO_LARGE',
+        'The answer has more than 16 MiB; put large data into a file, and answer with its name.',
+      );
+    }
     await failpoint('registry.resume.before');
-    const done = await this.store.database.tx((sql) => this.commit(p, JSON.stringify(value), sql));
+    const done = await this.store.database.tx((sql) => this.commit(p, text, by, sql));
     await failpoint('registry.resume.after');
     this.wakes.tell(done.woken ?? {});
     return done.answer;
@@ -73,6 +81,7 @@ export class Resumes {
   private async commit(
     p: Params<typeof playResume>,
     payload: string,
+    by: 'caller' | 'hook',
     sql: Sql,
   ): Promise<{ answer: Answer; woken?: Woken }> {
     const { play_sid, resume_id, name = '' } = p;
@@ -87,7 +96,8 @@ export class Resumes {
       throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits for an answer any more.`);
     }
     if (!question) {
-      if (resume_id !== undefined) throw noQuestion(play_sid, resume_id);
+      if (resume_id !== undefined && by === 'caller') throw noQuestion(play_sid, resume_id);
+      if (resume_id !== undefined) return { answer: await this.keep(play_sid, keptUnder(resume_id), payload, sql) };
       return { answer: await this.keep(play_sid, name, payload, sql) };
     }
     const faults = faultsOf(question, payload);

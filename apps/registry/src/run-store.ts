@@ -10,6 +10,7 @@ export interface Claimed extends Change {
   version_sid: string;
   workflow_name: string;
   parent_span_id: string | null;
+  forked: boolean;
   remaining_ms: number | null;
   input: string;
 }
@@ -38,12 +39,12 @@ export class RunStore {
            running_since = now(), deadline_at = now() + (timeout_ms - ran_ms) * interval '1 millisecond',
            republish_at = NULL
          WHERE sid = $1 AND status = 'pending' AND run_seq = $2
-         RETURNING sid, workflow_sid, version_sid, epoch, attempt, parent_span_id, (timeout_ms - ran_ms)::float8 AS remaining_ms
+         RETURNING sid, workflow_sid, version_sid, epoch, attempt, parent_span_id, forked_from IS NOT NULL AS forked, (timeout_ms - ran_ms)::float8 AS remaining_ms
        ), told AS (
          INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved)
          SELECT sid, workflow_sid, attempt, 'running', true FROM play RETURNING *
        )
-       SELECT ${changeOf('told')}, play.epoch, play.version_sid, play.remaining_ms, play.parent_span_id, i.input::text AS input,
+       SELECT ${changeOf('told')}, play.epoch, play.version_sid, play.remaining_ms, play.parent_span_id, play.forked, i.input::text AS input,
          (SELECT name FROM workflows WHERE sid = play.workflow_sid) AS workflow_name
        FROM told, play JOIN inputs i ON i.play_sid = play.sid`,
       [playSid, runSeq, owner, JSON.stringify(sandbox)],

@@ -53,7 +53,7 @@ export class Runs {
     const { play_sid, epoch, attempt, version_sid, workflow_name, remaining_ms, parent_span_id, input } = claimed;
     const [version, memory] = await Promise.all([
       this.versions.get(version_sid),
-      epoch === 1 ? { items: [], next: null } : this.memory.page(play_sid, ''),
+      epoch === 1 && !claimed.forked ? { items: [], next: null } : this.memory.page(play_sid, ''),
     ]);
     const { source, entry, options } = version;
     return {

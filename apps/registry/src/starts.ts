@@ -7,7 +7,16 @@
  *    led to: a current version that has moved on in between does not matter.
  */
 import { createHash } from 'node:crypto';
-import { HeroError, type Issue, isFinal, type Params, type Play, type playRunAsync } from '@hero/contracts';
+import {
+  HeroError,
+  type Issue,
+  isFinal,
+  type JsonObject,
+  PAYLOAD_LIMIT,
+  type Params,
+  type Play,
+  type playRunAsync,
+} from '@hero/contracts';
 import { failpoint, uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { checkInput } from './inputs.js';
@@ -53,6 +62,7 @@ export class Starts {
     const version = pinned.value;
     const { input, issues } = checkInput(version.inputs, input_data);
     refuse([...issues, ...(prefill_resumes ? jsonFaults(prefill_resumes, 'prefill_resumes') : [])]);
+    refuseTooLarge(input);
     const play: NewPlay = {
       sid: uuidv7(),
       name: ask.name ?? version.workflow_name,
@@ -89,13 +99,21 @@ export class Starts {
   }
 }
 
+export function refuseTooLarge(input: JsonObject): void {
+  if (Buffer.byteLength(JSON.stringify(input)) <= PAYLOAD_LIMIT) return;
+  throw new HeroError(
+    'PAYLOAD_TOO_LARGE',
+    'The input has more than 16 MiB; put large data into a file, and pass its name.',
+  );
+}
+
 /** The play's own time limit, as its entry flow declares it. */
 export function limitOf({ options }: Pick<Pinned, 'options'>): number | null {
   const { timeout_ms } = options;
   return typeof timeout_ms === 'number' && timeout_ms >= 1 ? timeout_ms : null;
 }
 
-function refuse(issues: Issue[]): void {
+export function refuse(issues: Issue[]): void {
   if (issues.length === 0) return;
   throw new HeroError('INVALID_PARAMS', 'The play was not started: its parameters do not fit; see issues.', { issues });
 }

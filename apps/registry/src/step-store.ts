@@ -15,6 +15,13 @@ import { Injectable } from '@nestjs/common';
 export interface OwnedGroup extends StepGroup {
   owner: string;
 }
+/**
+ * What stands below a call that has its outcome is never asked for again. The subquery is hashed, once a page, and only where
+ * something stands below a call at all.
+ */
+const ASKED_FOR = `(parent_place = '' OR parent_place NOT IN (
+  SELECT place FROM steps WHERE play_sid = $1 AND kind <> 'begun'))`;
+
 export type Verdict = 'done' | 'fenced' | 'skipped';
 
 @Injectable()
@@ -52,7 +59,7 @@ export class StepStore {
       `SELECT key, place, kind, text, parent_place, name, total FROM (
          SELECT step_key AS key, place, kind, outcome::text AS text, parent_place, name, row_number() OVER w AS n, count(*) OVER ()::int AS total,
                 sum(octet_length(outcome::text)) OVER w AS bytes
-         FROM (SELECT * FROM steps WHERE play_sid = $1 AND step_key > $2 ORDER BY step_key LIMIT $3) s
+         FROM (SELECT * FROM steps WHERE play_sid = $1 AND step_key > $2 AND ${ASKED_FOR} ORDER BY step_key LIMIT $3) s
          WINDOW w AS (ORDER BY step_key)) page
        WHERE bytes <= $4 OR n = 1 ORDER BY key`,
       [playSid, after, limit, bytes],
@@ -66,7 +73,8 @@ export class StepStore {
       `SELECT key, place, kind, text, parent_place, name, total FROM (
          SELECT id AS key, place, outcome AS kind, payload::text AS text, parent_place, name, row_number() OVER w AS n, count(*) OVER ()::int AS total,
                 sum(octet_length(payload::text)) OVER w AS bytes
-         FROM (SELECT * FROM resumes WHERE play_sid = $1 AND id > $2 AND resumed_at IS NOT NULL ORDER BY id LIMIT $3) r
+         FROM (SELECT * FROM resumes WHERE play_sid = $1 AND id > $2 AND resumed_at IS NOT NULL AND ${ASKED_FOR}
+               ORDER BY id LIMIT $3) r
          WINDOW w AS (ORDER BY id)) page
        WHERE bytes <= $4 OR n = 1 ORDER BY key`,
       [playSid, after, limit, bytes],

@@ -139,7 +139,10 @@ describe('I3: what is committed is committed once', () => {
     const outcome = '{"z": 1.0, "a":[1e2,  -0.0],"a":"é😀\\u00e9"}';
     await registry.commit(mine, 1, [step('a', null, { outcome })]);
     await registry.crash(mine);
-    expect((await registry.claimed(mine.play_sid)).memory).toEqual({ items: [['a', 'value', outcome, '', 'a']], next: null });
+    expect((await registry.claimed(mine.play_sid)).memory).toEqual({
+      items: [['a', 'value', outcome, '', 'a']],
+      next: null,
+    });
   });
 
   test('two groups of one play may come in one request', async () => {

@@ -47,7 +47,11 @@ describe('a lease that is over', () => {
       gone: [{ play_sid: lost.play_sid, epoch: 1 }],
     });
     const again = await registry.claimed(lost.play_sid, 'executor-live');
-    expect(again).toMatchObject({ epoch: 2, attempt: 2, memory: { items: [['a', 'value', '"before"', '', 'a']], next: null } });
+    expect(again).toMatchObject({
+      epoch: 2,
+      attempt: 2,
+      memory: { items: [['a', 'value', '"before"', '', 'a']], next: null },
+    });
     expect(await registry.row(kept.play_sid)).toMatchObject({ status: 'running', epoch: 1, owner: 'executor-live' });
     await following.stop();
   });

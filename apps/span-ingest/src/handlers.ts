@@ -5,6 +5,7 @@ import {
   playLogs,
   playSpansMethod,
   type Result,
+  spanBegan,
   spanPush,
   spansDelete,
   spansReached,
@@ -34,6 +35,10 @@ export class Handlers {
 
   @Handle(spansReached) reached(p: Params<typeof spansReached>, { closing }: CallContext) {
     return this.history.reached(p, closing);
+  }
+
+  @Handle(spanBegan) began(p: Params<typeof spanBegan>) {
+    return this.history.began(p);
   }
 
   @Handle(spansDelete) delete(p: Params<typeof spansDelete>) {

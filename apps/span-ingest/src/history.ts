@@ -1,6 +1,6 @@
 /** Answers about what was stored. */
 import { type Bus, pause } from '@hero/bus';
-import type { playEvents, playLogs, playSpansMethod, spansDelete, spansReached } from '@hero/contracts';
+import type { playEvents, playLogs, playSpansMethod, spanBegan, spansDelete, spansReached } from '@hero/contracts';
 import { HeroError, MIB, type Params, playSpans, type Result } from '@hero/contracts';
 import { Database } from '@hero/persistence';
 import { playEventsOf } from './stamps.js';
@@ -66,6 +66,12 @@ export class History {
         .slice(0, limit);
       return { items, seq: items.at(-1)?.seq ?? after };
     });
+  }
+
+  async began({ play_sid, span_id }: Params<typeof spanBegan>): Promise<Result<typeof spanBegan>> {
+    const [span] = await readSpan(this.database, play_sid, span_id);
+    if (!span) throw new HeroError('NOT_FOUND', `Play ${play_sid} has no span ${span_id}; play_spans lists them.`);
+    return { began_at: span.started_at };
   }
 
   async logs({ play_sid, limit }: Params<typeof playLogs>): Promise<Result<typeof playLogs>> {

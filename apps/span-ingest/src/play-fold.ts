@@ -78,7 +78,7 @@ export class PlayFold {
         const span = this.span(event.span_id, event.at, true);
         if (!span) return;
         started(span, event, attempt);
-        if (span.kind === 'flow_root' && span.parent_id === null) this.play.root_id ??= span.id;
+        if (span.kind === 'flow_root') this.play.root_id ??= span.id;
         this.settle(span);
         return;
       }

@@ -63,6 +63,7 @@ export {
   playEvents,
   playLogs,
   playSpansMethod,
+  spanBegan,
   spanPush,
   spansDelete,
   spansReached,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { contract } from './contract.js';
 import { Log, PlayEvent, Span } from './spans.js';
-import { JsonObject, Ok, Sid } from './values.js';
+import { JsonObject, Ok, Sid, Time } from './values.js';
 
 const AfterSeq = z.int().min(0).default(0).describe('Only what changed after this number.');
 
@@ -73,6 +73,18 @@ export const spansReached = contract({
   summary: 'Waits, bounded, until a batch of a play has been stored.',
   params: z.strictObject({ play_sid: Sid, mark: EventsMark, within_ms: z.int().min(0).max(5_000).default(2_000) }),
   result: z.object({ reached: z.boolean() }),
+  idempotent: true,
+});
+
+/** Inner: registry → span-ingest when a play is forked from a span. */
+export const spanBegan = contract({
+  name: 'span_began',
+  service: 'span-ingest',
+  visibility: 'inner',
+  summary: 'When a span of a play began, in its newest attempt.',
+  params: z.strictObject({ play_sid: Sid, span_id: z.string() }),
+  result: z.object({ began_at: Time }),
+  errors: ['NOT_FOUND'],
   idempotent: true,
 });
 

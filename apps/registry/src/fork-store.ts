@@ -1,0 +1,108 @@
+/** SQL of forks: what a play had committed, and taking it over under new keys. Outcomes never leave PostgreSQL. */
+import type { Forked, JsonObject } from '@hero/contracts';
+import type { Sql } from '@hero/persistence';
+import { Injectable } from '@nestjs/common';
+
+export interface ForkSource {
+  sid: string;
+  name: string;
+  workflow_sid: string;
+  version_sid: string;
+  prefill_only: boolean;
+  timeout_ms: number | null;
+  input: JsonObject;
+}
+
+/** One thing that was committed: a step's outcome, or the answer to a wait. */
+export interface Committed {
+  /** Step key, or id of the wait. */
+  key: string;
+  place: string;
+  parent_place: string;
+  span_id: string;
+  name: string;
+  function_sha256: string;
+  /** It was committed before the cut. */
+  before: boolean;
+}
+
+export interface Rekeyed {
+  old: string;
+  key: string;
+  span_id: string;
+}
+
+@Injectable()
+export class ForkStore {
+  async source(sid: string, sql: Sql): Promise<ForkSource | undefined> {
+    const [row] = await sql.query<ForkSource>(
+      'fork_source',
+      `SELECT p.sid, p.name, p.workflow_sid, p.version_sid, p.prefill_only, p.timeout_ms::float8 AS timeout_ms, i.input
+       FROM plays p JOIN inputs i ON i.play_sid = p.sid WHERE p.sid = $1`,
+      [sid],
+    );
+    return row;
+  }
+
+  /** In the order of commits; `cut` is ISO text, null for no cut. */
+  steps(sid: string, cut: string | null, sql: Sql): Promise<Committed[]> {
+    return sql.query(
+      'fork_steps',
+      `SELECT step_key AS key, place, parent_place, span_id, name, function_sha256,
+              $2::timestamptz IS NULL OR committed_at < $2 AS before
+       FROM steps WHERE play_sid = $1 AND kind <> 'begun' ORDER BY epoch, group_no, ordinal`,
+      [sid, cut],
+    );
+  }
+
+  answers(sid: string, cut: string | null, sql: Sql): Promise<Committed[]> {
+    return sql.query(
+      'fork_answers',
+      `SELECT id AS key, place, parent_place, span_id, name, '' AS function_sha256,
+              $2::timestamptz IS NULL OR resumed_at < $2 AS before
+       FROM resumes WHERE play_sid = $1 AND resumed_at IS NOT NULL ORDER BY asked_no`,
+      [sid, cut],
+    );
+  }
+
+  async takeSteps(from: string, to: string, kept: Rekeyed[], sql: Sql): Promise<void> {
+    await sql.query(
+      'fork_take_steps',
+      `INSERT INTO steps (play_sid, step_key, place, parent_place, kind, outcome, span_id, name, function_sha256, epoch, group_no, ordinal)
+       SELECT $2, k.key, s.place, s.parent_place, s.kind, s.outcome, k.span_id, s.name, s.function_sha256, 0, 0, k.n
+       FROM unnest($3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS k(old, key, span_id, n)
+       JOIN steps s ON s.play_sid = $1 AND s.step_key = k.old`,
+      [from, to, kept.map(({ old }) => old), kept.map(({ key }) => key), kept.map(({ span_id }) => span_id)],
+    );
+  }
+
+  /** A child's end stays an answer; the child stays that of the other play. */
+  async takeAnswers(to: string, kept: Rekeyed[], sql: Sql): Promise<void> {
+    await sql.query(
+      'fork_take_answers',
+      `INSERT INTO resumes (id, play_sid, kind, place, parent_place, name, schema, ui, span_id, asked_at, outcome, payload,
+                            resumed_at, resumed_by, settled)
+       SELECT k.key, $1, r.kind, r.place, r.parent_place, r.name, r.schema, r.ui, k.span_id, r.asked_at, r.outcome, r.payload,
+              r.resumed_at, r.resumed_by, true
+       FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS k(old, key, span_id, n)
+       JOIN resumes r ON r.id = k.old ORDER BY k.n`,
+      [to, kept.map(({ old }) => old), kept.map(({ key }) => key), kept.map(({ span_id }) => span_id)],
+    );
+  }
+
+  /** Prefilled answers that no kept question has used are there again. */
+  async takePrefills(from: string, to: string, kept: Rekeyed[], sql: Sql): Promise<void> {
+    await sql.query(
+      'fork_take_prefills',
+      `INSERT INTO prefills (play_sid, pattern, pos, payload)
+       SELECT $2, pattern, pos, payload FROM prefills
+       WHERE play_sid = $1 AND (used_by IS NULL OR used_by <> ALL($3::text[]))`,
+      [from, to, kept.map(({ old }) => old)],
+    );
+  }
+
+  async note(sid: string, forked: Forked, prefillOnly: boolean, sql: Sql): Promise<void> {
+    const text = 'UPDATE plays SET forked_from = $2, prefill_only = $3 WHERE sid = $1';
+    await sql.query('fork_note', text, [sid, JSON.stringify(forked), prefillOnly]);
+  }
+}
