@@ -193,8 +193,9 @@ def main(label):
     const asleep = await stage.start('\n@flow\ndef main():\n    flow.sleep(1000)\n');
     await until(async () => (await stage.hero.play_status({ play_sid: asleep })).waits.length > 0, { within: 10_000 });
     await cancelled(asleep);
+    const idle = await stage.save('\n@flow\ndef main():\n    return 1\n');
     for (const executor of stage.street.liveExecutors()) await executor.end();
-    await cancelled(await stage.start('\n@flow\ndef main():\n    return 1\n'));
+    await cancelled((await stage.hero.play_start({ workflow_sid: idle.sid })).sid);
     await stage.street.startExecutor();
   }, 60_000);
 });

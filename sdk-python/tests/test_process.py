@@ -92,7 +92,7 @@ def main():
     assert "hero_tracing" not in executor.error["traceback"]
     again = executor.run()
     (step,) = attempt.named("step")
-    assert executor.error["span_id"] == step["span_id"] and again.replayed() == [step["span_id"]]
+    assert executor.error["span_id"] == inner["span_id"] and again.replayed() == [step["span_id"]]
 
 
 def test_flow_failed_has_no_traceback(play: Any) -> None:

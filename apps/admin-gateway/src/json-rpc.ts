@@ -16,7 +16,7 @@ export const BATCH_LIMIT = 50;
 /** What stands around the parameters of a call: its braces, version, id and name. */
 const ENVELOPE = 4 * 1024;
 /** The largest body: one call of a method that takes sources or payloads. */
-export const BODY_LIMIT = PAYLOAD_LIMIT + 64 * 1024 + ENVELOPE;
+export const BODY_LIMIT = 2 * PAYLOAD_LIMIT + 64 * 1024 + ENVELOPE;
 const REPLIES_LIMIT = 4 * PAYLOAD_LIMIT;
 const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params']);
 

@@ -20,6 +20,7 @@ import {
   sendJson,
   sendText,
 } from './http.js';
+import { answerHook, refuseHookGet } from './hook-route.js';
 import { BODY_LIMIT, failure, type JsonRpc } from './json-rpc.js';
 import type { Live } from './live.js';
 import { type Logins, login } from './login.js';
@@ -97,6 +98,11 @@ export function createFront(parts: RouteParts): Listener {
     '/login-link',
     open(async (req, res) => sendJson(res, 200, await parts.logins.link(req))),
   );
+  http.post(
+    '/hooks/resume/:token',
+    open((req, res) => answerHook(parts.bus, req, res, closing)),
+  );
+  http.get('/hooks/resume/:token', open(refuseHookGet));
   http.get(
     '/openrpc.json',
     open((_, res) => sendJson(res, 200, openRpcText())),

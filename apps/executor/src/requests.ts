@@ -172,13 +172,13 @@ export class Requests {
   private async pause(frame: Frame<'pause'>): Promise<void> {
     const { id, questions, replay, cost_usd, diverged } = frame;
     this.nudged = false;
+    this.tellDiverged(diverged);
     const events = await this.mark(frame.emitted);
     const asked = { ...this.fence, questions, replay, events };
     const linger = !replay && questions.some(mayEndSoon);
     let answer = await this.answered(id, () =>
       this.ask(playPause, { ...asked, group: this.nextGroup, cost_usd, diverged, linger }),
     );
-    this.tellDiverged(diverged);
     if (answer?.result === 'waiting') {
       this.nextGroup++;
       this.tellPaused(answer.resume_ids);
@@ -229,13 +229,13 @@ export class Requests {
 
   private async end(frame: Frame<'end'>): Promise<void> {
     const { id, status, output, error, failed_at, cost_usd, diverged } = frame;
+    this.tellDiverged(diverged);
     const events = await this.mark(frame.emitted);
     await failpoint('executor.end.before');
     const answer = await this.answered(id, () =>
       this.ask(playEnd, { ...this.fence, status, output, error, failed_at, cost_usd, diverged, events }),
     );
     if (!answer) return;
-    this.tellDiverged(diverged);
     await failpoint('executor.end.after');
     switch (answer.result) {
       case 'done':

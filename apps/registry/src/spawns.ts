@@ -80,8 +80,8 @@ export class Spawns {
     if (version instanceof HeroError) return { result: refused(version.code, version.message) };
     const { input, issues } = checkInput(version.inputs, JSON.parse(p.input) as JsonObject);
     if (issues.length > 0) {
-      const faults = issues.map(({ path, message }) => `${path.replace(/^input_data\./, '')} ${message}`).join('; ');
-      return { result: refused('INVALID_PARAMS', faults) };
+      const faults = issues.map(({ path, message }) => `${path.replace(/^input_data\./, '')}: ${message}`);
+      return { result: refused('INVALID_PARAMS', ['The inputs do not fit what it declares.', ...faults].join('\n')) };
     }
     const child_play_sid = uuidv7();
     const told = await this.starts.insert(

@@ -24,7 +24,10 @@ export interface Contract<P extends z.ZodType = z.ZodType, R extends z.ZodType =
   /** `public` methods are offered by the gateway; `inner` ones exist on the bus only. */
   readonly visibility: 'public' | 'inner';
   readonly role: Role;
-  /** Largest accepted request, in bytes. 1 MiB unless the method takes sources or payloads (16 MiB and its envelope). */
+  /**
+   * Largest accepted request, in bytes. 1 MiB unless the method takes sources or payloads: those may double on the way, by escapes
+   * or by being quoted; the payload itself is measured where it arises.
+   */
   readonly maxBytes: number;
   /** How long an asker waits for the reply unless it says otherwise, in milliseconds. */
   readonly replyWithinMs: number;
@@ -62,7 +65,7 @@ type ContractOptions<P extends z.ZodType, R extends z.ZodType> = Pick<
   Partial<
     Pick<Contract<P, R>, 'description' | 'errors' | 'visibility' | 'role' | 'waits' | 'readsSpans' | 'idempotent'>
   > & {
-    /** The method carries sources or payloads: its requests may be 16 MiB. */
+    /** The method carries sources or payloads of 16 MiB. */
     large?: boolean;
     replyWithinMs?: number;
   };
@@ -75,7 +78,7 @@ export function contract<P extends z.ZodType, R extends z.ZodType>(options: Cont
     errors: [],
     visibility: 'public',
     role: 'viewer',
-    maxBytes: large ? PAYLOAD_LIMIT + ENVELOPE : MIB,
+    maxBytes: large ? 2 * PAYLOAD_LIMIT + ENVELOPE : MIB,
     replyWithinMs: 10_000,
     readsSpans: false,
     idempotent: false,

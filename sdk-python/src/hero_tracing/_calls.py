@@ -183,7 +183,8 @@ def enter_at(declaration: Declaration, parent: Node, place: str) -> Call | Remem
     if declaration.memo and session.memory.has_outcome(place):
         remembered = session.memory.take(place)
         assert remembered is not None
-        session.telemetry.emit(_events.span_replayed(span_id), True)
+        shown = remembered.text if session.first and remembered.kind == "value" else None
+        session.replayed(parent, span_id, declaration.name, place, "step", output=shown)
         return Remembered(session, remembered.kind, remembered.text, span_id)
     node = Node(session, parent, Span(session, span_id, declaration.name), place, declaration.is_async)
     return Call(session, declaration, node, session.step_key(place))

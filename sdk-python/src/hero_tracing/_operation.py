@@ -59,7 +59,7 @@ class Leaf:
     ) -> None:
         session = self.session = parent.session
         session.check_awaited()
-        self.name = name
+        self.name, self.kind = name, kind
         place = parent.child_place(quoted(name), args)
         self.span = Span(session, _places.span_id(session.play_sid, place), shown or name)
         self.node = Node(session, parent, self.span, place, parent.is_async)
@@ -78,9 +78,9 @@ class Leaf:
         except Exception as error:
             told = describe(error)
             told["traceback"] = ""
-            session.telemetry.emit(_events.span_replayed(span_id, error=told), True)
+            session.replayed(self.node.parent, span_id, self.span.name, self.node.place, self.kind, error=told)
             raise
-        session.telemetry.emit(_events.span_replayed(span_id, output=item.text), True)
+        session.replayed(self.node.parent, span_id, self.span.name, self.node.place, self.kind, output=item.text)
         return value
 
     def keep(self, text: str, error: BaseException | None = None) -> Doing:

@@ -74,7 +74,7 @@ def _open(
     remembered = session.memory.take(place)
     if remembered is not None:
         kind, text = remembered.kind, remembered.text
-        session.telemetry.emit(_events.span_replayed(span_id, output=text if kind != "error" else None), True)
+        session.replayed(node, span_id, name, place, output=text if kind != "error" else None)
         return (session.recall(kind, text, span_id),)
     leaf = Node(session, node, Span(session, span_id, name), place, node.is_async)
     session.tree.open(leaf)

@@ -88,6 +88,8 @@ def rebuild(text: str) -> BaseException:
             pass  # a property without a setter: what it computes is computed again
     if text_of(error) != message:
         error = _worded(error, kind, message)
+    if outcome.get("span"):
+        happened_in(error, outcome["span"])
     return error
 
 
@@ -108,11 +110,13 @@ def note_members(error: BaseException, members: Iterable[BaseException]) -> None
         pass  # a class that takes no attributes: a retry finds the members by their messages
 
 
-def spans_of(error: BaseException) -> list[str]:
-    """The spans in which the error arose: one, or those of all members of a fan-out."""
+def spans_of(error: BaseException, depth: int = 0) -> list[str]:
+    """The spans in which the error arose, and the errors that it came from: one, or those of all members of a fan-out."""
     members: list[str] = list(getattr(error, "__hero_members__", ()))
-    for inner in getattr(error, "exceptions", ()):
-        members += spans_of(inner)
+    came_from = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    for inner in (*getattr(error, "exceptions", ()), came_from):
+        if inner is not None and depth < 20:
+            members += spans_of(inner, depth + 1)
     own = getattr(error, "__hero_span__", None)
     return list(dict.fromkeys([*([own] if own else []), *members]))[:10_000]
 

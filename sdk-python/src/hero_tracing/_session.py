@@ -19,7 +19,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NoReturn, Protocol
 
-from . import _places
+from . import _events, _places
 from ._canonical import load
 from ._errors import NoContext, NotAwaited, Refused
 from ._memory import Memory
@@ -77,6 +77,7 @@ class Session:
         self.version_sid = version_sid
         self.spawns = spawns  # outside of the runtime a child runs in the caller's process
         self.parent_span_id = parent_span_id  # of the caller, in another play
+        self.first = attempt == 1
         self.always_replay = always_replay and attempt <= ALWAYS_REPLAYS
         self.memory = memory or Memory()
         self.pipeline: Pipeline | None = None
@@ -128,6 +129,23 @@ class Session:
                 break
             frame = frame.f_back
         return None, None
+
+    def replayed(
+        self,
+        parent: Node,
+        span_id: str,
+        name: str,
+        place: str,
+        kind: str = "other",
+        *,
+        output: str | None = None,
+        error: dict[str, str] | None = None,
+    ) -> None:
+        """Shows what is not run because it is remembered. A first attempt that remembers is a fork: nobody saw the span yet."""
+        if self.first:
+            line = _events.span_started(span_id, parent.span.id, name, kind, place, "{}", None, None)
+            self.telemetry.emit(line, True)
+        self.telemetry.emit(_events.span_replayed(span_id, output=output, error=error), True)
 
     # --- cost ---------------------------------------------------------------------------------------------------------
 

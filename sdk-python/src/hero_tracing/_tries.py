@@ -158,7 +158,7 @@ def _remembered(trial: Trial) -> BaseException | None:
         return None
     item = session.memory.take(node.place)
     assert item is not None
-    session.telemetry.emit(_events.span_replayed(node.span.id), True)
+    session.replayed(trial.call.node, node.span.id, node.span.name, node.place, "step")
     error = rebuild(item.text)
     happened_in(error, node.span.id)
     return error
@@ -199,7 +199,7 @@ def _decide(trial: Trial, begins: int) -> Generator[Op, Any, dict[str, Any]]:
     remembered = session.memory.take(place)
     span_id = _places.span_id(session.play_sid, place)
     if remembered is not None:
-        session.telemetry.emit(_events.span_replayed(span_id, output=remembered.text), True)
+        session.replayed(node, span_id, name, place, output=remembered.text)
         answer: dict[str, Any] = json.loads(remembered.text)
         return answer
     leaf = Node(session, node, Span(session, span_id, name), place, node.is_async)
