@@ -3,7 +3,7 @@
  *
  * 1. Parameters are validated once at this door, every fault at once, and passed on as they then are.
  * 2. What is read from stored spans is read after the events of an ended play have been stored (bounded).
- * 3. The only joins: what JOINS names.
+ * 3. The only joins: what JOINS names, and outputs that were too large for the events.
  */
 import type { Bus } from '@hero/bus';
 import {
@@ -18,6 +18,7 @@ import {
   spansReached,
 } from '@hero/contracts';
 import { refusedKeys } from './json-scan.js';
+import { fillOutputs } from './large-outputs.js';
 
 const REACH_WITHIN_MS = 2_000;
 
@@ -59,10 +60,12 @@ export class Methods {
     const sid = params.play_sid;
     if (contract.readsSpans) await this.reach(sid, signal);
     const result = await this.bus.askRaw(contract, params, { signal });
+    if (contract.readsSpans && typeof sid === 'string') await fillOutputs(this.bus, sid, result, signal);
     if (joins.length === 0) return result;
     await this.reach(sid, signal);
     const joined = joins.map(async ({ from, field }) => {
       const answer = await this.bus.askRaw(from, from.params.parse({ play_sid: sid }), { signal }).catch(nothingYet);
+      if (typeof sid === 'string') await fillOutputs(this.bus, sid, answer, signal);
       return [field, answer === NOTHING ? [] : (answer as Record<string, unknown>)[field]];
     });
     return { ...(result as object), ...Object.fromEntries(await Promise.all(joined)) };

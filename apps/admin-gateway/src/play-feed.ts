@@ -17,6 +17,7 @@ import {
   playSpans,
   playStatus,
 } from '@hero/contracts';
+import { fillOutputs } from './large-outputs.js';
 import type { Methods } from './methods.js';
 import { frame } from './sse.js';
 
@@ -106,6 +107,8 @@ export class PlayFeed {
     const first = data.events[0];
     if (!first) return;
     this.seq ??= first.seq - 1;
+    // An output that was too large for the message comes with the page of the store.
+    if (data.events.some((event) => event.type === 'span_ended' && event.output_omitted)) void this.fill();
     if (this.filling) {
       this.ahead.push(...data.events);
       // The store has them all: what is ahead only saves a question.
@@ -182,7 +185,10 @@ export class PlayFeed {
   async page(after: number, limit = PAGE): Promise<{ items: PlayEvent[] }> {
     return this.persist(async () => {
       try {
-        return await this.bus.ask(playEvents, { play_sid: this.playSid, after_seq: after, limit }, this.limits);
+        const asked = { play_sid: this.playSid, after_seq: after, limit };
+        const found = await this.bus.ask(playEvents, asked, this.limits);
+        await fillOutputs(this.bus, this.playSid, found, this.stopping.signal);
+        return found;
       } catch (error) {
         // The store learns of a play with its first event.
         if (error instanceof HeroError && error.code === 'NOT_FOUND') return { items: [] };

@@ -4,6 +4,7 @@
  */
 import type { Bus } from '@hero/bus';
 import { HeroError, isFinal, type Play, playSpansMethod, playStatus, type Span } from '@hero/contracts';
+import { fillOutputs } from './large-outputs.js';
 import type { Methods } from './methods.js';
 import type { FeedViewer, Frame, PlayFeed } from './play-feed.js';
 import { type EventStream, frame } from './sse.js';
@@ -76,6 +77,7 @@ export class Viewer implements FeedViewer {
     const play = await feed.persist(() => bus.ask(playStatus, { play_sid: playSid }, feed.limits));
     if (isFinal(play.status)) await methods.reach(playSid, stream.closed);
     const { spans, seq } = await feed.persist(() => this.spans());
+    await fillOutputs(bus, playSid, { spans }, stream.closed);
     stream.send(frame(event, { play, spans, seq }, seq));
     await stream.drained();
     return this.goOn(play, seq);

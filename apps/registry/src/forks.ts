@@ -27,12 +27,11 @@ import { checkInput } from './inputs.js';
 import { refuseUnstorable } from './json-values.js';
 import { noPlay, Plays } from './plays.js';
 import { Relay } from './relay.js';
-import { resumeIdOf } from './resume-ids.js';
+import { resumeIdOf, ROOT_PLACE, spanIdOf } from './resume-ids.js';
 import { StartStore } from './start-store.js';
 import { limitOf, refuse, refuseTooLarge } from './starts.js';
 import { type Pinned, Versions } from './versions.js';
 
-const ROOT_PLACE = '0'.repeat(32);
 const SHOWN = 200;
 
 /** Where the other play is cut; `span` is null where nothing is cut off. */
@@ -157,7 +156,6 @@ function judgeOf(
 }
 
 const hash = (algorithm: 'sha1' | 'sha256', text: string): string => createHash(algorithm).update(text).digest('hex');
-const spanIdOf = (playSid: string, place: string): string => hash('sha256', `${playSid}|${place}|0`).slice(0, 16);
 const stepKeyOf = (versionSid: string, place: string): string => hash('sha1', `${versionSid}|${place}`);
 
 const newPlay = (sid: string, source: ForkSource, version: Pinned, input: JsonObject) => ({

@@ -15,6 +15,7 @@ import {
   playStart,
   playStatus,
   playWait,
+  spanOutputs,
   registryStatus,
 } from '@hero/contracts';
 import { Controller } from '@nestjs/common';
@@ -70,6 +71,10 @@ export class PlayHandlers {
 
   @Handle(playRetry) retry(p: Params<typeof playRetry>) {
     return this.plays.retry(p);
+  }
+
+  @Handle(spanOutputs) outputs(p: Params<typeof spanOutputs>) {
+    return this.plays.spanOutputs(p);
   }
 
   @Handle(playFork) fork(p: Params<typeof playFork>) {

@@ -1,5 +1,5 @@
 /** SQL that reads plays, and that deletes them. Every change of a status is in move-store.ts. */
-import type { EventsMark, Play, PlayStatus, ResumeRequest, WaitKind } from '@hero/contracts';
+import type { EventsMark, Json, Play, PlayStatus, ResumeRequest, WaitKind } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from './changes.js';
@@ -106,6 +106,17 @@ export class PlayStore {
       `SELECT step_key, name, kind, outcome AS output FROM steps
        WHERE play_sid = $1 AND kind <> 'begun' AND name NOT LIKE 'resolve:%' ORDER BY epoch, group_no, ordinal`,
       [playSid],
+    );
+  }
+
+  /** By span: values of steps, answers of waits, the output of the play for its root. */
+  spanOutputs(playSid: string, spanIds: string[], rootId: string): Promise<{ span_id: string; output: Json }[]> {
+    return this.database.query(
+      'span_outputs',
+      `SELECT span_id, outcome AS output FROM steps WHERE play_sid = $1 AND kind = 'value' AND span_id = ANY($2)
+       UNION ALL SELECT span_id, payload FROM resumes WHERE play_sid = $1 AND outcome = 'answer' AND span_id = ANY($2)
+       UNION ALL SELECT $3, output FROM plays WHERE sid = $1 AND output IS NOT NULL AND $3 = ANY($2)`,
+      [playSid, spanIds, rootId],
     );
   }
 

@@ -21,6 +21,7 @@ import {
   type Result,
   type registryStatus,
   type ResumeRequest,
+  type spanOutputs,
 } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
@@ -30,6 +31,7 @@ import { refuseUnstorable } from './json-values.js';
 import { type Moved, MoveStore } from './move-store.js';
 import { type Locked, type PlayRow, PlayStore, type ResumeRow } from './play-store.js';
 import { Relay } from './relay.js';
+import { ROOT_PLACE, spanIdOf } from './resume-ids.js';
 import { RetryStore } from './retry-store.js';
 import { storable } from './endings.js';
 
@@ -52,6 +54,11 @@ export class Plays {
     refuseUnstorable({ play_sid });
     const play = await this.get(play_sid);
     return include.includes('step_outputs') ? { ...play, step_outputs: await this.store.stepOutputs(play_sid) } : play;
+  }
+
+  async spanOutputs({ play_sid, span_ids }: Params<typeof spanOutputs>): Promise<Result<typeof spanOutputs>> {
+    const rows = await this.store.spanOutputs(play_sid, span_ids, spanIdOf(play_sid, ROOT_PLACE));
+    return { outputs: Object.fromEntries(rows.map(({ span_id, output }) => [span_id, output])) };
   }
 
   async list(p: Params<typeof playList>): Promise<Result<typeof playList>> {

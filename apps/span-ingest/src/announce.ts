@@ -40,6 +40,7 @@ export function messagesOf(playSid: string, texts: readonly string[], limit: num
 function cutDown(text: string, room: number): string {
   const event = JSON.parse(text) as Record<string, unknown>;
   const fits = (): boolean => Buffer.byteLength(JSON.stringify(event)) < room;
+  if (event.output !== undefined) event.output_omitted = true;
   delete event.output;
   if (!fits() && 'tags' in event) event.tags = {};
   if (!fits()) delete event.usage;

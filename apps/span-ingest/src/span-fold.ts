@@ -37,6 +37,7 @@ export function started(span: SpanState, event: Event<'span_started'>, attempt: 
   if (!keepsEnd && !again) {
     detail.error = undefined;
     detail.output = undefined;
+    detail.output_omitted = undefined;
     detail.usage = undefined;
   }
   if (again) return;
@@ -68,6 +69,7 @@ export function ended(span: SpanState, event: Event<'span_ended'>, attempt: numb
   span.cost_usd += event.cost_usd ?? 0; // S5
   detail.error = event.error;
   detail.output = event.output;
+  detail.output_omitted = event.output_omitted;
   detail.usage = event.usage ?? detail.usage;
   detail.step_key = event.step_key ?? detail.step_key;
   detail.child_play_sid = event.child_play_sid ?? detail.child_play_sid;
@@ -86,6 +88,7 @@ function replayed(span: SpanState, event: Event<'span_ended'>, attempt: number):
   if (span.ended_at === null) close(span, 'replayed', event.at);
   detail.error ??= event.error;
   if (detail.output === undefined) detail.output = event.output;
+  if (detail.output === undefined) detail.output_omitted ??= event.output_omitted;
   detail.usage ??= event.usage;
   detail.step_key ??= event.step_key;
   detail.child_play_sid ??= event.child_play_sid;

@@ -13,6 +13,7 @@ export interface SpanDetail {
   step_key: string | undefined;
   child_play_sid: string | undefined;
   output: JsonObject[string] | undefined;
+  output_omitted: true | undefined;
 }
 
 export const newDetail = (): SpanDetail => ({
@@ -24,6 +25,7 @@ export const newDetail = (): SpanDetail => ({
   step_key: undefined,
   child_play_sid: undefined,
   output: undefined,
+  output_omitted: undefined,
 });
 
 /** A node of the tree as it is stored, beside what folding needs to know of it. */

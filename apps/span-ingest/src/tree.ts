@@ -71,7 +71,7 @@ export function parentsFirst<T extends { id: string; parent_id: string | null; f
 
 function spanOf(play_sid: string, row: SpanRow, parent_id: string | null, logs: Span['logs']): Span {
   const detail = JSON.parse(row.detail) as Partial<SpanDetail>;
-  const { tags, error, source_file, source_line, usage, step_key, child_play_sid, output } = detail;
+  const { tags, error, source_file, source_line, usage, step_key, child_play_sid, output, output_omitted } = detail;
   return {
     id: row.id,
     parent_id,
@@ -93,5 +93,6 @@ function spanOf(play_sid: string, row: SpanRow, parent_id: string | null, logs: 
     ...(step_key !== undefined && { step_key }),
     ...(child_play_sid !== undefined && { child_play_sid }),
     ...(output !== undefined && { output }),
+    ...(output_omitted && { output_omitted }),
   };
 }

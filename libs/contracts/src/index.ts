@@ -18,6 +18,7 @@ export {
   playStart,
   playStatus,
   playWait,
+  spanOutputs,
 } from './play-methods.js';
 export {
   FINAL_STATUSES,

@@ -219,6 +219,18 @@ export const hookResume = contract({
   errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'ALREADY_RESUMED', 'PAYLOAD_TOO_LARGE'],
 });
 
+/** Inner: what the gateway puts in where an output was too large for the events. */
+export const spanOutputs = contract({
+  name: 'span_outputs',
+  service: 'registry',
+  visibility: 'inner',
+  summary: 'The outputs of steps, answers of waits and the output of the play, by span.',
+  params: z.strictObject({ play_sid: Sid, span_ids: z.array(z.string()).max(1000) }),
+  result: z.object({ outputs: z.record(z.string(), Json) }),
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
 export const playDelete = contract({
   name: 'play_delete',
   service: 'registry',

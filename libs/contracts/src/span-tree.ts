@@ -41,6 +41,7 @@ export class SpanTree {
         span.ended_at = event.at;
         span.duration_ms = event.duration_ms;
         if (event.output !== undefined) span.output = event.output;
+        if (event.output_omitted) span.output_omitted = true;
         if (event.error) span.error = { ...event.error };
         span.cost_usd += event.cost_usd ?? 0;
         span.usage = event.usage ?? span.usage;

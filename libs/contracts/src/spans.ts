@@ -10,6 +10,9 @@ export type SpanStatus = z.infer<typeof SpanStatus>;
 export const SpanError = z.object({ type: z.string(), message: z.string(), traceback: z.string().optional() });
 export type SpanError = z.infer<typeof SpanError>;
 
+/** Large outputs do not travel with the events: the gateway puts them in where it hands out spans and events. */
+const Omitted = z.literal(true).describe('The output has more than 256 KiB and is not in here: play_spans has it.');
+
 export const Log = z.object({
   at: Time,
   text: z.string(),
@@ -39,6 +42,7 @@ export const Span = z.object({
   step_key: z.string().optional(),
   child_play_sid: Sid.optional(),
   output: Json.optional(),
+  output_omitted: Omitted.optional(),
 });
 export type Span = z.infer<typeof Span>;
 
@@ -66,7 +70,8 @@ export const EmittedEvent = z.discriminatedUnion('type', [
     ...onSpan,
     status: SpanStatus.exclude(['running']),
     duration_ms: z.number().nullable().default(null).describe('Null for a replayed span: its times stay.'),
-    output: Json.optional().describe('Left out above 256 KiB: read it from step_outputs.'),
+    output: Json.optional(),
+    output_omitted: Omitted.optional(),
     error: SpanError.optional(),
     cost_usd: z.number().optional(),
     usage: JsonObject.optional(),

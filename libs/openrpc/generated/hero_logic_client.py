@@ -460,6 +460,8 @@ class Span(_Span, total=False):
     step_key: str
     child_play_sid: str
     output: Any
+    # The output has more than 256 KiB and is not in here: play_spans has it.
+    output_omitted: Literal[True]
 
 
 class PlayStepOutputsItem(TypedDict):
@@ -544,8 +546,9 @@ class _PlayEventSpanEnded(TypedDict):
 
 
 class PlayEventSpanEnded(_PlayEventSpanEnded, total=False):
-    # Left out above 256 KiB: read it from step_outputs.
     output: Any
+    # The output has more than 256 KiB and is not in here: play_spans has it.
+    output_omitted: Literal[True]
     error: SpanError
     cost_usd: float
     usage: JsonObject

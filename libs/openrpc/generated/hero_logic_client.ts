@@ -452,6 +452,8 @@ export interface Span {
   step_key?: string;
   child_play_sid?: string;
   output?: Json;
+  /** The output has more than 256 KiB and is not in here: play_spans has it. */
+  output_omitted?: true;
 }
 
 export interface PlayStepOutputsItem {
@@ -530,8 +532,9 @@ export interface PlayEventSpanEnded {
   status: 'success' | 'failed' | 'replayed' | 'paused' | 'cancelled';
   /** Null for a replayed span: its times stay. */
   duration_ms: number | null;
-  /** Left out above 256 KiB: read it from step_outputs. */
   output?: Json;
+  /** The output has more than 256 KiB and is not in here: play_spans has it. */
+  output_omitted?: true;
   error?: SpanError;
   cost_usd?: number;
   usage?: JsonObject;

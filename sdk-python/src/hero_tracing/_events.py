@@ -56,8 +56,7 @@ def span_replayed(
     span_id: str, key: str | None = None, output: str | None = None, error: dict[str, str] | None = None
 ) -> str:
     more = f',"step_key":"{key}"' if key else ""
-    if output is not None and len(output) <= OUTPUT_LIMIT:
-        more += f',"output":{_event_json(output)}'
+    more += _shown_output(output)
     if error is not None:
         more += f',"error":{_shown_error(error)}'
     return (
@@ -84,10 +83,7 @@ def span_ended(
     ]
     if key:
         parts.append(f',"step_key":"{key}"')
-    if output is not None and len(output) <= OUTPUT_LIMIT:
-        text = _event_json(output)
-        if len(text.encode()) <= OUTPUT_LIMIT:
-            parts.append(f',"output":{text}')
+    parts.append(_shown_output(output))
     if error is not None:
         parts.append(f',"error":{_shown_error(error)}')
     if cost_usd:
@@ -117,6 +113,14 @@ def dropped(count: int, reason: str = "overload") -> str:
 def _shown_error(error: dict[str, str]) -> str:
     shown = {name: cut(clean_text(text), TEXT_LIMIT // 4) for name, text in error.items()}
     return json.dumps(shown, ensure_ascii=False)
+
+
+def _shown_output(output: str | None) -> str:
+    """The output where it is small; a mark where it is not: who shows the span reads it from the outcomes."""
+    if output is None:
+        return ""
+    text = _event_json(output) if len(output) <= OUTPUT_LIMIT else ""
+    return f',"output":{text}' if text and len(text.encode()) <= OUTPUT_LIMIT else ',"output_omitted":true'
 
 
 def _event_json(text: str) -> str:
