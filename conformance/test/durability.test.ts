@@ -110,12 +110,39 @@ def main(text):
       size,
       Math.floor(size / 2) - 100,
     ]);
-    const span = (await stage.spans(sid)).find(({ name }) => name === 'echo');
-    expect(String(span?.output).length).toBe(size - 20);
     await expect(
       stage.hero.play_start({ workflow_sid: workflow.sid, input_data: { text: 'x'.repeat(17 << 20) } }),
     ).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
   }, 120_000);
+
+  it('an outcome of nearly 16 MiB is in the spans, in the events and in the live view', async () => {
+    const size = 16 * 1024 * 1024 - 1_000;
+    const play_sid = await stage.start(`
+@flow(name="grow")
+def grow(size):
+    return "x" * size
+
+@flow
+def main():
+    grow(${size})
+    flow.pause("look")
+`);
+    await stage.waiting(play_sid);
+    const live: number[] = [];
+    for await (const message of stage.hero.follow(play_sid)) {
+      if (message.kind === 'snapshot') {
+        live.push(...message.spans.filter(({ name }) => name === 'grow').map(({ output }) => String(output).length));
+        await stage.answer(play_sid, 'look');
+      }
+    }
+    expect(live).toEqual([size]);
+    const { items } = await stage.hero.play_events({ play_sid });
+    const ends = items.flatMap((event) =>
+      event.type === 'span_ended' && typeof event.output === 'string' ? [event.output.length] : [],
+    );
+    expect(ends).toContain(size);
+    expect(JSON.stringify(items)).not.toContain('output_omitted');
+  }, 60_000);
 
   it('a play calls what it was granted, and nothing else', async () => {
     const output = await stage.output(`

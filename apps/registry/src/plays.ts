@@ -223,8 +223,10 @@ function withResumes(row: PlayRow, resumes: ResumeRow[]): Play {
 }
 
 /** A timeout without a default has an error in place of an answer, which is the play's memory and nobody's payload. */
-export function requestOf({ outcome, kind: _, child_play_sid: __, ...request }: ResumeRow): ResumeRequest {
-  return outcome === 'error' ? { ...request, payload: null } : request;
+export function requestOf(row: ResumeRow): ResumeRequest {
+  const { id, play_sid, name, schema, ui, asked_at_span_id, asked_at, expires_at, resumed_at, resumed_by } = row;
+  const payload = row.outcome === 'error' ? null : row.payload;
+  return { id, play_sid, name, schema, ui, asked_at_span_id, asked_at, expires_at, payload, resumed_at, resumed_by };
 }
 
 export const noPlay = (sid: string): HeroError =>

@@ -5,7 +5,7 @@
 import type { JsonObject, Question, WaitKind } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
-import { ACTIVE, iso, RUNNING_MS } from './sql-words.js';
+import { ACTIVE, iso, RUNNING_MS, textArray } from './sql-words.js';
 
 export interface Asked extends Question {
   id: string;
@@ -71,7 +71,7 @@ export class ResumeStore {
         questions.map(({ schema }) => schema && JSON.stringify(schema)),
         questions.map(({ ui }) => ui && JSON.stringify(ui)),
         questions.map(({ span_id }) => span_id),
-        questions.map((question) => question.default),
+        textArray(questions.map((question) => question.default)),
         questions.map(({ timeout_ms }) => timeout_ms),
         questions.map(({ kind }) => kind),
         questions.map(({ parent_place }) => parent_place),

@@ -18,3 +18,18 @@ export const changeOf = (t: string): string => `${t}.id::float8 AS id, ${t}.play
 
 /** Milliseconds that the attempt under way has run, in database time. */
 export const RUNNING_MS = `coalesce(extract(epoch FROM now() - running_since) * 1000, 0)`;
+
+/**
+ * Texts as an array literal of PostgreSQL. The driver escapes element by element with regular expressions, which takes 7 s for
+ * 16 MiB of quotes; JSON escapes the same two characters, natively, in a 40th of it, as long as there is no control character.
+ */
+export const textArray = (texts: readonly (string | null)[]): string => `{${texts.map(element).join(',')}}`;
+
+function element(text: string | null): string {
+  if (text === null) return 'NULL';
+  return CONTROL.test(text)
+    ? `"${text.replaceAll('\\', '\\\\').replaceAll('"', String.raw`\"`)}"`
+    : JSON.stringify(text);
+}
+
+const CONTROL = /\p{Cc}|\p{Surrogate}/u;

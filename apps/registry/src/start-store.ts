@@ -2,7 +2,7 @@ import type { JsonObject, Play } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from './changes.js';
-import { ACTIVE, changeOf } from './sql-words.js';
+import { ACTIVE, changeOf, textArray } from './sql-words.js';
 
 export interface NewPlay {
   sid: string;
@@ -54,7 +54,7 @@ export class StartStore {
       play.params_sha256,
       play.prefills.map(({ pattern }) => pattern),
       play.prefills.map(({ pos }) => pos),
-      play.prefills.map(({ payload }) => payload),
+      textArray(play.prefills.map(({ payload }) => payload)),
       play.depth,
     ]);
     return change;

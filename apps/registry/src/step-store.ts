@@ -11,6 +11,7 @@
 import type { MemoryItem, StepGroup } from '@hero/contracts';
 import { Database } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
+import { textArray } from './sql-words.js';
 
 export interface OwnedGroup extends StepGroup {
   owner: string;
@@ -42,7 +43,7 @@ export class StepStore {
       steps.map((s) => s.step_key),
       steps.map((s) => s.place),
       steps.map((s) => s.kind),
-      steps.map((s) => s.outcome),
+      textArray(steps.map((s) => s.outcome)),
       steps.map((s) => s.span_id),
       steps.map((s) => s.name),
       steps.map((s) => s.function_sha256),
