@@ -89,7 +89,7 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
 }
 
 /** A folder that plays may write to: any user may append, as the plays have one of their own. */
-async function mountedFolder(): Promise<string> {
+export async function mountedFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hero-effects-'));
   await chmod(folder, 0o777);
   return folder;
@@ -99,7 +99,7 @@ async function mountedFolder(): Promise<string> {
 const startOne = async (hero: HeroClient, workflow_sid: string, folder: string, label: string): Promise<string> =>
   (await hero.play_start({ workflow_sid, input_data: { folder, label }, idempotency_key: label })).sid;
 
-async function patiently<T>(call: () => Promise<T>): Promise<T> {
+export async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await call();
@@ -165,7 +165,7 @@ function deeds(street: Street, plan: FaultPlan): Deed[] {
   ];
 }
 
-async function removeJetStream(folder: string): Promise<void> {
+export async function removeJetStream(folder: string): Promise<void> {
   const found = (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
     (e) => e.isDirectory() && e.name === 'jetstream',
   );

@@ -13,6 +13,8 @@ export interface StreetOptions {
   executors?: number;
   slots?: number;
   env?: Record<string, string>;
+  /** Where the built services are; default: this checkout. */
+  root?: string;
   /** Options for node, e.g. --cpu-prof. */
   nodeArgs?: readonly string[];
   /** An own PostgreSQL cluster (fsync on) that the test may kill; else a database in the shared one. */
@@ -34,6 +36,7 @@ export class Street implements AsyncDisposable {
     readonly databaseUrl: string,
     private readonly env: Record<string, string>,
     private readonly nodeArgs: readonly string[],
+    private readonly root: string,
   ) {}
 
   static async start(options: StreetOptions = {}): Promise<Street> {
@@ -50,6 +53,7 @@ export class Street implements AsyncDisposable {
         ...options.env,
       },
       options.nodeArgs ?? [],
+      options.root ?? ROOT,
     );
     await Promise.all([
       ...SERVICES.map((name) => street.startService(name)),
@@ -102,7 +106,7 @@ export class Street implements AsyncDisposable {
   private async launch(name: string, app: string, env: Record<string, string>): Promise<StreetProcess> {
     const process = new StreetProcess(
       name,
-      [...this.nodeArgs, join(ROOT, 'apps', app, 'dist', 'main.js')],
+      [...this.nodeArgs, join(this.root, 'apps', app, 'dist', 'main.js')],
       join(this.home, 'log'),
       {
         HERO_HOME: this.home,

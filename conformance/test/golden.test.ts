@@ -112,7 +112,7 @@ describe('frames', () => {
     for (const { memory, exchange } of attempts) {
       ExecutorFrame.parse({ t: 'memory', items: memory });
       for (const { play, executor } of exchange) {
-        expect(PlayFrame.parse(play)).toMatchObject(play);
+        expect(PlayFrame.parse(play)).toMatchObject(play as object);
         expect(ExecutorFrame.parse(executor)).toEqual(executor);
       }
     }

@@ -1,0 +1,249 @@
+/**
+ * A chaos run: random flows on several executors, somebody who answers them, and faults of every kind at random moments, for a
+ * while; then everything is healed, waited for, and held against the invariants.
+ */
+import { rm } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectBus, publishJson } from '@hero/bus';
+import { WORK_SUBJECT } from '@hero/contracts';
+import { HeroClient, unixTransport } from '@hero/openrpc';
+import { mountedFolder, patiently, removeJetStream } from '../faults.js';
+import { seeded } from '../random.js';
+import { Street, type StreetService } from '../street.js';
+import { Actor } from './actor.js';
+import { check, type Findings, type Started } from './checker.js';
+import { HEAD, LIBRARY, randomFlow } from './grammar.js';
+
+export interface ChaosPlan {
+  seconds: number;
+  seed: number;
+  executors?: number;
+  slots?: number;
+  /** Plays under way at once. */
+  plays?: number;
+  /** Mean time between two faults, ms; 0: no faults. */
+  every?: number;
+  /** Where the built services are; default: this checkout. */
+  root?: string;
+  /** All plays must have ended so long after the last fault, ms. */
+  within?: number;
+  say?: (line: string) => void;
+}
+
+export interface ChaosReport extends Findings {
+  plays: number;
+  answers: number;
+  cancels: number;
+  retries: number;
+  faults: Record<string, number>;
+  seconds: number;
+}
+
+export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
+  const { seconds, seed, executors = 3, slots = 6, plays = 24, every = 1_500, within = 180_000 } = plan;
+  const say = plan.say ?? (() => undefined);
+  const random = seeded(seed);
+  const began = Date.now();
+  const folder = await mountedFolder();
+  await using street = await Street.start({
+    executors,
+    slots,
+    ownPostgres: true,
+    root: plan.root,
+    env: { HERO_MOUNTS: `${folder}:rw` },
+  });
+  const hero = new HeroClient(unixTransport(street.rpcSocket));
+  for (const [name, source] of Object.entries(LIBRARY)) {
+    await hero.workflow_create({ name, python_source: HEAD + source });
+  }
+  const run = new Run(street, hero, folder, seeded(seed + 1));
+  const actor = new Actor(hero, seeded(seed + 2));
+  actor.start();
+  const faults: Record<string, number> = {};
+  const until = Date.now() + seconds * 1_000;
+  const feeding = run.feed(until, plays);
+  let told = Date.now();
+  while (Date.now() < until) {
+    await delay(Math.min(every === 0 ? 500 : every * (0.5 + random()), Math.max(1, until - Date.now())));
+    if (every > 0 && Date.now() < until) {
+      const [name, work] = DEEDS[Math.floor(random() * DEEDS.length)] as (typeof DEEDS)[number];
+      faults[name] = (faults[name] ?? 0) + 1;
+      await work(street, random);
+    }
+    if (Date.now() - told > 5_000) {
+      told = Date.now();
+      const seconds = Math.round((told - began) / 1000);
+      say(
+        `${seconds} s: ${run.started.length} plays started, ${run.ended} ended, ${actor.answers} answers, ${Object.values(faults).reduce((a, b) => a + b, 0)} faults`,
+      );
+    }
+  }
+  await feeding;
+  say('no more faults; waiting for the plays');
+  const lost = await run.finish(within);
+  await actor.stop();
+  const findings = await check(street, hero, folder, run.started, actor.given);
+  findings.violations.unshift(...lost);
+  hero.close();
+  await rm(folder, { recursive: true, force: true });
+  const { started, cancels, retries } = run;
+  return {
+    ...findings,
+    plays: started.length,
+    answers: actor.answers,
+    cancels,
+    retries,
+    faults,
+    seconds: (Date.now() - began) / 1000,
+  };
+}
+
+/** The plays of a run: starts them, cancels and retries some, and waits for their ends. */
+class Run {
+  readonly started: Started[] = [];
+  ended = 0;
+  cancels = 0;
+  retries = 0;
+  private readonly waiting = new Set<Promise<void>>();
+
+  constructor(
+    private readonly street: Street,
+    private readonly hero: HeroClient,
+    private readonly folder: string,
+    private readonly random: () => number,
+  ) {}
+
+  async feed(until: number, most: number): Promise<void> {
+    while (Date.now() < until) {
+      if (this.waiting.size < most) await this.startOne();
+      else await Promise.race([...this.waiting, delay(200)]);
+    }
+  }
+
+  /** What did not end in time. */
+  async finish(within: number): Promise<string[]> {
+    const late = new AbortController();
+    const all = Promise.all(this.waiting);
+    await Promise.race([all, delay(within, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
+    const open = await this.street.sql<{ sid: string; status: string }>(
+      `SELECT sid, status FROM registry.plays WHERE status IN ('pending', 'running', 'awaiting_resume')`,
+    );
+    return open.map(({ sid, status }) => `C1 play ${sid} is still ${status}, ${within / 1000} s after the last fault`);
+  }
+
+  private async startOne(): Promise<void> {
+    const label = `p${this.started.length}`;
+    const flow = randomFlow(this.random, label);
+    const play: Started = { sid: '', label, ids: flow.ids, cancelled: false };
+    try {
+      const workflow = await patiently(() => this.save(label, flow.source));
+      const ask = { workflow_sid: workflow, input_data: { folder: this.folder, label }, idempotency_key: label };
+      play.sid = (await patiently(() => this.hero.play_start(ask))).sid;
+    } catch (error) {
+      throw new Error(`a play could not be started: ${String(error)}\n${flow.source}`, { cause: error });
+    }
+    this.started.push(play);
+    const work = this.attend(play, flow.failsFirst).finally(() => {
+      this.waiting.delete(work);
+      this.ended++;
+    });
+    this.waiting.add(work);
+  }
+
+  /** A save whose reply was lost is found by its name. */
+  private async save(name: string, python_source: string): Promise<string> {
+    try {
+      return (await this.hero.workflow_create({ name, python_source })).sid;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'CONFLICT') {
+        return (await this.hero.workflow_get({ name })).sid;
+      }
+      throw error;
+    }
+  }
+
+  private async attend(play: Started, failsFirst: boolean): Promise<void> {
+    if (this.random() < 0.08) {
+      await delay(this.random() * 3_000);
+      // From here on both ends are right: the reply may be lost.
+      play.cancelled = true;
+      this.cancels++;
+      await patiently(() => this.hero.play_cancel({ play_sid: play.sid })).catch(() => undefined);
+    }
+    const ended = await patiently(() => this.hero.play_wait({ play_sid: play.sid }));
+    if (!failsFirst || ended.status !== 'failed') return;
+    await writeFile(join(this.folder, `${play.label}-go`), '');
+    this.retries++;
+    await patiently(() => this.hero.play_retry({ play_sid: play.sid })).catch(() => undefined);
+    await patiently(() => this.hero.play_wait({ play_sid: play.sid }));
+  }
+}
+
+type Deed = (street: Street, random: () => number) => Promise<unknown>;
+
+const someExecutor = (street: Street, random: () => number) => {
+  const live = street.liveExecutors();
+  return live[Math.floor(random() * live.length)];
+};
+
+const restarted =
+  (name: StreetService): Deed =>
+  async (street) => {
+    await street.processes.get(name)?.kill();
+    await street.startService(name);
+  };
+
+const killExecutor: Deed = async (street, random) => {
+  await someExecutor(street, random)?.kill();
+  await street.startExecutor();
+};
+
+/** Stopped for longer than its lease lives, or shorter. */
+const stopExecutor: Deed = async (street, random) => {
+  const victim = someExecutor(street, random);
+  victim?.signal('SIGSTOP');
+  await delay(1_000 + random() * 6_000);
+  victim?.signal('SIGCONT');
+};
+
+const restartNats: Deed = async (street, random) => {
+  await street.nats.kill();
+  if (random() < 0.2) await removeJetStream(street.nats.folder);
+  await street.nats.restart();
+};
+
+const restartPostgres: Deed = async (street) => {
+  await street.postgres?.kill();
+  await street.postgres?.restart();
+};
+
+/** Wake-ups come twice: of what is pending, and of what is long running or over (I8). */
+const doubleDeliveries: Deed = async (street) => {
+  const rows = await street.sql<{ play_sid: string; run_seq: number }>(
+    `SELECT sid AS play_sid, run_seq FROM registry.plays ORDER BY sid DESC LIMIT 20`,
+  );
+  const bus = await connectBus({ url: street.nats.url, name: 'chaos' });
+  try {
+    await Promise.all(
+      rows.map((row) => publishJson(bus.js, WORK_SUBJECT, row, { timeout: 2_000 }).catch(() => undefined)),
+    );
+  } finally {
+    await bus.drain();
+  }
+};
+
+const DEEDS: readonly (readonly [string, Deed])[] = [
+  ['executor killed', killExecutor],
+  ['executor killed', killExecutor],
+  ['executor killed', killExecutor],
+  ['executor stopped', stopExecutor],
+  ['nats restarted', restartNats],
+  ['postgres restarted', restartPostgres],
+  ['registry killed', restarted('registry')],
+  ['span-ingest killed', restarted('span-ingest')],
+  ['gateway killed', restarted('admin-gateway')],
+  ['wake-ups doubled', doubleDeliveries],
+];
