@@ -168,7 +168,7 @@ again = fails(lambda: hero.play_resume("p", None, name="again"))
 batch = hero.batch([("play_status", {"play_sid": "nobody" if n == 70 else "batched"}) for n in range(120)])
 big = hero.workflow_create("big", "#" * 16 * 1024 * 1024)
 idle = len(hero._transport._idle)
-huge = fails(lambda: hero.workflow_create("big", "#" * 17 * 1024 * 1024))
+huge = fails(lambda: hero.workflow_create("big", "#" * 40 * 1024 * 1024))
 hero.close()
 print(json.dumps([play["status"], play["input_data"]["topic"], wrong.code, sorted({i["path"] for i in wrong.issues}), wrong.retry,
   again.code, list(again.details), [n for n, r in enumerate(batch) if isinstance(r, h.HeroError)], len(batch), big["description"], huge.code, idle]))

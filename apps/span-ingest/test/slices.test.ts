@@ -38,7 +38,13 @@ describe('messages to listeners', () => {
       const [message = ''] = messagesOf('p', [event(1, more)], 60_000);
       return (JSON.parse(message) as { events: object[] }).events[0] as object;
     };
-    expect(cut({ output: large, tags: { a: 1 } })).toEqual({ play_sid: 'p', attempt: 1, seq: 1, tags: { a: 1 } });
+    expect(cut({ output: large, tags: { a: 1 } })).toEqual({
+      play_sid: 'p',
+      attempt: 1,
+      seq: 1,
+      tags: { a: 1 },
+      output_omitted: true,
+    });
     expect(cut({ tags: { a: large } })).toMatchObject({ tags: {} });
     expect(cut({ text: large })).toMatchObject({ text: `${'x'.repeat(16_384)}…` });
   });

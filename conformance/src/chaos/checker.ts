@@ -116,6 +116,7 @@ async function checkPlay(
     const step = committed.get(id);
     const given = answers.get(id);
     const told = Array.isArray(value) && value[0] === id ? value[1] : value;
+    if (!step && typeof told === 'number') faults.push(`C4 play ${sid} returned ${id}, which is not committed`);
     if (step && !same(step.value, told) && typeof told === 'number') {
       faults.push(`C4 play ${sid} saw ${JSON.stringify(told)} at ${id}, committed is ${JSON.stringify(step.value)}`);
     }

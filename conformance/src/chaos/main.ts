@@ -1,5 +1,9 @@
-/** `npm run chaos -- --seconds N --seed S`: prints its progress and the report; ends with 1 where something was violated. */
+/**
+ * `npm run chaos -- --seconds N --seed S`: prints its progress and the report; ends with 1 where something was violated.
+ * `npm run chaos -- --planted` removes guards of the product one by one, and ends with 1 where that was not noticed.
+ */
 import { parseArgs } from 'node:util';
+import { PLANTED, runPlanted } from './planted.js';
 import { chaos } from './run.js';
 
 const { values } = parseArgs({
@@ -9,13 +13,28 @@ const { values } = parseArgs({
     executors: { type: 'string', default: '3' },
     plays: { type: 'string', default: '24' },
     every: { type: 'string', default: '1500' },
+    planted: { type: 'boolean', default: false },
   },
 });
-const whole = (name: keyof typeof values): number => {
+const whole = (name: Exclude<keyof typeof values, 'planted'>): number => {
   const read = Number(values[name]);
   if (!Number.isInteger(read) || read < 0) throw new Error(`--${name} must be a whole number, not ${values[name]}`);
   return read;
 };
+
+if (values.planted) {
+  let missed = 0;
+  for (const planted of PLANTED) {
+    const { report } = await runPlanted(planted, whole('seed'));
+    const [first = 'NOT CAUGHT'] = report.violations;
+    if (report.violations.length === 0) missed++;
+    process.stdout.write(
+      `${report.violations.length > 0 ? '✓' : '✗'} ${planted.name} (${planted.invariant}): ${first.slice(0, 160)}\n`,
+    );
+  }
+  process.stdout.write(`${PLANTED.length - missed} of ${PLANTED.length} planted bugs caught\n`);
+  process.exit(missed === 0 ? 0 : 1);
+}
 
 const report = await chaos({
   seconds: whole('seconds'),

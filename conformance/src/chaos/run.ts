@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectBus, publishJson } from '@hero/bus';
-import { WORK_SUBJECT } from '@hero/contracts';
+import { TELEMETRY_CONSUMER, TELEMETRY_STREAM, WORK_SUBJECT } from '@hero/contracts';
 import { HeroClient, unixTransport } from '@hero/openrpc';
 import { mountedFolder, patiently, removeJetStream } from '../faults.js';
 import { seeded } from '../random.js';
@@ -15,6 +15,8 @@ import { Street, type StreetService } from '../street.js';
 import { Actor } from './actor.js';
 import { check, type Findings, type Started } from './checker.js';
 import { HEAD, LIBRARY, randomFlow } from './grammar.js';
+
+const TOLD_WITHIN_MS = 60_000;
 
 export interface ChaosPlan {
   seconds: number;
@@ -27,6 +29,8 @@ export interface ChaosPlan {
   every?: number;
   /** Where the built services are; default: this checkout. */
   root?: string;
+  /** New versions of the workflows are saved while their plays run (I9). */
+  traps?: boolean;
   /** All plays must have ended so long after the last fault, ms. */
   within?: number;
   say?: (line: string) => void;
@@ -58,7 +62,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   for (const [name, source] of Object.entries(LIBRARY)) {
     await hero.workflow_create({ name, python_source: HEAD + source });
   }
-  const run = new Run(street, hero, folder, seeded(seed + 1));
+  const run = new Run(street, hero, folder, seeded(seed + 1), plan.traps ?? true);
   const actor = new Actor(hero, seeded(seed + 2));
   actor.start();
   const faults: Record<string, number> = {};
@@ -84,6 +88,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   say('no more faults; waiting for the plays');
   const lost = await run.finish(within);
   await actor.stop();
+  await allTold(street);
   const findings = await check(street, hero, folder, run.started, actor.given);
   findings.violations.unshift(...lost);
   hero.close();
@@ -100,6 +105,20 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   };
 }
 
+/** What was committed is told and numbered: the outbox is empty, and no telemetry waits for span-ingest. */
+async function allTold(street: Street): Promise<void> {
+  const bus = await connectBus({ url: street.nats.url, name: 'chaos' });
+  try {
+    for (const end = Date.now() + TOLD_WITHIN_MS; Date.now() < end; await delay(250)) {
+      const [outbox] = await street.sql<{ n: number }>('SELECT count(*)::int AS n FROM registry.outbox');
+      const consumer = await bus.jsm.consumers.info(TELEMETRY_STREAM, TELEMETRY_CONSUMER);
+      if (outbox?.n === 0 && consumer.num_pending === 0 && consumer.num_ack_pending === 0) return;
+    }
+  } finally {
+    await bus.drain();
+  }
+}
+
 /** The plays of a run: starts them, cancels and retries some, and waits for their ends. */
 class Run {
   readonly started: Started[] = [];
@@ -113,6 +132,7 @@ class Run {
     private readonly hero: HeroClient,
     private readonly folder: string,
     private readonly random: () => number,
+    private readonly traps: boolean,
   ) {}
 
   async feed(until: number, most: number): Promise<void> {
@@ -146,11 +166,21 @@ class Run {
       throw new Error(`a play could not be started: ${String(error)}\n${flow.source}`, { cause: error });
     }
     this.started.push(play);
+    if (this.traps && this.random() < 0.3) void this.trap(label);
     const work = this.attend(play, flow.failsFirst).finally(() => {
       this.waiting.delete(work);
       this.ended++;
     });
     this.waiting.add(work);
+  }
+
+  /** The current version moves on under the play. */
+  private async trap(name: string): Promise<void> {
+    const { sid } = await patiently(() => this.hero.workflow_get({ name }));
+    const python_source = `${HEAD}\n@flow(inputs={"folder": "string", "label": "string"})\ndef main(folder, label):\n    return []\n`;
+    await patiently(() => this.hero.workflow_create_version({ workflow_sid: sid, python_source })).catch(
+      () => undefined,
+    );
   }
 
   /** A save whose reply was lost is found by its name. */

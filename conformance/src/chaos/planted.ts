@@ -1,0 +1,142 @@
+/** The proof that the checker works: guards of the product removed one by one, each of which a chaos run must notice. */
+import { type ChaosReport, chaos } from './run.js';
+import { type Patch, Tree } from './tree.js';
+
+export interface Planted {
+  name: string;
+  /** The invariant whose guard is removed. */
+  invariant: string;
+  patches: readonly Patch[];
+}
+
+const registry = (file: string, find: string, replace: string): Patch => ({
+  file: `apps/registry/dist/${file}.js`,
+  find,
+  replace,
+});
+const sdk = (file: string, find: string, replace: string): Patch => ({
+  file: `sdk-python/src/hero_tracing/${file}.py`,
+  find,
+  replace,
+});
+
+export const PLANTED: readonly Planted[] = [
+  {
+    name: 'a replay does not look into its memory',
+    invariant: 'I3',
+    patches: [sdk('_memory', 'return item is not None and item.kind != "begun"', 'return False')],
+  },
+  {
+    name: 'a commit is answered without being written',
+    invariant: 'I3',
+    patches: [
+      registry(
+        'step-store',
+        "JOIN judged j ON j.g = s.g\n    WHERE j.verdict = 'apply'",
+        'JOIN judged j ON j.g = s.g\n    WHERE false',
+      ),
+    ],
+  },
+  {
+    name: 'the idempotency key is another one in every process',
+    invariant: 'I4',
+    patches: [
+      sdk(
+        '_places',
+        'sha256(f"{play_sid}|{key}".encode())',
+        'sha256(f"{play_sid}|{key}|{__import__(\'time\').time_ns()}".encode())',
+      ),
+    ],
+  },
+  {
+    name: 'a question takes a second answer',
+    invariant: 'I5',
+    patches: [
+      registry('resumes', 'if (question && question.resumed_at !== null)', 'if (false)'),
+      registry('resume-store', 'WHERE id = $1 AND r.resumed_at IS NULL RETURNING', 'WHERE id = $1 RETURNING'),
+    ],
+  },
+  {
+    name: 'an answer that comes while the process leaves is forgotten',
+    invariant: 'I1',
+    patches: [registry('runs', "held.wake ? 'pending' : 'awaiting_resume'", "'awaiting_resume'")],
+  },
+  {
+    name: 'the end of a child wakes nobody',
+    invariant: 'I1',
+    patches: [registry('children', 'if (given === undefined || isFinal(parent.status))', 'if (true)')],
+  },
+  {
+    name: 'an at_most_once step begins without being recorded',
+    invariant: 'at most once',
+    patches: [sdk('_tries', 'if call.declaration.at_most_once and', 'if False and')],
+  },
+  {
+    name: 'a pipelined play leaves before its steps are committed',
+    invariant: 'I3',
+    patches: [sdk('_pipeline', 'while self._steps:\n', 'while False:\n')],
+  },
+  {
+    name: 'nobody takes over the plays of a dead executor',
+    invariant: 'I1',
+    patches: [registry('leases', 'await this.takeOverAll();', '')],
+  },
+  {
+    name: 'wake-ups are lost, and nobody looks for them',
+    invariant: 'I1',
+    patches: [
+      registry('relay', 'if (run_seq !== null)', 'if (run_seq !== null && run_seq % 3 !== 0)'),
+      registry('reconciler', 'overdue.map((play) => this.relay.wakeAgain(play))', '[]'),
+    ],
+  },
+  {
+    name: 'a play runs the current version instead of its own',
+    invariant: 'I9',
+    patches: [
+      registry('runs', 'this.versions.get(version_sid)', 'this.versions.pin({ workflow_sid: claimed.workflow_sid })'),
+    ],
+  },
+  {
+    name: 'timers never end',
+    invariant: 'I1',
+    patches: [
+      registry(
+        'resume-store',
+        'WHERE due_at <= now() ORDER BY due_at',
+        'WHERE due_at <= now() AND false ORDER BY due_at',
+      ),
+    ],
+  },
+  {
+    name: 'a claim does not fence the one before it',
+    invariant: 'I2',
+    patches: [
+      registry('step-store', "l.epoch <> g.epoch OR l.owner <> g.owner OR l.status <> 'running'", 'false'),
+      registry('step-store', 'NOT l.suspended AND g.group_no = l.group_no + 1', 'true'),
+      registry('step-store', 'g.group_no = l.group_no THEN', 'false THEN'),
+    ],
+  },
+];
+
+export interface Caught {
+  planted: Planted;
+  report: ChaosReport;
+}
+
+/** Runs with this guard removed. */
+export async function runPlanted(planted: Planted, seed: number, say?: (line: string) => void): Promise<Caught> {
+  await using tree = await Tree.copy();
+  await tree.apply(planted.patches);
+  const report = await chaos({
+    seconds: 15,
+    seed,
+    executors: 2,
+    plays: 16,
+    every: 1_200,
+    within: 20_000,
+    root: tree.root,
+    traps: true,
+    say,
+  });
+  return { planted, report };
+}
