@@ -1,0 +1,193 @@
+/** Children: spawned once, delivered once, cancelled with their parent. */
+import { executorNudge, playCancel, playHook, hookResume, playSpawn, type Question } from '@hero/contracts';
+import { until } from '@hero/testing';
+import { codeOf, type Mine, PlayService, question } from './play-service.js';
+import { Children } from '../src/children.js';
+
+const RACES = Number(process.env.HERO_TEST_RACES ?? 100);
+let registry: PlayService;
+
+beforeAll(async () => void (registry = await PlayService.start()), 60_000);
+afterAll(async () => await registry[Symbol.asyncDispose]());
+
+const spawn = async (parent: Mine, place = 'place'): Promise<string> => {
+  const { owner, play_sid, epoch } = parent;
+  const ask = { owner, play_sid, epoch, place, span_id: 'span', workflow_name: 'flow', version_sid: null, input: '{}' };
+  const { result, child_play_sid } = await registry.bus.ask(playSpawn, ask);
+  if (child_play_sid === null) throw new Error(`not spawned: ${result}`);
+  return child_play_sid;
+};
+const child = (place = 'place'): Question => question('flow', { kind: 'child', place });
+const endOf = async (sid: string, cost_usd = 0): Promise<void> => {
+  const mine = await registry.claimed(sid, 'executor-c');
+  expect(await registry.end(mine, { output: '{"n":1}', cost_usd })).toEqual({ result: 'done' });
+};
+
+describe('a child', () => {
+  test('is spawned once for one place, whoever repeats the request, and not by a stale claim (I2)', async () => {
+    const parent = await registry.running();
+    const [first, again] = await Promise.all([spawn(parent), spawn(parent)]);
+    expect(again).toBe(first);
+    expect((await registry.row(first)).parent_play_sid).toBe(parent.play_sid);
+    expect(await registry.crash(parent)).toBe('pending');
+    await expect(spawn(parent, 'other')).rejects.toThrow('fenced');
+    expect(await registry.sql('SELECT sid FROM plays WHERE parent_play_sid = $1', parent.play_sid)).toHaveLength(1);
+  });
+
+  test('ends while its parent waits: the parent comes back with the output in its memory, and with the cost', async () => {
+    const parent = await registry.running();
+    const sid = await spawn(parent);
+    expect(await registry.pause(parent, 1, [child()])).toMatchObject({ result: 'suspended', resume_ids: [] });
+    expect(await registry.exit(parent)).toBe('awaiting_resume');
+    expect((await registry.play(parent.play_sid)).waits).toMatchObject([{ kind: 'child', child_play_sid: sid }]);
+    await endOf(sid, 0.5);
+    await registry.woken(parent.play_sid, 0, 2);
+    const again = await registry.claimed(parent.play_sid);
+    expect(again.memory.items).toEqual([['place', 'answer', '{"n":1}', '', 'flow']]);
+    expect((await registry.play(parent.play_sid)).total_cost_usd).toBe(0.5);
+  });
+
+  test('that fails is an error of its parent’s branch, brought like an answer', async () => {
+    const parent = await registry.running();
+    const mine = await registry.claimed(await spawn(parent), 'executor-c');
+    await registry.end(mine, {
+      status: 'failed',
+      output: null,
+      error: { type: 'Boom', message: 'no', traceback: '', span_id: null },
+    });
+    await until(
+      async () =>
+        (await registry.sql('SELECT FROM resumes WHERE child_play_sid = $1 AND settled', mine.play_sid)).length > 0,
+    );
+    const { result, answers } = await registry.pause(parent, 1, [child()]);
+    expect([result, answers[0]?.kind]).toEqual(['answered', 'error']);
+    expect(JSON.parse(answers[0]?.payload ?? '')).toMatchObject({
+      type: 'ChildFailed',
+      data: { attributes: { play_sid: mine.play_sid, status: 'failed', error_type: 'Boom' } },
+    });
+  });
+
+  test('ends while its parent lingers: the parent’s executor is nudged, its clock stood still, and it goes on', async () => {
+    const parent = await registry.running('executor-n', { timeout_ms: 60_000 });
+    const sid = await spawn(parent);
+    const nudges: unknown[] = [];
+    const heard = await registry.bus.follow(executorNudge('executor-n'), (data) => void nudges.push(data));
+    expect(await registry.pause(parent, 1, [child()], { linger: true })).toMatchObject({
+      result: 'waiting',
+      answers: [],
+    });
+    expect(await registry.row(parent.play_sid)).toMatchObject({
+      status: 'running',
+      suspended: false,
+      running_since: null,
+    });
+    await endOf(sid);
+    await until(async () => nudges.length > 0);
+    expect(nudges[0]).toEqual({ answered: [{ play_sid: parent.play_sid, epoch: parent.epoch }] });
+    await heard.stop();
+    const { result, remaining_ms } = await registry.pause(parent, 2, [child()]);
+    expect(result).toBe('answered');
+    expect(remaining_ms).toBeGreaterThan(55_000);
+    expect((await registry.row(parent.play_sid)).running_since).not.toBeNull();
+  });
+
+  test('parked, its parent is suspended though it was answered, and pending at once', async () => {
+    const parent = await registry.running();
+    await endOf(await spawn(parent));
+    await until(
+      async () =>
+        (await registry.sql('SELECT FROM resumes WHERE play_sid = $1 AND settled', parent.play_sid)).length > 0,
+    );
+    expect(await registry.pause(parent, 1, [child()], { park: true })).toMatchObject({
+      result: 'suspended',
+      answers: [],
+    });
+    expect(await registry.exit(parent)).toBe('pending');
+  });
+
+  test('whose end nobody delivered is delivered by the sweep, once', async () => {
+    const parent = await registry.running();
+    const sid = await spawn(parent);
+    await registry.pause(parent, 1, [child()]);
+    await registry.exit(parent);
+    // As by a registry that died between the end and its delivery.
+    await registry.sql(
+      `UPDATE plays SET status = 'success', output = '7', total_cost_usd = 2, completed_at = now() WHERE sid = $1`,
+      sid,
+    );
+    await registry.woken(parent.play_sid, 0, 2);
+    await Promise.all([1, 2, 3].map(() => registry.service.app.get(Children).deliver(sid)));
+    expect(await registry.row(parent.play_sid)).toMatchObject({ status: 'pending', run_seq: 2, total_cost_usd: 2 });
+  });
+
+  test('is cancelled with its parent; also when the parent ends in another way', async () => {
+    const cancelled = await registry.running();
+    const first = await spawn(cancelled);
+    await registry.bus.ask(playCancel, { play_sid: cancelled.play_sid });
+    expect((await registry.row(first)).status).toBe('cancelled');
+    const ended = await registry.running();
+    const second = await spawn(ended);
+    await registry.end(ended);
+    await registry.changed(second, 'cancelled');
+  });
+
+  test('I6: of its end and a cancel of the parent, nothing wakes a cancelled parent, and nothing hangs', async () => {
+    for (let n = 0; n < RACES; n += 10) {
+      await Promise.all(
+        Array.from({ length: 10 }, async () => {
+          const parent = await registry.running();
+          const sid = await spawn(parent);
+          await registry.pause(parent, 1, [child()]);
+          await registry.exit(parent);
+          const mine = await registry.claimed(sid, 'executor-c');
+          await Promise.all([
+            registry.end(mine, { output: '1' }),
+            registry.bus.ask(playCancel, { play_sid: parent.play_sid }),
+          ]);
+          expect((await registry.row(parent.play_sid)).status).toBe('cancelled');
+          expect(['success', 'cancelled']).toContain((await registry.row(sid)).status);
+        }),
+      );
+    }
+  }, 120_000);
+});
+
+describe('a signed link', () => {
+  const link = async (play_sid: string, resume_id: string): Promise<string> =>
+    (await registry.bus.ask(playHook, { play_sid, resume_id })).token;
+  const use = (token: string, payload: unknown = 'yes') =>
+    registry.bus.ask(hookResume, { token, payload: payload as null });
+
+  test('answers its question once; a forged, cut or foreign one is not found', async () => {
+    const mine = await registry.running();
+    const { resume_ids } = await registry.pause(mine, 1, [question('q', { schema: { type: 'string' } })]);
+    await registry.exit(mine);
+    const token = await link(mine.play_sid, resume_ids[0] ?? '');
+    const forged = [
+      token.slice(0, -1),
+      `${token}A`,
+      token.replace('.', '.A'),
+      `x${token}`,
+      token.split('.')[0] ?? '',
+      '',
+      '.',
+      `${token}.`,
+    ];
+    for (const wrong of forged) expect(await codeOf(use(wrong))).toBe('NOT_FOUND');
+    expect(await codeOf(use(token, 7))).toBe('INVALID_PARAMS');
+    expect(await use(token)).toMatchObject({ ok: true, kept: false });
+    expect(await codeOf(use(token))).toBe('ALREADY_RESUMED');
+    expect((await registry.row(mine.play_sid)).status).toBe('pending');
+  });
+
+  test('used before its question is asked keeps the answer for that one question', async () => {
+    const mine = await registry.running();
+    const asked = await registry.pause(mine, 1, [question('other')], { linger: true });
+    expect(asked.result).toBe('waiting');
+    const { createHash } = await import('node:crypto');
+    const id = createHash('sha256').update(`resume|${mine.play_sid}|place of q`).digest('hex').slice(0, 32);
+    expect(await use(await link(mine.play_sid, id), 'early')).toMatchObject({ kept: true });
+    const { answers } = await registry.pause(mine, 2, [question('q'), question('other')]);
+    expect(answers).toEqual([{ place: 'place of q', kind: 'answer', payload: '"early"' }]);
+  });
+});
