@@ -133,7 +133,7 @@ export async function runPlanted(planted: Planted, seed: number, say?: (line: st
     executors: 2,
     plays: 16,
     every: 1_200,
-    within: 20_000,
+    within: 30_000,
     root: tree.root,
     traps: true,
     say,
