@@ -57,7 +57,11 @@ export function ending(play: Play): string {
   const took = play.duration_ms === null ? '' : ` after ${duration(play.duration_ms)}`;
   const attempts = play.attempt === 1 ? 'one attempt' : `${play.attempt} attempts`;
   const why = play.error ? `: ${plain(play.error.type)}: ${plain(play.error.message)}` : '';
-  return isFinal(play.status)
-    ? `${play.workflow_name} ${play.status}${took}, ${attempts}${why}`
-    : `${play.workflow_name} is ${play.status}`;
+  const reason = play.diverged?.reason;
+  const other = typeof reason === 'string' ? `; it went another way than before: ${plain(reason)}` : '';
+  if (isFinal(play.status)) return `${play.workflow_name} ${play.status}${took}, ${attempts}${why}${other}`;
+  const waits = play.waits.map(({ kind, name, child_play_sid, due_at }) =>
+    kind === 'child' ? `for the play ${child_play_sid} of ${plain(name)}` : `until ${due_at}`,
+  );
+  return `${play.workflow_name} is ${play.status}${waits.length > 0 ? `, ${waits.join(', ')}` : ''}${other}`;
 }

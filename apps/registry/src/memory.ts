@@ -2,7 +2,7 @@ import type { MemoryPage } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
 import { type MemoryRow, StepStore } from './step-store.js';
 
-const PAGE_ITEMS = 1000;
+const PAGE_ITEMS = 4000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
 /**

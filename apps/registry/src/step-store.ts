@@ -16,12 +16,17 @@ import { textArray } from './sql-words.js';
 export interface OwnedGroup extends StepGroup {
   owner: string;
 }
+
 /**
- * What stands below a call that has its outcome is never asked for again. The subquery is hashed, once a page, and only where
- * something stands below a call at all.
+ * What stands below a call that has its outcome is never asked for again: neither its steps, nor what stands below one of them
+ * that only began. The subquery is hashed, once a page, and only where something stands below a call at all.
  */
 const ASKED_FOR = `(parent_place = '' OR parent_place NOT IN (
-  SELECT place FROM steps WHERE play_sid = $1 AND kind <> 'begun'))`;
+  WITH RECURSIVE closed AS (
+    SELECT place FROM steps WHERE play_sid = $1 AND kind <> 'begun'
+    UNION ALL
+    SELECT s.place FROM closed JOIN steps s ON s.play_sid = $1 AND s.kind = 'begun' AND s.parent_place = closed.place)
+  SELECT place FROM closed))`;
 
 export type Verdict = 'done' | 'fenced' | 'skipped';
 
