@@ -5,6 +5,9 @@ import { type MemoryRow, StepStore } from './step-store.js';
 const PAGE_ITEMS = 4000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
+/** The cursor of the first page. */
+export const FIRST_PAGE = 's';
+
 /**
  * What a play remembers, in pages: first its steps in the order of their keys, then its answers in the order of their ids.
  * A cursor is `s` or `r` and the last key. An item that is larger than a page comes alone.

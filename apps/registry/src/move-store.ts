@@ -5,6 +5,7 @@
  * 2. Who makes a play pending bumps `run_seq` and inserts the wake-up in the same statement.
  * 3. With a fence (epoch and owner) the update itself is the lock: a stale epoch finds no row (I2).
  * 4. Leaving `running` adds the time of this attempt to `ran_ms`, in database time; waits do not count.
+ *    The end has the time at which it holds the row: nothing that was committed before it is later.
  * 5. An attempt that committed a group made progress: what was counted in a row before it is forgotten, however it ends.
  */
 import {
@@ -68,7 +69,7 @@ const text = (to: PlayStatus): string => `
       events_source = coalesce($7, events_source), events_batch = coalesce($8, events_batch),
       crashes = CASE WHEN $11 THEN 0 ELSE coalesce($9, ${afterProgress('crashes')}) END,
       unstarted = CASE WHEN $11 THEN 0 ELSE coalesce($12, ${afterProgress('unstarted')}) END,
-      completed_at = ${isFinal(to) ? 'now()' : 'NULL'},
+      completed_at = ${isFinal(to) ? 'clock_timestamp()' : 'NULL'},
       failed_at = $14, diverged = coalesce(diverged, $15)
     WHERE sid = $1 AND status IN (${sources(to)})
       AND ($2::int IS NULL OR (epoch = $2 AND owner = $3 AND status = 'running' AND NOT suspended))

@@ -82,6 +82,7 @@ export class Pauses {
     const answers = asked.flatMap(({ place, outcome, payload }) =>
       outcome !== null && payload !== null ? [{ place, kind: outcome, payload }] : [],
     );
+    cutReply(answers);
     const result = resultOf(p, answers.length > 0);
     // Its first reply had an answer; without one this is another request under the same number.
     if (again && result === 'suspended') return just('fenced');
@@ -136,6 +137,13 @@ export class Pauses {
     const told = await this.moves.move('failed', { play_sid, error: storable(error), cost_usd, events }, sql);
     return { ...just('ended'), told };
   }
+}
+
+/** A reply carries one payload of the largest size, or several that are together no larger: the others are asked for again. */
+function cutReply(answers: { payload: string }[]): void {
+  let bytes = 0;
+  const end = answers.findIndex(({ payload }, n) => (bytes += payload.length) > PAYLOAD_LIMIT && n > 0);
+  if (end > 0) answers.length = end;
 }
 
 interface Committed {

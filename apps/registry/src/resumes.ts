@@ -10,7 +10,6 @@
 import {
   HeroError,
   isFinal,
-  PAYLOAD_LIMIT,
   type Params,
   type playPendingResumes,
   type playResume,
@@ -20,6 +19,7 @@ import {
 import type { Sql } from '@hero/persistence';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
+import { fits } from './json-text.js';
 import { jsonFaults, refuseUnstorable } from './json-values.js';
 import { faultsOf } from './pauses.js';
 import { PlayStore } from './play-store.js';
@@ -31,6 +31,12 @@ const TIMER_MS = 200;
 const BATCH = 100;
 
 type Answer = Result<typeof playResume>;
+
+/** A question that nobody has asked yet: under which name its answer is kept, and what people call it. */
+interface ToCome {
+  name: string;
+  called: string;
+}
 
 @Injectable()
 export class Resumes {
@@ -56,7 +62,7 @@ export class Resumes {
     const unfit = jsonFaults(value, 'payload');
     if (unfit.length > 0) throw misfit(unfit);
     const text = JSON.stringify(value);
-    if (Buffer.byteLength(text) > PAYLOAD_LIMIT) {
+    if (!fits(text)) {
       throw new HeroError(
         'PAYLOAD_TOO_LARGE',
         'The answer has more than 16 MiB; put large data into a file, and answer with its name.',
@@ -97,8 +103,11 @@ export class Resumes {
     }
     if (!question) {
       if (resume_id !== undefined && by === 'caller') throw noQuestion(play_sid, resume_id);
-      if (resume_id !== undefined) return { answer: await this.keep(play_sid, keptUnder(resume_id), payload, sql) };
-      return { answer: await this.keep(play_sid, name, payload, sql) };
+      const answer =
+        resume_id === undefined
+          ? await this.keep(play_sid, { name, called: name }, payload, sql)
+          : await this.keep(play_sid, { name: keptUnder(resume_id), called: resume_id }, payload, sql);
+      return { answer };
     }
     const faults = faultsOf(question, payload);
     if (faults.length > 0) throw misfit(faults);
@@ -113,9 +122,9 @@ export class Resumes {
     return { answer: { ok: true, resumed_at, kept: false }, woken };
   }
 
-  private async keep(playSid: string, name: string, payload: string, sql: Sql): Promise<Answer> {
-    const { kept_at, fresh } = await this.store.keep(playSid, name, payload, sql);
-    if (!fresh) throw alreadyResumed(name, kept_at);
+  private async keep(playSid: string, question: ToCome, payload: string, sql: Sql): Promise<Answer> {
+    const { kept_at, fresh } = await this.store.keep(playSid, question.name, payload, sql);
+    if (!fresh) throw alreadyResumed(question.called, kept_at);
     await this.store.interactive(playSid, sql);
     return { ok: true, resumed_at: kept_at, kept: true };
   }

@@ -12,6 +12,7 @@ import {
   HeroError,
   type JsonObject,
   type MemoryPage,
+  MIB,
   type Params,
   type playClaim,
   type playEnd,
@@ -24,15 +25,16 @@ import type { Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { endingOf, storable } from './endings.js';
-import { jsonTextFault } from './json-text.js';
-import { Memory } from './memory.js';
+import { payloadFault } from './json-text.js';
+import { FIRST_PAGE, Memory } from './memory.js';
 import { type Fence, type Move, type Moved, MoveStore } from './move-store.js';
 import { Relay } from './relay.js';
-import { type HeldPlay, RunStore } from './run-store.js';
+import { type Claimed, type HeldPlay, RunStore } from './run-store.js';
 import { isFaultOfData, messageOf } from './steps.js';
 import { Versions } from './versions.js';
 
 const UNSTARTED_LIMIT = 5;
+const LARGE = MIB;
 
 @Injectable()
 export class Runs {
@@ -51,10 +53,7 @@ export class Runs {
     await failpoint('registry.claim.after');
     this.relay.tell(claimed);
     const { play_sid, epoch, attempt, version_sid, workflow_name, remaining_ms, parent_span_id, input } = claimed;
-    const [version, memory] = await Promise.all([
-      this.versions.get(version_sid),
-      epoch === 1 && !claimed.forked ? { items: [], next: null } : this.memory.page(play_sid, ''),
-    ]);
+    const [version, memory] = await Promise.all([this.versions.get(version_sid), this.remembered(claimed)]);
     const { source, entry, options } = version;
     return {
       run: {
@@ -75,6 +74,12 @@ export class Runs {
     };
   }
 
+  /** What comes with the claim: nothing for a play that never ran; a large input and a large page would not be one reply. */
+  private remembered({ epoch, forked, input, play_sid }: Claimed): Promise<MemoryPage> | MemoryPage {
+    if (epoch === 1 && !forked) return { items: [], next: null };
+    return input.length > LARGE ? { items: [], next: FIRST_PAGE } : this.memory.page(play_sid, FIRST_PAGE);
+  }
+
   async page({ owner, play_sid, epoch, next }: Params<typeof playMemory>): Promise<MemoryPage> {
     if ((await this.store.statusOf({ owner, play_sid, epoch })) !== 'running') {
       throw new HeroError('INVALID_STATE', `Play ${play_sid} is no longer yours in epoch ${epoch}; end its process.`);
@@ -85,7 +90,7 @@ export class Runs {
   async end(p: Params<typeof playEnd>): Promise<GroupResult> {
     await failpoint('registry.end.before');
     const fence: Fence = { owner: p.owner, play_sid: p.play_sid, epoch: p.epoch };
-    const fault = p.output === null ? undefined : jsonTextFault(p.output, 'output');
+    const fault = p.output === null ? undefined : payloadFault(p.output, 'output');
     if (fault !== undefined) return { result: 'refused', message: fault };
     const { play_sid, output, failed_at, diverged, cost_usd, events } = p;
     const error = p.error && storable(p.error);

@@ -8,7 +8,6 @@
 import {
   HeroError,
   type JsonObject,
-  PAYLOAD_LIMIT,
   type Params,
   type playResolve,
   type playSpawn,
@@ -20,7 +19,7 @@ import { Injectable } from '@nestjs/common';
 import type { Change } from './changes.js';
 import { ChildStore } from './child-store.js';
 import { checkInput } from './inputs.js';
-import { jsonTextFault } from './json-text.js';
+import { fits, jsonTextFault } from './json-text.js';
 import { Relay } from './relay.js';
 import { resumeIdOf } from './resume-ids.js';
 import { RunStore } from './run-store.js';
@@ -47,7 +46,7 @@ export class Spawns {
     await failpoint('registry.spawn.before');
     const fault = jsonTextFault(p.input, 'input');
     if (fault !== undefined) return refused('INVALID_PARAMS', fault);
-    if (Buffer.byteLength(p.input) > PAYLOAD_LIMIT) {
+    if (!fits(p.input)) {
       return refused('PAYLOAD_TOO_LARGE', `The inputs of ${JSON.stringify(p.workflow_name)} have more than 16 MiB.`);
     }
     // Before the transaction: whoever holds the play's row must not wait for a second connection.

@@ -12,7 +12,6 @@ import {
   type Issue,
   isFinal,
   type JsonObject,
-  PAYLOAD_LIMIT,
   type Params,
   type Play,
   type playRunAsync,
@@ -20,6 +19,7 @@ import {
 import { failpoint, uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { checkInput } from './inputs.js';
+import { fits } from './json-text.js';
 import { jsonFaults } from './json-values.js';
 import { Plays } from './plays.js';
 import { prefillRows } from './prefills.js';
@@ -63,6 +63,8 @@ export class Starts {
     const { input, issues } = checkInput(version.inputs, input_data);
     refuse([...issues, ...(prefill_resumes ? jsonFaults(prefill_resumes, 'prefill_resumes') : [])]);
     refuseTooLarge(input);
+    const prefills = prefillRows(prefill_resumes ?? {});
+    if (!prefills.every(({ payload }) => fits(payload))) throw tooLarge('A prefilled answer');
     const play: NewPlay = {
       sid: uuidv7(),
       name: ask.name ?? version.workflow_name,
@@ -71,7 +73,7 @@ export class Starts {
       version_number: version.version_number,
       input,
       prefill_only: prefill_resumes !== undefined && Object.keys(prefill_resumes).length > 0,
-      prefills: prefillRows(prefill_resumes ?? {}),
+      prefills,
       parent_play_sid: ask.parent_play_sid ?? null,
       parent_span_id: ask.parent_span_id ?? null,
       depth: ask.parent_play_sid === undefined ? 0 : 1,
@@ -100,12 +102,12 @@ export class Starts {
 }
 
 export function refuseTooLarge(input: JsonObject): void {
-  if (Buffer.byteLength(JSON.stringify(input)) <= PAYLOAD_LIMIT) return;
-  throw new HeroError(
-    'PAYLOAD_TOO_LARGE',
-    'The input has more than 16 MiB; put large data into a file, and pass its name.',
-  );
+  if (fits(JSON.stringify(input))) return;
+  throw tooLarge('The input');
 }
+
+const tooLarge = (what: string): HeroError =>
+  new HeroError('PAYLOAD_TOO_LARGE', `${what} has more than 16 MiB; put large data into a file, and pass its name.`);
 
 /** The play's own time limit, as its entry flow declares it. */
 export function limitOf({ options }: Pick<Pinned, 'options'>): number | null {

@@ -13,7 +13,7 @@ import { isDataError, sqlState } from '@hero/persistence';
 import { Combiner, failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
-import { jsonTextFault } from './json-text.js';
+import { payloadFault } from './json-text.js';
 import { type OwnedGroup, StepStore, type Verdict } from './step-store.js';
 
 type Judged = Verdict | { refused: string };
@@ -82,7 +82,7 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 
 function faultOf(group: OwnedGroup): string | undefined {
   for (const step of group.steps) {
-    const fault = jsonTextFault(step.outcome, step.name);
+    const fault = payloadFault(step.outcome, step.name);
     if (fault !== undefined) return fault;
   }
   return undefined;

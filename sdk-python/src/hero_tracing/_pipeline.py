@@ -8,8 +8,12 @@ Rules:
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
+
+from ._waits import settle
 
 if TYPE_CHECKING:
     from ._session import Session
@@ -31,6 +35,7 @@ class Pipeline:
         self._idle = True
         self._thread: threading.Thread | None = None
         self._refused: str | None = None
+        self._calls: list[Callable[[], object]] = []  # of coroutines that wait until all is committed
 
     def add(self, step: str) -> None:
         """Sends one step (`step_json`) in the background; waits where too much is under way."""
@@ -55,6 +60,23 @@ class Pipeline:
         if refused is not None:
             self._end(refused)
 
+    async def drain_async(self) -> None:
+        """The same in a coroutine, without a thread that waits."""
+        loop = asyncio.get_running_loop()
+        drained: asyncio.Future[None] = loop.create_future()
+        with self._changed:
+            if self._steps:
+                self._calls.append(lambda: loop.call_soon_threadsafe(settle, drained))
+            else:
+                drained.set_result(None)
+        await drained
+        if self._refused is not None:
+            self._end(self._refused)
+
+    @property
+    def busy(self) -> bool:
+        return self._steps > 0
+
     def _run(self) -> None:
         session = self._session
         while True:
@@ -72,6 +94,11 @@ class Pipeline:
                 self._steps -= len(group)
                 self._bytes -= sum(map(len, group))
                 self._changed.notify_all()
+                calls: list[Callable[[], object]] = []
+                if not self._steps:
+                    calls, self._calls = self._calls, calls
+            for call in calls:
+                call()
 
     def _take(self) -> list[str]:
         size = 0

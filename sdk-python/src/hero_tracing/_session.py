@@ -308,7 +308,7 @@ class Session:
 
     async def drain_async(self) -> None:
         if self.pipeline is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self.pipeline.drain)
+            await self.pipeline.drain_async()
 
     # --- what is remembered -------------------------------------------------------------------------------------------
 

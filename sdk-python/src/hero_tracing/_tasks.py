@@ -93,7 +93,8 @@ def watch(loop: Any, session: Session) -> None:
     plain_select = selector.select
 
     def select(timeout: float | None = None) -> Any:
-        if timeout is None and session.questions and _is_stuck(loop, selector):
+        drains = session.pipeline is not None and session.pipeline.busy
+        if timeout is None and session.questions and not drains and _is_stuck(loop, selector):
             session.send_stuck()
             timeout = 0
         return plain_select(timeout)
