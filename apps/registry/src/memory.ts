@@ -22,6 +22,8 @@ export class Memory {
       const steps = await this.store.steps(playSid, cursor.slice(1), PAGE_ITEMS + 1, PAGE_BYTES);
       items.push(...steps.slice(0, PAGE_ITEMS));
       if (isCut(steps, items)) return page(items, `s${items.at(-1)?.key}`);
+      // Two items of the largest size are no page.
+      if (items.reduce((bytes, { text }) => bytes + text.length, 0) > PAGE_BYTES / 2) return page(items, 'r');
     }
     const left = PAGE_ITEMS - items.length;
     const after = cursor.startsWith('r') ? cursor.slice(1) : '';

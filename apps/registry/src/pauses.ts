@@ -12,14 +12,21 @@
  * 6. To linger is to wait without being suspended: the play's time stands still, and it may still commit. Parked, it is suspended
  *    whatever is answered, and wakes at once where something is.
  */
-import type { Params, PlayError, playPause, Question, Result } from '@hero/contracts';
+import {
+  PAYLOAD_LIMIT,
+  type Params,
+  type PlayError,
+  type playPause,
+  type Question,
+  type Result,
+} from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { Answered, Change } from './changes.js';
 import { storable } from './endings.js';
 import { checkSchema } from './json-schema.js';
-import { jsonTextFault } from './json-text.js';
+import { payloadFault } from './json-text.js';
 import { jsonFaults } from './json-values.js';
 import { MoveStore } from './move-store.js';
 import { nextPrefill } from './prefills.js';
@@ -142,7 +149,7 @@ export class Pauses {
 /** A reply carries one payload of the largest size, or several that are together no larger: the others are asked for again. */
 function cutReply(answers: { payload: string }[]): void {
   let bytes = 0;
-  const end = answers.findIndex(({ payload }, n) => (bytes += payload.length) > PAYLOAD_LIMIT && n > 0);
+  const end = answers.findIndex(({ payload }, n) => (bytes += Buffer.byteLength(payload)) > PAYLOAD_LIMIT && n > 0);
   if (end > 0) answers.length = end;
 }
 
@@ -191,7 +198,7 @@ function questionFault(question: Question): string | undefined {
     ...jsonFaults({ name, ui, place, span_id }, ''),
     ...(schema === null ? [] : [...jsonFaults(schema, 'schema'), ...schemaFaults(schema, 'schema')]),
   ];
-  const fallback = question.default === null ? undefined : jsonTextFault(question.default, 'default');
+  const fallback = question.default === null ? undefined : payloadFault(question.default, 'default');
   const [issue] = issues;
   if (issue) return `The pause ${JSON.stringify(name)} cannot be asked: ${issue.path} ${issue.message}.`;
   return fallback === undefined ? undefined : `The pause ${JSON.stringify(name)} cannot be asked: ${fallback}.`;
