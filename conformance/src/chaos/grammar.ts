@@ -70,7 +70,7 @@ def patient(folder, label, id):
 @flow(name="once", at_most_once=True)
 def once(folder, label, id):
     note(folder, label, id)
-    time.sleep(random.random() * 0.1)
+    time.sleep(random.random() * 0.8)
     return [f"{label}.{id}", random.random()]
 
 @flow(name="stuck", timeout=0.2)
@@ -267,6 +267,7 @@ const SYNC = [
   'mark',
   'flaky',
   'patient',
+  'once',
   'once',
   'light',
   'stuck',
