@@ -21,6 +21,7 @@ export interface Committed {
   parent_place: string;
   span_id: string;
   name: string;
+  kind: 'value' | 'error' | 'begun' | 'answer';
   function_sha256: string;
   /** It was committed before the cut. */
   before: boolean;
@@ -44,13 +45,16 @@ export class ForkStore {
     return row;
   }
 
-  /** In the order of commits; `cut` is ISO text, null for no cut. */
+  /**
+   * In the order of commits; `cut` is ISO text, null for no cut. What has begun is among them: the new play does not run again
+   * what may have happened at most once.
+   */
   steps(sid: string, cut: string | null, sql: Sql): Promise<Committed[]> {
     return sql.query(
       'fork_steps',
-      `SELECT step_key AS key, place, parent_place, span_id, name, function_sha256,
+      `SELECT step_key AS key, place, parent_place, span_id, name, kind, function_sha256,
               $2::timestamptz IS NULL OR committed_at < $2 AS before
-       FROM steps WHERE play_sid = $1 AND kind <> 'begun' ORDER BY epoch, group_no, ordinal`,
+       FROM steps WHERE play_sid = $1 ORDER BY epoch, group_no, ordinal`,
       [sid, cut],
     );
   }
@@ -58,7 +62,7 @@ export class ForkStore {
   answers(sid: string, cut: string | null, sql: Sql): Promise<Committed[]> {
     return sql.query(
       'fork_answers',
-      `SELECT id AS key, place, parent_place, span_id, name, '' AS function_sha256,
+      `SELECT id AS key, place, parent_place, span_id, name, outcome AS kind, '' AS function_sha256,
               $2::timestamptz IS NULL OR resumed_at < $2 AS before
        FROM resumes WHERE play_sid = $1 AND resumed_at IS NOT NULL ORDER BY asked_no`,
       [sid, cut],

@@ -2,6 +2,7 @@
  * play_fork: a new play that inherits what another one had committed before a step began.
  *
  * 1. Everything that was committed later than the span began is left behind, and the step itself with all that stands below it.
+ *    When spans began and ended, and which stand below it, span-ingest knows; where it knows nothing, the time of the commit counts.
  * 2. Keys are made anew from the places: the same memory, in the new play's and the new version's name (I3, I4).
  * 3. On another version an outcome is kept only where the source of its function is the same. What is no function of the
  *    source (a value of the runtime, a sub-flow, which keeps its own version) has no source that could have changed.
@@ -39,6 +40,10 @@ interface Cut {
   span: string | null;
   at: string | null;
   nothing: boolean;
+  /** Spans, as the tree and the clock of the play say. */
+  below: Set<string>;
+  before: Set<string>;
+  after: Set<string>;
 }
 
 @Injectable()
@@ -73,10 +78,12 @@ export class Forks {
   }
 
   private async cut({ play_sid, from_span_id }: Params<typeof playFork>): Promise<Cut> {
-    if (from_span_id === undefined) return { span: null, at: null, nothing: false };
-    if (from_span_id === spanIdOf(play_sid, ROOT_PLACE)) return { span: from_span_id, at: null, nothing: true };
-    const { began_at } = await this.bus.ask(spanBegan, { play_sid, span_id: from_span_id });
-    return { span: from_span_id, at: began_at, nothing: false };
+    const none = { span: from_span_id ?? null, at: null, below: new Set(''), before: new Set(''), after: new Set('') };
+    if (from_span_id === undefined) return { ...none, nothing: false };
+    if (from_span_id === spanIdOf(play_sid, ROOT_PLACE)) return { ...none, nothing: true };
+    const { began_at, below, before, after } = await this.bus.ask(spanBegan, { play_sid, span_id: from_span_id });
+    const spans = { below: new Set([from_span_id, ...below]), before: new Set(before), after: new Set(after) };
+    return { span: from_span_id, at: began_at, nothing: false, ...spans };
   }
 
   private async commit(
@@ -95,18 +102,16 @@ export class Forks {
       this.store.answers(source.sid, cut.at, sql),
     ]);
     const judge = judgeOf([...steps, ...answers], source, version, cut);
-    const judged = [...steps, ...answers].map((item) => ({ ...item, reason: judge(item) }));
-    const kept = (items: Committed[], key: (place: string) => string): Rekeyed[] =>
+    const withReason = (item: Committed): Judged => ({ ...item, reason: judge(item) });
+    const [judgedSteps, judgedAnswers] = [steps.map(withReason), answers.map(withReason)];
+    const judged = [...judgedSteps, ...judgedAnswers];
+    const kept = (items: Judged[], key: (place: string) => string): Rekeyed[] =>
       items
-        .filter((item) => judge(item) === undefined)
+        .filter(({ reason }) => reason === undefined)
         .map((item) => ({ old: item.key, key: key(item.place), span_id: spanIdOf(sid, item.place) }));
-    const keptAnswers = kept(answers, (place) => resumeIdOf(sid, place));
-    await this.store.takeSteps(
-      source.sid,
-      sid,
-      kept(steps, (place) => stepKeyOf(version.version_sid, place)),
-      sql,
-    );
+    const keptSteps = kept(judgedSteps, (place) => stepKeyOf(version.version_sid, place));
+    const keptAnswers = kept(judgedAnswers, (place) => resumeIdOf(sid, place));
+    await this.store.takeSteps(source.sid, sid, keptSteps, sql);
     await this.store.takeAnswers(sid, keptAnswers, sql);
     await this.store.takePrefills(source.sid, sid, keptAnswers, sql);
     const left = judged.filter(({ reason }) => reason !== undefined).length;
@@ -127,30 +132,43 @@ export class Forks {
   }
 }
 
-/** Why an item is left behind; undefined: it is kept. */
+interface Judged extends Committed {
+  /** Why it is left behind; undefined: it is kept. */
+  reason: string | undefined;
+}
+
 function judgeOf(
   all: Committed[],
   source: ForkSource,
   version: Pinned,
   cut: Cut,
 ): (item: Committed) => string | undefined {
-  const parents = new Map(all.map(({ place, parent_place }) => [place, parent_place]));
-  const from = all.find(({ span_id }) => span_id === cut.span)?.place;
-  const isBelow = (place: string): boolean => {
-    for (let at: string | undefined = place, steps = 0; at && steps <= all.length; at = parents.get(at), steps++) {
-      if (at === from) return true;
+  const items = new Map(all.map((item) => [item.place, item]));
+  // The tree says it too, but events may be lost (I10).
+  const isBelow = (item: Committed): boolean => {
+    let at: Committed | undefined = item;
+    for (let steps = 0; at && steps <= all.length; at = items.get(at.parent_place), steps++) {
+      if (cut.below.has(at.span_id)) return true;
     }
     return false;
   };
+  /** What has begun did so when that was committed; of the rest the play's clock knows when it ended. */
+  const isBefore = ({ kind, span_id, before }: Committed): boolean => {
+    if (kind !== 'begun' && cut.before.has(span_id)) return true;
+    return before && (kind === 'begun' || !cut.after.has(span_id));
+  };
   const moved = version.version_sid !== source.version_sid;
   const sources = new Set(version.flows.map(({ source_sha256 }) => source_sha256));
-  return ({ place, before, function_sha256 }) => {
+  const isChanged = (item: Committed | undefined): boolean =>
+    moved && item !== undefined && item.function_sha256 !== '' && !sources.has(item.function_sha256);
+  return (item) => {
     if (cut.nothing) return 'the new play starts afresh';
-    if (from !== undefined && isBelow(place)) return 'it is the step that is run again, or stands below it';
-    if (!before) return 'it was committed after the step began';
-    if (moved && function_sha256 !== '' && !sources.has(function_sha256)) {
-      return 'the source of its function is another one in this version';
-    }
+    if (isBelow(item)) return 'it is the step that is run again, or stands below it';
+    if (!isBefore(item)) return 'it was committed after the step began';
+    if (isChanged(item)) return 'the source of its function is another one in this version';
+    // Otherwise a later crash of the new step would be decided by an answer that was given for the old one.
+    const decides = item.kind === 'answer' && item.name.startsWith('decide:');
+    if (decides && isChanged(items.get(item.parent_place))) return 'it decided about a step that is run again';
     return undefined;
   };
 }

@@ -1,8 +1,17 @@
 /** Reading a source by parsing it in an executor: the registry never runs or parses Python itself. */
 import { createHash } from 'node:crypto';
 import { Bus } from '@hero/bus';
-import { HeroError, type Inspection, inspectSource, type Issue, type SourceIssue } from '@hero/contracts';
+import {
+  HeroError,
+  type Inspection,
+  inspectSource,
+  type Issue,
+  type JsonObject,
+  publicContracts,
+  type SourceIssue,
+} from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
+import { didYouMean } from './did-you-mean.js';
 import { declarationFaults } from './inputs.js';
 import { jsonFaults, textFault } from './json-values.js';
 
@@ -75,7 +84,19 @@ function declared(inspection: Inspection): Issue[] {
     issues.push({ path: 'description', message: `must have at most ${DESCRIPTION_LIMIT} characters` });
   }
   if (tags.length > TAG_LIMIT) issues.push({ path: 'tags', message: `must be at most ${TAG_LIMIT}` });
+  issues.push(...grantFaults(options));
   return [...issues, ...declarationFaults(inputs, 'inputs'), ...declarationFaults(outputs, 'outputs')];
+}
+
+/** A grant that names no public method would be found out only by the play that calls it. */
+function grantFaults({ grants = [] }: JsonObject): Issue[] {
+  if (!Array.isArray(grants)) return [{ path: 'grants', message: 'must be a list of method names' }];
+  const methods = publicContracts().map(({ name }) => name);
+  return grants.flatMap((grant, index) => {
+    if (typeof grant === 'string' && methods.includes(grant)) return [];
+    const named = typeof grant === 'string' ? didYouMean(grant, methods) : '';
+    return [{ path: `grants.${index}`, message: `${JSON.stringify(grant)} is no public method${named}` }];
+  });
 }
 
 const atLine = ({ line, column, message }: SourceIssue): Issue => ({

@@ -3,6 +3,7 @@ import { type Bus, pause } from '@hero/bus';
 import type { playEvents, playLogs, playSpansMethod, spanBegan, spansDelete, spansReached } from '@hero/contracts';
 import { HeroError, MIB, type Params, playSpans, type Result } from '@hero/contracts';
 import { Database } from '@hero/persistence';
+import { cutAt } from './cut.js';
 import { playEventsOf } from './stamps.js';
 import { treeOf } from './tree.js';
 import {
@@ -16,6 +17,7 @@ import {
   readSpan,
   readSpanLogs,
   readSpans,
+  readTimes,
   storedIds,
 } from './tree-store.js';
 
@@ -69,9 +71,10 @@ export class History {
   }
 
   async began({ play_sid, span_id }: Params<typeof spanBegan>): Promise<Result<typeof spanBegan>> {
-    const [span] = await readSpan(this.database, play_sid, span_id);
-    if (!span) throw new HeroError('NOT_FOUND', `Play ${play_sid} has no span ${span_id}; play_spans lists them.`);
-    return { began_at: span.started_at };
+    const spans = await readTimes(this.database, play_sid);
+    const from = spans.find(({ id }) => id === span_id);
+    if (!from) throw new HeroError('NOT_FOUND', `Play ${play_sid} has no span ${span_id}; play_spans lists them.`);
+    return cutAt(spans, from);
   }
 
   async logs({ play_sid, limit }: Params<typeof playLogs>): Promise<Result<typeof playLogs>> {

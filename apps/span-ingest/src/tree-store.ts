@@ -90,6 +90,23 @@ export function readSpan(sql: Sql, sid: string, id: string): Promise<SpanRow[]> 
   return sql.query<SpanRow>('read_span', `SELECT ${SPANS} FROM spans WHERE play_sid = $1 AND id = $2`, [sid, id]);
 }
 
+export interface SpanTimes {
+  id: string;
+  parent_id: string | null;
+  first_seq: number;
+  started_at: string;
+  ended_at: string | null;
+}
+
+/** All spans of a play, without what they carry; parents began before their children. */
+export function readTimes(sql: Sql, sid: string): Promise<SpanTimes[]> {
+  return sql.query<SpanTimes>(
+    'read_times',
+    'SELECT id, parent_id, first_seq, started_at, ended_at FROM spans WHERE play_sid = $1 ORDER BY first_seq',
+    [sid],
+  );
+}
+
 /** Which of these spans are stored? */
 export async function storedIds(sql: Sql, sid: string, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];

@@ -81,9 +81,15 @@ export const spanBegan = contract({
   name: 'span_began',
   service: 'span-ingest',
   visibility: 'inner',
-  summary: 'When a span of a play began, in its newest attempt.',
+  summary: 'When a span of a play began, in its newest attempt, and where the other spans stand to it.',
+  description: 'A span that is in none of the lists has no end, or was never heard of.',
   params: z.strictObject({ play_sid: Sid, span_id: z.string() }),
-  result: z.object({ began_at: Time }),
+  result: z.object({
+    began_at: Time,
+    below: z.array(z.string()).describe('What stands below it in the tree, at any depth.'),
+    before: z.array(z.string()).describe('What had ended when it began, by the clock of the play.'),
+    after: z.array(z.string()).describe('What ended later, and does not stand below it.'),
+  }),
   errors: ['NOT_FOUND'],
   idempotent: true,
 });
