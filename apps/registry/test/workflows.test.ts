@@ -105,6 +105,15 @@ describe('a new workflow', () => {
     ]);
   });
 
+  test('grants only public methods, and names the nearest one', async () => {
+    const grants = ['play_list', 'play_lst', 'step_commit', 7];
+    const error = await failure(create(named(), { options: { grants } }));
+    expect(error.code).toBe('SOURCE_INVALID');
+    expect(error.issues?.map(({ message }) => message.split(' ')[0])).toEqual(['grants.1', 'grants.2', 'grants.3']);
+    expect(error.issues?.[0]?.message).toContain('play_list');
+    expect((await create(named(), { options: { grants: ['play_list'] } })).current_version_number).toBe(1);
+  });
+
   test.each([
     ['NUL', 'x = "\0"', 'python_source:4:6'],
     ['a lone surrogate', 'x = 1\ny = "\ud800"', 'python_source:5:6'],
