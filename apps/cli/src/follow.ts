@@ -1,8 +1,11 @@
-import { isFinal, type Play, type ResumeRequest } from '@hero/contracts';
+import { isFinal, type Play, type PlayEvent, type ResumeRequest, type Span } from '@hero/contracts';
 import { answerAlone, askPerson } from './ask.js';
-import type { Hero } from './client.js';
+import { type Hero, isHeroError } from './client.js';
 import { LiveView } from './live-view.js';
 import { duration, plain } from './tree-lines.js';
+
+/** So many spawned plays are followed at once; of more, only the span that waits for them is shown. */
+const CHILDREN_AT_ONCE = 32;
 
 export interface FollowOptions {
   /** Ask a person's questions on this terminal; else answer them with the form's default once the process has gone. */
@@ -10,44 +13,107 @@ export interface FollowOptions {
   say: (line: string) => void;
 }
 
-/** Draws the live tree of a play until it is final, answering its questions on the way. Returns the play as it ended. */
-export async function followPlay(hero: Hero, playSid: string, { answers, say }: FollowOptions): Promise<Play> {
+/**
+ * Draws the live tree of a play and of the plays that it spawned until it is final, answering their questions on the way.
+ * Returns the play as it ended.
+ */
+export async function followPlay(hero: Hero, playSid: string, options: FollowOptions): Promise<Play> {
   const view = new LiveView(playSid);
-  const answered = new Set<string>();
-  for await (const message of hero.follow(playSid)) {
-    switch (message.kind) {
-      case 'snapshot':
-      case 'resync':
-        view.load(message.spans, message.seq);
-        if (message.play.status === 'awaiting_resume') await answerOpen();
-        break;
-      case 'event':
-        view.apply(message.event);
-        if (message.event.type === 'status' && message.event.status === 'awaiting_resume') await answerOpen();
-        break;
-      case 'end':
-        view.finish();
-        return message.play;
-    }
+  const follower = new Follower(hero, view, options);
+  try {
+    return await follower.follow(playSid);
+  } catch (error) {
+    throw follower.failure ?? error;
+  } finally {
+    await follower.stop();
+    view.finish();
   }
-  throw new Error(`the stream of play ${playSid} ended before the play did`);
+}
 
-  async function answerOpen(): Promise<void> {
-    if (answers === 'none') return;
-    const play = await hero.play_status({ play_sid: playSid });
+class Follower {
+  /** Why no question can be answered here any more. */
+  failure: unknown;
+  private readonly answered = new Set<string>();
+  private readonly children = new Map<string, Promise<unknown>>();
+  private readonly stopping = new AbortController();
+  private underWay = 0;
+  /** One question at a time is on the terminal. */
+  private asking: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly hero: Hero,
+    private readonly view: LiveView,
+    private readonly options: FollowOptions,
+  ) {}
+
+  async follow(sid: string): Promise<Play> {
+    for await (const message of this.hero.follow(sid, { signal: this.stopping.signal })) {
+      switch (message.kind) {
+        case 'snapshot':
+        case 'resync':
+          this.view.load(sid, message.spans, message.seq);
+          for (const span of message.spans) this.spawned(span);
+          if (message.play.status === 'awaiting_resume') this.answerOpen(sid);
+          break;
+        case 'event':
+          this.view.apply(sid, message.event);
+          this.spawned(message.event);
+          if (message.event.type === 'status' && message.event.status === 'awaiting_resume') this.answerOpen(sid);
+          break;
+        case 'end':
+          return message.play;
+      }
+    }
+    throw new Error(`the stream of play ${sid} ended before the play did`);
+  }
+
+  /** What the root waited for has ended with it; what only ends now is not waited for. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all([...this.children.values(), this.asking]);
+  }
+
+  private spawned(of: Span | PlayEvent): void {
+    const sid = 'child_play_sid' in of ? of.child_play_sid : undefined;
+    if (sid === undefined || this.children.has(sid) || this.underWay >= CHILDREN_AT_ONCE) return;
+    this.underWay += 1;
+    const follow = this.follow(sid)
+      // The tree of a child is an addition: without it the root is followed all the same.
+      .catch(() => undefined)
+      .finally(() => (this.underWay -= 1));
+    this.children.set(sid, follow);
+  }
+
+  private answerOpen(sid: string): void {
+    if (this.options.answers === 'none') return;
+    this.asking = this.asking
+      .then(() => this.answerAll(sid))
+      .catch((error) => {
+        this.failure ??= error;
+        this.stopping.abort();
+      });
+  }
+
+  private async answerAll(sid: string): Promise<void> {
+    const play = await this.hero.play_status({ play_sid: sid });
     for (const request of play.pending_resumes) {
-      if (request.ui === null || answered.has(request.id)) continue;
-      answered.add(request.id);
-      await answer(play, request);
+      if (request.ui === null || this.answered.has(request.id) || this.stopping.signal.aborted) continue;
+      this.answered.add(request.id);
+      await this.view.aside(() => this.answer(play, request));
     }
   }
 
-  async function answer(play: Play, request: ResumeRequest): Promise<void> {
-    view.clear();
+  private async answer(play: Play, request: ResumeRequest): Promise<void> {
+    const { answers, say } = this.options;
     const asking = answers === 'ask';
     if (!asking) say(`waits for "${plain(request.name)}"; its process has gone (${play.status})`);
     const payload = asking ? await askPerson(request) : answerAlone(request);
-    await hero.play_resume({ play_sid: playSid, resume_id: request.id, payload });
+    try {
+      await this.hero.play_resume({ play_sid: play.sid, resume_id: request.id, payload });
+    } catch (error) {
+      if (!isHeroError(error) || error.code !== 'ALREADY_RESUMED') throw error;
+      return say(plain(error.message));
+    }
     say(`answered "${plain(request.name)}" with ${plain(JSON.stringify(payload))}`);
   }
 }

@@ -1,37 +1,49 @@
 import type { WriteStream } from 'node:tty';
 import { type PlayEvent, type Span, SpanTree } from '@hero/contracts';
-import { treeLines } from './tree-lines.js';
+import { rowsOf, treeLines } from './tree-lines.js';
 
 const FRAME_MS = 100;
 
 /**
- * The live span tree on a terminal: redrawn in place, at most ten times a second, and only the part that fits the screen.
+ * The live span tree on a terminal, with the trees of spawned plays below the spans that wait for them: redrawn in place, at
+ * most ten times a second, and only the part that fits the screen.
  * Without a terminal nothing is drawn until `finish`, which prints the whole tree once.
  */
 export class LiveView {
-  readonly tree: SpanTree;
+  /** By play. */
+  private readonly trees = new Map<string, SpanTree>();
   private drawn = 0;
   private timer: NodeJS.Timeout | undefined;
   private lastDrawn = 0;
+  private held = false;
 
   constructor(
-    playSid: string,
+    private readonly root: string,
     private readonly out: NodeJS.WriteStream & Partial<WriteStream> = process.stdout,
-  ) {
-    this.tree = new SpanTree(playSid);
-  }
+  ) {}
 
-  load(spans: readonly Span[], seq: number): void {
-    this.tree.load(spans, seq);
+  load(playSid: string, spans: readonly Span[], seq: number): void {
+    this.tree(playSid).load(spans, seq);
     this.soon();
   }
 
-  apply(event: PlayEvent): void {
-    if (this.tree.apply(event)) this.soon();
+  apply(playSid: string, event: PlayEvent): void {
+    if (this.tree(playSid).apply(event)) this.soon();
   }
 
-  /** Takes the drawing away so that something else may be printed; the next event draws it again below. */
-  clear(): void {
+  /** Takes the drawing away while something else is printed; afterwards it is drawn again below. */
+  async aside<T>(print: () => Promise<T>): Promise<T> {
+    this.clear();
+    this.held = true;
+    try {
+      return await print();
+    } finally {
+      this.held = false;
+      this.soon();
+    }
+  }
+
+  private clear(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.out.isTTY && this.drawn > 0) this.out.write(`\x1b[${this.drawn}A\x1b[J`);
@@ -44,8 +56,14 @@ export class LiveView {
     for (const line of this.lines(20)) this.out.write(`${line}\n`);
   }
 
+  private tree(playSid: string): SpanTree {
+    let tree = this.trees.get(playSid);
+    if (!tree) this.trees.set(playSid, (tree = new SpanTree(playSid)));
+    return tree;
+  }
+
   private soon(): void {
-    if (!this.out.isTTY || this.timer) return;
+    if (!this.out.isTTY || this.timer || this.held) return;
     const wait = Math.max(0, this.lastDrawn + FRAME_MS - Date.now());
     this.timer = setTimeout(() => this.draw(), wait);
   }
@@ -61,7 +79,7 @@ export class LiveView {
   }
 
   private lines(logs: number): string[] {
-    return treeLines(this.tree.rows(), {
+    return treeLines(rowsOf(this.root, this.trees), {
       colour: this.out.isTTY === true && !process.env.NO_COLOR,
       width: (this.out.columns ?? 120) - 1,
       logs,

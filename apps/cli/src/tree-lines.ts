@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Span, SpanStatus, TreeRow } from '@hero/contracts';
+import type { Span, SpanStatus, SpanTree, TreeRow } from '@hero/contracts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -34,6 +34,16 @@ export interface TreeOptions {
   width: number;
   /** Log lines shown under each span. */
   logs: number;
+}
+
+/** The rows of a play, those of every play that it spawned below the span that waits for it. */
+export function rowsOf(playSid: string, trees: ReadonlyMap<string, SpanTree>, depth = 0): TreeRow[] {
+  const rows = trees.get(playSid)?.rows() ?? [];
+  return rows.flatMap((row) => {
+    const own = { ...row, depth: row.depth + depth };
+    const child = row.span.child_play_sid;
+    return child === undefined ? [own] : [own, ...rowsOf(child, trees, own.depth + 1)];
+  });
 }
 
 /** Draws the rows of a SpanTree, one string a line. */

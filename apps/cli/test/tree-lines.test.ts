@@ -1,6 +1,6 @@
 import type { PlayEvent, Span } from '@hero/contracts';
 import { SpanTree } from '@hero/contracts';
-import { duration, treeLines } from '../src/tree-lines.js';
+import { duration, rowsOf, treeLines } from '../src/tree-lines.js';
 
 const span = (id: string, parent_id: string | null, more: Partial<Span> = {}): Span => ({
   id: id.padStart(16, '0'),
@@ -34,6 +34,33 @@ describe('the tree on a terminal', () => {
       '✓ 1  5.0 ms',
       '├─ ✓ 2  5.0 ms',
       '│  └─ ✓ 4  5.0 ms',
+      '└─ ✓ 3  5.0 ms',
+    ]);
+  });
+
+  it('draws a spawned play below the span that waits for it, at any depth', () => {
+    const tree = (sid: string, spans: Span[]): [string, SpanTree] => {
+      const made = new SpanTree(sid);
+      made.load(spans, 1);
+      return [sid, made];
+    };
+    const trees = new Map([
+      tree('p', [span('1', null), span('2', '1', { child_play_sid: 'q' }), span('3', '1')]),
+      // The span that it hangs under is another play's.
+      tree('q', [
+        span('4', '2'),
+        span('5', '4', { child_play_sid: 'r' }),
+        span('6', '4', { child_play_sid: 'unread' }),
+      ]),
+      tree('r', [span('7', '5')]),
+    ]);
+    expect(treeLines(rowsOf('p', trees), { colour: false, width: 60, logs: 0 })).toEqual([
+      '✓ 1  5.0 ms',
+      '├─ ✓ 2  5.0 ms',
+      '│  └─ ✓ 4  5.0 ms',
+      '│     ├─ ✓ 5  5.0 ms',
+      '│     │  └─ ✓ 7  5.0 ms',
+      '│     └─ ✓ 6  5.0 ms',
       '└─ ✓ 3  5.0 ms',
     ]);
   });

@@ -101,14 +101,17 @@ interface Move {
   ids: string[];
 }
 
-export function randomFlow(random: Random, label: string): RandomFlow {
-  const isAsync = random() < 0.3;
+/** `only`: sync flows made of nothing but these. */
+export function randomFlow(random: Random, label: string, only?: readonly SyncMove[]): RandomFlow {
+  const isAsync = only === undefined && random() < 0.3;
   const pipelined = random() < 0.25;
   const failsFirst = random() < 0.12;
   const count = 2 + Math.floor(random() * 5);
   let next = 0;
   const id = (): string => `m${next++}`;
-  const moves = Array.from({ length: count }, () => (isAsync ? asyncMove : syncMove)(random, label, id));
+  const moves = Array.from({ length: count }, () =>
+    isAsync ? asyncMove(random, label, id) : syncMove(pick(random, only ?? SYNC), random, label, id),
+  );
   if (failsFirst) moves.splice(Math.floor(random() * moves.length), 0, once('gate', label, id()));
   const [def, wait] = isAsync ? ['async def', 'await '] : ['def', ''];
   const source = [
@@ -138,10 +141,10 @@ const once = (name: string, label: string, id: string): Move => ({
   ids: [`${label}.${id}`],
 });
 
-function syncMove(random: Random, label: string, id: () => string): Move {
+function syncMove(kind: SyncMove, random: Random, label: string, id: () => string): Move {
   const own = id();
   const named = (suffix = ''): string => `${label}.${own}${suffix}`;
-  switch (pick(random, SYNC)) {
+  switch (kind) {
     case 'mark':
       return once('mark', label, own);
     case 'flaky':
@@ -281,5 +284,6 @@ const SYNC = [
   'map',
   'map',
 ] as const;
+export type SyncMove = (typeof SYNC)[number];
 const ASYNC = ['mark', 'pause', 'sleep', 'spawn', 'gather', 'gather'] as const;
-const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;

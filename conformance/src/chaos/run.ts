@@ -2,8 +2,7 @@
  * A chaos run: random flows on several executors, somebody who answers them, and faults of every kind at random moments, for a
  * while; then everything is healed, waited for, and held against the invariants.
  */
-import { rm } from 'node:fs/promises';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectBus, publishJson } from '@hero/bus';
@@ -14,7 +13,7 @@ import { seeded } from '../random.js';
 import { Street, type StreetService } from '../street.js';
 import { Actor } from './actor.js';
 import { check, type Findings, type Started } from './checker.js';
-import { HEAD, LIBRARY, randomFlow } from './grammar.js';
+import { HEAD, LIBRARY, pick, randomFlow, type SyncMove } from './grammar.js';
 
 const TOLD_WITHIN_MS = 60_000;
 
@@ -27,10 +26,12 @@ export interface ChaosPlan {
   plays?: number;
   /** Mean time between two faults, ms; 0: no faults. */
   every?: number;
+  /** Flows are made of these statements only; default: of everything. */
+  only?: readonly SyncMove[];
+  /** Which faults, by name, in turn; default: all of them, at random. */
+  faults?: readonly FaultName[];
   /** Where the built services are; default: this checkout. */
   root?: string;
-  /** New versions of the workflows are saved while their plays run (I9). */
-  traps?: boolean;
   /** All plays must have ended so long after the last fault, ms. */
   within?: number;
   say?: (line: string) => void;
@@ -62,19 +63,20 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   for (const [name, source] of Object.entries(LIBRARY)) {
     await hero.workflow_create({ name, python_source: HEAD + source });
   }
-  const run = new Run(street, hero, folder, seeded(seed + 1), plan.traps ?? true);
+  const run = new Run(street, hero, folder, seeded(seed + 1), plan);
   const actor = new Actor(hero, seeded(seed + 2));
   actor.start();
   const faults: Record<string, number> = {};
   const until = Date.now() + seconds * 1_000;
   const feeding = run.feed(until, plays);
   let told = Date.now();
+  let done = 0;
   while (Date.now() < until) {
     await delay(Math.min(every === 0 ? 500 : every * (0.5 + random()), Math.max(1, until - Date.now())));
     if (every > 0 && Date.now() < until) {
-      const [name, work] = DEEDS[Math.floor(random() * DEEDS.length)] as (typeof DEEDS)[number];
+      const name = plan.faults?.[done++ % plan.faults.length] ?? pick(random, LIKELY);
       faults[name] = (faults[name] ?? 0) + 1;
-      await work(street, random);
+      await DEEDS[name](street, random);
     }
     if (Date.now() - told > 5_000) {
       told = Date.now();
@@ -88,11 +90,13 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   say('no more faults; waiting for the plays');
   const lost = await run.finish(within);
   await actor.stop();
-  // A play that is lost says enough; what others did can only be judged when nothing moves any more.
+  // What is lost says enough; what others did can only be judged when nothing moves any more.
+  const unsettled = lost.length > 0 ? lost : await untold(street);
+  if (unsettled.length > 0) for (const { name, log } of logsOf(street)) say(`── ${name}\n${log}`);
   const findings =
-    lost.length > 0
-      ? { steps: 0, effects: 0, repeated: 0, violations: lost }
-      : await allTold(street).then(() => check(street, hero, folder, run.started, actor.given));
+    unsettled.length > 0
+      ? { steps: 0, effects: 0, repeated: 0, violations: unsettled }
+      : await check(street, hero, folder, run.started, actor.given);
   hero.close();
   await rm(folder, { recursive: true, force: true });
   const { started, cancels, retries } = run;
@@ -107,14 +111,23 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   };
 }
 
-/** What was committed is told and numbered: the outbox is empty, and no telemetry waits for span-ingest. */
-async function allTold(street: Street): Promise<void> {
+/** The last lines of every process: without them nobody finds out why something was left undone. */
+function logsOf(street: Street): { name: string; log: string }[] {
+  return [...street.processes.values()].map((process) => ({ name: process.name, log: process.log(15) }));
+}
+
+/** What was committed must be told and numbered: the outbox is empty, and no telemetry waits for span-ingest (I7). */
+async function untold(street: Street): Promise<string[]> {
   const bus = await connectBus({ url: street.nats.url, name: 'chaos' });
   try {
-    for (const end = Date.now() + TOLD_WITHIN_MS; Date.now() < end; await delay(250)) {
+    for (const end = Date.now() + TOLD_WITHIN_MS; ; await delay(250)) {
       const [outbox] = await street.sql<{ n: number }>('SELECT count(*)::int AS n FROM registry.outbox');
-      const consumer = await bus.jsm.consumers.info(TELEMETRY_STREAM, TELEMETRY_CONSUMER);
-      if (outbox?.n === 0 && consumer.num_pending === 0 && consumer.num_ack_pending === 0) return;
+      const { num_pending, num_ack_pending } = await bus.jsm.consumers.info(TELEMETRY_STREAM, TELEMETRY_CONSUMER);
+      const waiting = { outbox: outbox?.n, telemetry: num_pending, unacknowledged: num_ack_pending };
+      if (Object.values(waiting).every((n) => n === 0)) return [];
+      if (Date.now() > end) {
+        return [`I7 not told ${TOLD_WITHIN_MS / 1000} s after the last end: ${JSON.stringify(waiting)}`];
+      }
     }
   } finally {
     await bus.drain();
@@ -134,7 +147,7 @@ class Run {
     private readonly hero: HeroClient,
     private readonly folder: string,
     private readonly random: () => number,
-    private readonly traps: boolean,
+    private readonly plan: ChaosPlan,
   ) {}
 
   async feed(until: number, most: number): Promise<void> {
@@ -158,7 +171,7 @@ class Run {
 
   private async startOne(): Promise<void> {
     const label = `p${this.started.length}`;
-    const flow = randomFlow(this.random, label);
+    const flow = randomFlow(this.random, label, this.plan.only);
     const play: Started = { sid: '', label, ids: flow.ids, cancelled: false };
     try {
       const workflow = await patiently(() => this.save(label, flow.source));
@@ -168,7 +181,7 @@ class Run {
       throw new Error(`a play could not be started: ${String(error)}\n${flow.source}`, { cause: error });
     }
     this.started.push(play);
-    if (this.traps && this.random() < 0.3) void this.trap(label);
+    if (this.random() < 0.3) void this.trap(label);
     const work = this.attend(play, flow.failsFirst).finally(() => {
       this.waiting.delete(work);
       this.ended++;
@@ -176,7 +189,7 @@ class Run {
     this.waiting.add(work);
   }
 
-  /** The current version moves on under the play. */
+  /** The current version moves on under the play (I9). */
   private async trap(name: string): Promise<void> {
     const { sid } = await patiently(() => this.hero.workflow_get({ name }));
     const python_source = `${HEAD}\n@flow(inputs={"folder": "string", "label": "string"})\ndef main(folder, label):\n    return []\n`;
@@ -267,15 +280,17 @@ const doubleDeliveries: Deed = async (street) => {
   }
 };
 
-const DEEDS: readonly (readonly [string, Deed])[] = [
-  ['executor killed', killExecutor],
-  ['executor killed', killExecutor],
-  ['executor killed', killExecutor],
-  ['executor stopped', stopExecutor],
-  ['nats restarted', restartNats],
-  ['postgres restarted', restartPostgres],
-  ['registry killed', restarted('registry')],
-  ['span-ingest killed', restarted('span-ingest')],
-  ['gateway killed', restarted('admin-gateway')],
-  ['wake-ups doubled', doubleDeliveries],
-];
+const DEEDS = {
+  'executor killed': killExecutor,
+  'executor stopped': stopExecutor,
+  'nats restarted': restartNats,
+  'postgres restarted': restartPostgres,
+  'registry killed': restarted('registry'),
+  'span-ingest killed': restarted('span-ingest'),
+  'gateway killed': restarted('admin-gateway'),
+  'wake-ups doubled': doubleDeliveries,
+} satisfies Record<string, Deed>;
+export type FaultName = keyof typeof DEEDS;
+
+/** Executors die most often. */
+const LIKELY: readonly FaultName[] = ['executor killed', 'executor killed', ...(Object.keys(DEEDS) as FaultName[])];
