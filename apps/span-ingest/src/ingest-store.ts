@@ -1,10 +1,9 @@
 /** What one transaction of the ingest reads and writes. All of it happens under the row locks of the plays it names. */
+import type { LogRow, PlayState, SpanState } from '@hero/contracts';
 import type { PoolClient } from 'pg';
 import type { Arrival, Envelope } from './arrival.js';
 import { copyInto, line } from './copy.js';
-import type { LogRow, PlayState } from './play-fold.js';
 import { cellsOf, columnsOf, SPAN_COLUMNS, stateOf, UPDATE_SPANS } from './span-rows.js';
-import type { SpanState } from './span-state.js';
 
 const PLAY =
   'sid, seq, attempt, final, final_at, spans, beyond, beyond_seq, root_id, deleted_at IS NOT NULL AS deleted';

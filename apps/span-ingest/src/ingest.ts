@@ -9,13 +9,13 @@
  *    event that cannot be stored is `dropped {count: 1}` in its place (I10).
  */
 import type { Log } from '@hero/bus';
+import { PlayFold, type PlayState } from '@hero/contracts';
 import { type Database, isUnavailable, sqlState } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import type { PoolClient } from 'pg';
 import { type Arrival, arrival } from './arrival.js';
 import { loadSpans, lockPlays, storedBatches, type Written, writeAll } from './ingest-store.js';
 import { droppedFor } from './known-event.js';
-import { PlayFold, type PlayState } from './play-fold.js';
 import { findPoison } from './poison.js';
 import { stamped, stampedBody } from './stamps.js';
 

@@ -1,6 +1,5 @@
 import type { Cell } from './copy.js';
-import type { SpanDetail, SpanState } from './span-state.js';
-import { isOpen, newDetail } from './span-state.js';
+import { isOpen, newDetail, type SpanDetail, type SpanState } from '@hero/contracts';
 
 /** The columns of a span's row with their types: written by COPY and by UPDATE, read by folding. */
 const COLUMNS: readonly [name: string, type: string, of: (span: SpanState) => Cell][] = [

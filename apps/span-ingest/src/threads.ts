@@ -51,11 +51,12 @@ export class Threads {
   }
 
   private start(place: number): void {
-    this.log.info({ thread: place }, 'one thread is not enough: another stores too');
-    this.threads[place] = new Thread(this.settings, (err) => {
+    const onReady = (): void => this.log.info({ thread: place }, 'one thread is not enough: another stores too');
+    const onEnd = (err: Error | undefined): void => {
       delete this.threads[place];
       if (err) this.log.error({ err, thread: place }, 'a storing thread died');
-    });
+    };
+    this.threads[place] = new Thread(this.settings, onReady, onEnd);
   }
 }
 
@@ -66,7 +67,11 @@ class Thread implements Storer {
   private readonly waiting = new Map<number, { resolve(stored: StoredGroup): void; reject(error: Error): void }>();
   private readonly ended: Promise<void>;
 
-  constructor(settings: ThreadSettings, onEnd: (error: Error | undefined) => void) {
+  constructor(
+    settings: ThreadSettings,
+    private readonly onReady: () => void,
+    onEnd: (error: Error | undefined) => void,
+  ) {
     this.worker = new Worker(SCRIPT, { workerData: settings });
     let fault: Error | undefined;
     this.worker.on('message', (message: FromThread) => this.take(message));
@@ -86,8 +91,9 @@ class Thread implements Storer {
 
   store(group: readonly RawBatch[], limit: number): Promise<StoredGroup> {
     const nr = this.next++;
-    // Copied: what came lies in buffers that are shared with other messages, and may have to be stored again.
-    const owned = group.map((raw) => ({ ...raw, data: raw.data.slice() }));
+    // Copied: what came lies in buffers that are shared with other messages, and may have to be stored again. Not by
+    // `slice`: what NATS hands out may be a Buffer, whose slices share their memory.
+    const owned = group.map((raw) => ({ ...raw, data: new Uint8Array(raw.data) }));
     return new Promise((resolve, reject) => {
       this.waiting.set(nr, { resolve, reject });
       this.send(
@@ -109,6 +115,7 @@ class Thread implements Storer {
   private take(message: FromThread): void {
     if (message === 'ready') {
       this.ready = true;
+      this.onReady();
       return;
     }
     const asked = this.waiting.get(message.nr);

@@ -1,4 +1,5 @@
 /** What queries read. Each answer is of one moment: its SQL runs in one snapshot (`reading`). */
+import type { SpanKind, SpanStatus } from '@hero/contracts';
 import type { Database, Sql } from '@hero/persistence';
 import type { NumberedBody } from './stamps.js';
 
@@ -64,8 +65,8 @@ export interface SpanRow {
   id: string;
   parent_id: string | null;
   name: string;
-  kind: string;
-  status: string;
+  kind: SpanKind;
+  status: SpanStatus;
   attempt: number;
   first_seq: number;
   started_at: string;

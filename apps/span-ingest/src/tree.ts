@@ -5,8 +5,7 @@
  * 2. A span whose parent is not stored (its start was dropped under pressure) hangs below the root.
  * 3. What is not shown is said: the root's tag `spans_not_shown` counts the spans beyond the limit.
  */
-import type { JsonObject, Span, SpanKind, SpanStatus } from '@hero/contracts';
-import type { SpanDetail } from './span-state.js';
+import { newDetail, type Span, type SpanDetail, spanOf } from '@hero/contracts';
 import type { SpanLog, SpanRow, StoredPlay } from './tree-store.js';
 
 export const NOT_SHOWN = 'spans_not_shown';
@@ -32,7 +31,8 @@ export function treeOf({ sid, play, rows, logs, elsewhere }: Parts): Span[] {
     const { parent_id } = row;
     const known = parent_id !== null && (present.has(parent_id) || elsewhere.has(parent_id));
     const parent = row.id === play.root_id || known ? parent_id : play.root_id;
-    return spanOf(sid, row, parent, linesOf.get(row.id) ?? []);
+    const detail = { ...newDetail(), ...(JSON.parse(row.detail) as Partial<SpanDetail>) };
+    return spanOf({ ...row, play_sid: sid, parent_id: parent, detail }, linesOf.get(row.id) ?? []);
   });
   const root = play.beyond > 0 ? spans.find(({ id }) => id === play.root_id) : undefined;
   if (root) root.tags = { ...root.tags, [NOT_SHOWN]: play.beyond };
@@ -67,32 +67,4 @@ export function parentsFirst<T extends { id: string; parent_id: string | null; f
   // A circle of parents has no first: it is shown as it came.
   for (const circle of waiting.values()) result.push(...circle);
   return result;
-}
-
-function spanOf(play_sid: string, row: SpanRow, parent_id: string | null, logs: Span['logs']): Span {
-  const detail = JSON.parse(row.detail) as Partial<SpanDetail>;
-  const { tags, error, source_file, source_line, usage, step_key, child_play_sid, output, output_omitted } = detail;
-  return {
-    id: row.id,
-    parent_id,
-    play_sid,
-    name: row.name,
-    kind: row.kind as SpanKind,
-    status: row.status as SpanStatus,
-    attempt: row.attempt,
-    started_at: row.started_at,
-    ended_at: row.ended_at,
-    duration_ms: row.duration_ms,
-    tags: tags as JsonObject,
-    logs,
-    error: error ?? null,
-    source_file: source_file ?? null,
-    source_line: source_line ?? null,
-    cost_usd: row.cost_usd,
-    usage: usage ?? null,
-    ...(step_key !== undefined && { step_key }),
-    ...(child_play_sid !== undefined && { child_play_sid }),
-    ...(output !== undefined && { output }),
-    ...(output_omitted && { output_omitted }),
-  };
 }

@@ -1,4 +1,5 @@
 import type { NumberedBatch, PlayEvent } from '@hero/contracts';
+import { until } from '@hero/testing';
 import { at, attempt, build, ended, id, log, type Speaker, started, street } from './street.js';
 
 const textsOf = (events: PlayEvent[]): string[] =>
@@ -88,16 +89,21 @@ describe('a backlog', () => {
     await s.services[0]?.stop();
     await s.db.query("ALTER TABLE spans ADD CHECK (name <> 'poison')");
     const plays = Array.from({ length: 8 }, (_, i) => s.play(`backlog-${i}`));
-    await Promise.all(
-      plays.map(async (play) => {
-        await play.say(started(1, null, 'main'), started(2, 1, 'poison'));
-        for (let batch = 1; batch < 100; batch++) await play.say(...[1, 2, 3].map((n) => log(1, `${batch}.${n}`)));
-      }),
-    );
+    const lines = (from: number, to: number): Promise<unknown> =>
+      Promise.all(
+        plays.map(async (play) => {
+          for (let n = from; n < to; n++) await play.say(...[1, 2, 3].map((m) => log(1, `${n}.${m}`)));
+        }),
+      );
+    await Promise.all(plays.map((play) => play.say(started(1, null, 'main'), started(2, 1, 'poison'))));
+    await lines(1, 100);
     const busy = s.process();
-    const expected = Array.from({ length: 99 }, (_, i) => [1, 2, 3].map((n) => `${i + 1}.${n}`)).flat();
-    for (const play of plays) expect(textsOf(await expectNumbered(play, 299))).toEqual(expected);
-    expect(busy.logged()).toContain('another stores too');
+    await until(() => busy.logged().includes('another stores too'), { what: 'another thread' });
+    // What comes now comes together with others in one read of the socket, and goes to the threads.
+    await lines(100, 200);
+    const expected = Array.from({ length: 199 }, (_, i) => [1, 2, 3].map((n) => `${i + 1}.${n}`)).flat();
+    for (const play of plays) expect(textsOf(await expectNumbered(play, 599))).toEqual(expected);
+    expect(busy.logged()).not.toContain('not stored yet');
   }, 60_000);
 });
 

@@ -10,10 +10,10 @@
  *    the name, and a real end replaces one that was concluded here.
  * S5 Costs add up over the attempts that really ran; nothing else does.
  */
-import type { EmittedEvent, RuntimeEvent, SpanStatus } from '@hero/contracts';
 import { isOpen, NEVER, type SpanState } from './span-state.js';
+import type { AnyEvent, SpanStatus } from './spans.js';
 
-type Event<T> = Extract<EmittedEvent | RuntimeEvent, { type: T }>;
+type Event<T> = Extract<AnyEvent, { type: T }>;
 
 /** Milliseconds between two times; null where one of them is no time. */
 export function between(from: string, to: string): number | null {

@@ -10,12 +10,12 @@
  *    attempt comes late and closes nothing.
  * P5 SPAN_LIMIT spans are stored; starts beyond are counted, and what happens in them is history only.
  */
-import { isFinal, type PlayStatus, type SpanStatus } from '@hero/contracts';
-import type { KnownEvent } from './known-event.js';
+import { isFinal, type PlayStatus } from './plays.js';
 import { close, ended, started, tagged } from './span-fold.js';
 import { isOpen, newSpan, type SpanState } from './span-state.js';
+import type { AnyEvent, SpanStatus } from './spans.js';
 
-export const SPAN_LIMIT = 100_000;
+const SPAN_LIMIT = 100_000;
 
 export interface PlayState {
   readonly sid: string;
@@ -56,13 +56,13 @@ export class PlayFold {
   ) {}
 
   /** Must the open spans of the play be there before these events are applied? */
-  static needsOpen(play: PlayState, attempt: number, events: readonly KnownEvent[]): boolean {
+  static needsOpen(play: PlayState, attempt: number, events: readonly AnyEvent[]): boolean {
     if (attempt > play.attempt) return play.spans > 0;
     return events.some(({ type }) => type === 'paused' || type === 'status');
   }
 
   /** Gives the events their numbers and applies them. Returns the number of the first. */
-  apply(attempt: number, events: readonly KnownEvent[]): number {
+  apply(attempt: number, events: readonly AnyEvent[]): number {
     const first = this.play.seq + 1;
     this.raise(attempt, events[0]?.at ?? '');
     for (const event of events) {
@@ -72,7 +72,7 @@ export class PlayFold {
     return first;
   }
 
-  private one(event: KnownEvent, attempt: number): void {
+  private one(event: AnyEvent, attempt: number): void {
     switch (event.type) {
       case 'span_started': {
         const span = this.span(event.span_id, event.at, true);
@@ -115,7 +115,7 @@ export class PlayFold {
     }
   }
 
-  private log(event: KnownEvent & { type: 'log' }, attempt: number): void {
+  private log(event: AnyEvent & { type: 'log' }, attempt: number): void {
     const span = event.span_id === null ? undefined : this.spans.get(event.span_id);
     const shown = span !== undefined && attempt >= span.started_in;
     if (shown) {

@@ -1,4 +1,5 @@
-import type { JsonObject, SpanError, SpanKind, SpanStatus } from '@hero/contracts';
+import type { SpanError, SpanKind, SpanStatus } from './spans.js';
+import type { JsonObject } from './values.js';
 
 /**
  * Of a span, what no SQL looks into: stored as one JSON text. Every member is always there, so that all details share
