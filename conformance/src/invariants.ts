@@ -1,3 +1,4 @@
+import { type PlayEvent, type Span, SpanTree } from '@hero/contracts';
 import type { HeroClient } from '@hero/openrpc';
 import pg from 'pg';
 
@@ -40,7 +41,7 @@ const REOPENED = ['failed', 'timed_out'];
 
 /**
  * What the numbered history of each play must show: no gap and no double (I10), exactly one end, the play's own (I7), and
- * no span that still runs. After an outage a batch that came late may be numbered behind the end.
+ * no span that still runs; and who followed it live sees the tree that is stored. After an outage a batch that came late may be numbered behind the end.
  */
 export async function checkHistories(hero: HeroClient, sids: Iterable<string>): Promise<string[]> {
   const faults: string[] = [];
@@ -62,6 +63,23 @@ export async function checkHistories(hero: HeroClient, sids: Iterable<string>): 
     const open = spans.filter((span) => span.status === 'running');
     if (open.length > 0)
       faults.push(`play ${sid} is ${play.status}, but ${open.length} of its spans still run, e.g. ${open[0]?.name}`);
+    const live = new SpanTree(sid);
+    for (const event of items) live.apply(event as PlayEvent);
+    const seen = new Map(live.spans().map((span) => [span.id, shown(span)]));
+    const other = spans.filter((span) => seen.get(span.id) !== shown(span as Span));
+    if (other.length > 0 || seen.size !== spans.length) {
+      const [one] = other;
+      const told = one ? `${shown(one as Span)} is stored, ${seen.get(one.id)} followed` : `${seen.size} were followed`;
+      faults.push(`play ${sid}: ${other.length} of ${spans.length} spans are not what a follower sees, e.g. ${told}`);
+    }
   }
   return faults;
 }
+
+/** Of a span, what every viewer must see alike. Outputs may come later, and where it hangs may have been dropped. */
+const shown = (span: Span): string => {
+  const { id, name, kind, status, attempt, started_at, ended_at, duration_ms, tags, cost_usd, child_play_sid, logs } =
+    span;
+  const facts = [id, name, kind, status, attempt, started_at, ended_at, duration_ms, tags, cost_usd, child_play_sid];
+  return JSON.stringify([...facts, logs.slice(0, 100).map(({ text }) => text)]);
+};

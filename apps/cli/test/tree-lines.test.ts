@@ -11,7 +11,7 @@ const span = (id: string, parent_id: string | null, more: Partial<Span> = {}): S
   status: 'success',
   attempt: 1,
   started_at: `2026-11-21T09:00:00.${id.padStart(3, '0')}Z`,
-  ended_at: null,
+  ended_at: `2026-11-21T09:00:01.${id.padStart(3, '0')}Z`,
   duration_ms: 5,
   tags: {},
   logs: [],
