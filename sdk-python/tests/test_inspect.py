@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -218,3 +220,12 @@ def main():
 """)
     told = [issue["message"].rpartition("with ")[2] for issue in found["issues"]]
     assert told == ["flow.now()", "flow.uuid()"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/authoring.md", "sdk-python/README.md"])
+def test_the_flows_of_the_docs_are_read_without_a_fault(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+    sources = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert sources
+    for source in sources:
+        assert inspect_source(source)["issues"] == []
