@@ -69,6 +69,11 @@ export class Street implements AsyncDisposable {
     return join(this.home, 'var', 'sockets', 'hero_logic', 'rpc.sock');
   }
 
+  /** Where the gateway takes HTTP without a port. */
+  get adminSocket(): string {
+    return join(this.home, 'var', 'sockets', 'hero_logic', 'admin.sock');
+  }
+
   startService(name: StreetService): Promise<StreetProcess> {
     return this.launch(name, name, { DATABASE_URL: this.databaseUrl, HERO_HTTP_PORT: '0' });
   }

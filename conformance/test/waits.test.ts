@@ -1,24 +1,10 @@
 /** Waits: several questions at once, timers that survive everything, signed links. */
-import { request } from 'node:http';
 import { until } from '@hero/testing';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;
 
-const post = (path: string, body: string): Promise<{ status: number; json: Record<string, unknown> }> =>
-  new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const sent = request(
-      { socketPath: stage.street.rpcSocket.replace('rpc.sock', 'admin.sock'), path, method: 'POST', headers },
-      (reply) => {
-        let text = '';
-        reply.on('data', (chunk: Buffer) => (text += chunk.toString()));
-        reply.on('end', () => resolve({ status: reply.statusCode ?? 0, json: JSON.parse(text || '{}') }));
-      },
-    );
-    sent.on('error', reject);
-    sent.end(body);
-  });
+const post = (path: string, body: string) => postTo(stage.street.adminSocket, path, body);
 
 describe.each(MODES)('a wait, %s', (mode, env) => {
   beforeAll(async () => {

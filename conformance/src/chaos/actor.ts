@@ -1,17 +1,30 @@
-/** Somebody who answers: at random, out of order, twice at once, with what does not fit, and in a race with cancels and time-outs. */
+/**
+ * Somebody who answers: at random, out of order, twice at once, by signed links that plays leave in their folder, before they are
+ * asked, and in a race with cancels and time-outs.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HeroClient, shapes } from '@hero/openrpc';
+import { postTo } from '../post.js';
 import type { Given } from './checker.js';
+
+/** What says that an answer was not taken: it decided nothing. */
+const REFUSALS = ['ALREADY_RESUMED', 'INVALID_STATE', 'NOT_FOUND', 'INVALID_PARAMS'];
 
 export class Actor {
   readonly given = new Map<string, Given>();
   answers = 0;
+  private readonly used = new Set<string>();
   private stopped = false;
   private working?: Promise<void>;
 
   constructor(
     private readonly hero: HeroClient,
     private readonly random: () => number,
+    private readonly folder: string,
+    /** Where the gateway takes HTTP. */
+    private readonly socket: string,
   ) {}
 
   start(): void {
@@ -27,7 +40,11 @@ export class Actor {
     while (!this.stopped) {
       await delay(100);
       const open = await this.hero.play_pending_resumes({}).catch(() => []);
-      await Promise.all(open.filter(() => this.random() < 0.4).map((request) => this.answer(request)));
+      const links = (await readdir(this.folder)).filter((file) => file.endsWith('.link') && !this.used.has(file));
+      await Promise.all([
+        ...open.filter(() => this.random() < 0.4).map((request) => this.answer(request)),
+        ...links.filter(() => this.random() < 0.2).map((file) => this.follow(file)),
+      ]);
     }
   }
 
@@ -44,20 +61,44 @@ export class Actor {
     await Promise.all(Array.from({ length: times }, () => this.give(request)));
   }
 
-  private async give({ play_sid, id, name }: shapes.ResumeRequest): Promise<void> {
+  private give({ play_sid, id, name }: shapes.ResumeRequest): Promise<void> {
+    const target = this.random() < 0.5 ? { resume_id: id } : { name };
+    return this.say(name, async (payload) => {
+      try {
+        await this.hero.play_resume({ play_sid, ...target, payload });
+        return 'accepted';
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+        return REFUSALS.includes(code) ? 'refused' : 'unknown';
+      }
+    });
+  }
+
+  /** A link is good once. */
+  private async follow(file: string): Promise<void> {
+    this.used.add(file);
+    const path = await readFile(join(this.folder, file), 'utf8');
+    await this.say(file.slice(0, -'.link'.length), async (payload) => {
+      const status = await postTo(this.socket, path, JSON.stringify(payload)).then(
+        (reply) => reply.status,
+        () => 0,
+      );
+      if (status === 200) return 'accepted';
+      return status >= 400 && status < 500 ? 'refused' : 'unknown';
+    });
+  }
+
+  private async say(
+    name: string,
+    tell: (payload: shapes.Json) => Promise<'accepted' | 'refused' | 'unknown'>,
+  ): Promise<void> {
     const payload = { n: this.random() };
     const given = this.given.get(name) ?? { accepted: [], possible: [] };
     this.given.set(name, given);
-    const target = this.random() < 0.5 ? { resume_id: id } : { name };
-    try {
-      await this.hero.play_resume({ play_sid, ...target, payload });
-      given.accepted.push(payload);
-      this.answers++;
-    } catch (error) {
-      // A refusal decided nothing; whatever else may have been accepted without our hearing of it.
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (!['ALREADY_RESUMED', 'INVALID_STATE', 'NOT_FOUND', 'INVALID_PARAMS'].includes(code))
-        given.possible.push(payload);
-    }
+    const heard = await tell(payload);
+    if (heard === 'unknown') given.possible.push(payload);
+    if (heard !== 'accepted') return;
+    given.accepted.push(payload);
+    this.answers++;
   }
 }

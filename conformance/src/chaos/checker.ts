@@ -50,7 +50,8 @@ export async function check(
   const effects = await effectsIn(folder);
   const steps = await street.sql<{ play_sid: string; name: string; outcome: unknown; kind: string; at: Date }>(
     `SELECT play_sid, name, outcome, kind, committed_at AS at FROM registry.steps
-     WHERE name IN ('mark', 'mark_async', 'flaky', 'patient', 'once', 'gate') AND kind = 'value'`,
+     WHERE name IN ('mark', 'mark_async', 'flaky', 'patient', 'once', 'gate') AND kind = 'value'
+       AND play_sid NOT IN (SELECT sid FROM registry.plays WHERE forked_from IS NOT NULL)`,
   );
   const committed = new Map<string, { value: unknown; at: number; name: string; play_sid: string }>();
   for (const { play_sid, outcome, at, name } of steps) {
@@ -140,7 +141,7 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 async function effectsIn(folder: string): Promise<Map<string, Effect[]>> {
   const found = new Map<string, Effect[]>();
   for (const file of await readdir(folder)) {
-    if (file.endsWith('-go')) continue;
+    if (file.includes('.') || file.endsWith('-go')) continue;
     for (const line of (await readFile(join(folder, file), 'utf8')).split('\n')) {
       const [id, key, ns] = line.split(' ');
       if (!id || !key || !ns) continue;

@@ -11,6 +11,8 @@ export interface RandomFlow {
   source: string;
   /** Ids that the output must name, in order. */
   ids: string[];
+  /** What it asks, where all of it is answered when it starts. */
+  prefilled: string[];
   /** It fails until its `go` file is there; then a retry must succeed. */
   failsFirst: boolean;
   pipelined: boolean;
@@ -35,7 +37,7 @@ def main(folder, label, ask):
 
 export const HEAD = `
 import asyncio, os, random, time
-from hero_tracing import flow
+from hero_tracing import FlowError, flow
 
 def note(folder, label, id):
     with open(os.path.join(folder, label.split(".")[0]), "a") as out:
@@ -90,6 +92,17 @@ def gate(folder, label, id):
         raise RuntimeError("not yet")
     return [f"{label}.{id}", random.random()]
 
+@flow(name="leave")
+def leave(folder, name, link):
+    with open(os.path.join(folder, name + ".part"), "w") as out:
+        out.write(link)
+    os.rename(os.path.join(folder, name + ".part"), os.path.join(folder, name + ".link"))
+
+@flow(name="big")
+def big(folder, label, id):
+    note(folder, label, id)
+    return os.urandom(150_000).hex()
+
 @flow(name="light", memo=False)
 def light(folder, label, id):
     return mark(folder, label, id)
@@ -99,10 +112,15 @@ def light(folder, label, id):
 interface Move {
   lines: string[];
   ids: string[];
+  asks?: string[];
 }
 
 /** `only`: sync flows made of nothing but these. */
-export function randomFlow(random: Random, label: string, only?: readonly SyncMove[]): RandomFlow {
+export function randomFlow(random: Random, label: string, only?: readonly SyncMove[]): RandomFlow & { asks: string[] } {
+  if (only === undefined && random() < 0.1) {
+    const flow = randomFlow(random, label, ANSWERED);
+    return { ...flow, prefilled: flow.asks };
+  }
   const isAsync = only === undefined && random() < 0.3;
   const pipelined = random() < 0.25;
   const failsFirst = random() < 0.12;
@@ -126,14 +144,15 @@ export function randomFlow(random: Random, label: string, only?: readonly SyncMo
     `    seen.append(${wait}${isAsync ? 'mark_async' : 'mark'}(folder, label, f"{id}y{n}"))`,
     '    return seen',
     '',
-    `@flow(name="chaos"${pipelined ? ', durability="pipelined"' : ''}, inputs={"folder": "string", "label": "string"})`,
+    `@flow(name="chaos"${pipelined ? ', durability="pipelined"' : ''}, grants=["workflow_list"], inputs={"folder": "string", "label": "string"})`,
     `${def} main(folder, label):`,
     '    seen = []',
     ...moves.flatMap(({ lines }) => lines).map((line) => `    ${line}`),
     '    return seen',
     '',
   ].join('\n');
-  return { source, ids: moves.flatMap(({ ids }) => ids), failsFirst, pipelined };
+  const asks = moves.flatMap(({ asks = [] }) => asks);
+  return { source, ids: moves.flatMap(({ ids }) => ids), asks, prefilled: [], failsFirst, pipelined };
 }
 
 const once = (name: string, label: string, id: string): Move => ({
@@ -176,7 +195,29 @@ function syncMove(kind: SyncMove, random: Random, label: string, id: () => strin
         ids: [named()],
       };
     case 'pause':
-      return { lines: [`seen.append(["${named()}", flow.pause("${named()}")])`], ids: [named()] };
+      return { lines: [`seen.append(["${named()}", flow.pause("${named()}")])`], ids: [named()], asks: [named()] };
+    case 'webhook':
+      return {
+        lines: [
+          `leave(folder, "${named()}", flow.webhook("${named()}"))`,
+          `seen.append(["${named()}", flow.pause("${named()}")])`,
+        ],
+        ids: [named()],
+        asks: [named()],
+      };
+    case 'call':
+      return {
+        lines: [
+          'try:',
+          '    flow.call("workflow_list", limit=1)',
+          'except FlowError:',
+          '    pass',
+          `seen.append(["${named()}", "called"])`,
+        ],
+        ids: [named()],
+      };
+    case 'big':
+      return { lines: [`seen.append(["${named()}", big(folder, label, "${own}")[:8]])`], ids: [named()] };
     case 'timeout':
       return {
         lines: [
@@ -217,6 +258,7 @@ function syncMove(kind: SyncMove, random: Random, label: string, id: () => strin
           '    seen += each',
         ],
         ids: branches(n, ask, named),
+        asks: ask ? Array.from({ length: n }, (_, k) => named(`q${k}`)) : [],
       };
     }
   }
@@ -276,14 +318,19 @@ const SYNC = [
   'stuck',
   'broken',
   'pause',
+  'webhook',
   'timeout',
   'sleep',
   'value',
+  'call',
+  'big',
   'invoke',
   'spawn',
   'map',
   'map',
 ] as const;
+/** Flows of these are played with all answers given at the start. */
+const ANSWERED: readonly SyncMove[] = ['mark', 'flaky', 'pause', 'pause', 'sleep', 'map'];
 export type SyncMove = (typeof SYNC)[number];
 const ASYNC = ['mark', 'pause', 'sleep', 'spawn', 'gather', 'gather'] as const;
 export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;

@@ -12,7 +12,7 @@ import { mountedFolder, patiently, removeJetStream } from '../faults.js';
 import { seeded } from '../random.js';
 import { Street, type StreetService } from '../street.js';
 import { Actor } from './actor.js';
-import { check, type Findings, type Started } from './checker.js';
+import { check, type Findings, type Given, type Started } from './checker.js';
 import { HEAD, LIBRARY, pick, randomFlow, type SyncMove } from './grammar.js';
 
 const TOLD_WITHIN_MS = 60_000;
@@ -42,6 +42,7 @@ export interface ChaosReport extends Findings {
   answers: number;
   cancels: number;
   retries: number;
+  forks: number;
   faults: Record<string, number>;
   seconds: number;
 }
@@ -63,8 +64,8 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   for (const [name, source] of Object.entries(LIBRARY)) {
     await hero.workflow_create({ name, python_source: HEAD + source });
   }
-  const run = new Run(street, hero, folder, seeded(seed + 1), plan);
-  const actor = new Actor(hero, seeded(seed + 2));
+  const actor = new Actor(hero, seeded(seed + 2), folder, street.adminSocket);
+  const run = new Run(street, hero, folder, seeded(seed + 1), plan, actor.given);
   actor.start();
   const faults: Record<string, number> = {};
   const until = Date.now() + seconds * 1_000;
@@ -99,13 +100,14 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
       : await check(street, hero, folder, run.started, actor.given);
   hero.close();
   await rm(folder, { recursive: true, force: true });
-  const { started, cancels, retries } = run;
+  const { started, cancels, retries, forks } = run;
   return {
     ...findings,
     plays: started.length,
     answers: actor.answers,
     cancels,
     retries,
+    forks,
     faults,
     seconds: (Date.now() - began) / 1000,
   };
@@ -140,6 +142,7 @@ class Run {
   ended = 0;
   cancels = 0;
   retries = 0;
+  forks = 0;
   private readonly waiting = new Set<Promise<void>>();
 
   constructor(
@@ -148,6 +151,7 @@ class Run {
     private readonly folder: string,
     private readonly random: () => number,
     private readonly plan: ChaosPlan,
+    private readonly given: Map<string, Given>,
   ) {}
 
   async feed(until: number, most: number): Promise<void> {
@@ -173,9 +177,14 @@ class Run {
     const label = `p${this.started.length}`;
     const flow = randomFlow(this.random, label, this.plan.only);
     const play: Started = { sid: '', label, ids: flow.ids, cancelled: false };
+    const prefill_resumes = Object.fromEntries(flow.prefilled.map((name) => [name, { n: this.random() }]));
+    for (const [name, payload] of Object.entries(prefill_resumes)) {
+      this.given.set(name, { accepted: [payload], possible: [] });
+    }
     try {
-      const workflow = await patiently(() => this.save(label, flow.source));
-      const ask = { workflow_sid: workflow, input_data: { folder: this.folder, label }, idempotency_key: label };
+      const workflow_sid = await patiently(() => this.save(label, flow.source));
+      const input_data = { folder: this.folder, label };
+      const ask = { workflow_sid, input_data, prefill_resumes, idempotency_key: label };
       play.sid = (await patiently(() => this.hero.play_start(ask))).sid;
     } catch (error) {
       throw new Error(`a play could not be started: ${String(error)}\n${flow.source}`, { cause: error });
@@ -210,6 +219,16 @@ class Run {
     }
   }
 
+  /** A fork that inherits everything runs nothing again, and returns the same. */
+  private async fork({ sid, label, ids }: Started): Promise<void> {
+    // Not repeated: a fork whose reply was lost is another play.
+    const fork = await this.hero.play_fork({ play_sid: sid }).catch(() => undefined);
+    if (!fork) return;
+    this.forks++;
+    this.started.push({ sid: fork.sid, label, ids, cancelled: false });
+    await patiently(() => this.hero.play_wait({ play_sid: fork.sid }));
+  }
+
   private async attend(play: Started, failsFirst: boolean): Promise<void> {
     if (this.random() < 0.08) {
       await delay(this.random() * 3_000);
@@ -219,6 +238,7 @@ class Run {
       await patiently(() => this.hero.play_cancel({ play_sid: play.sid })).catch(() => undefined);
     }
     const ended = await patiently(() => this.hero.play_wait({ play_sid: play.sid }));
+    if (ended.status === 'success' && this.random() < 0.1) await this.fork(play);
     if (!failsFirst || ended.status !== 'failed') return;
     await writeFile(join(this.folder, `${play.label}-go`), '');
     this.retries++;
@@ -246,13 +266,14 @@ const killExecutor: Deed = async (street, random) => {
   await street.startExecutor();
 };
 
-/** Stopped for longer than its lease lives, or shorter. */
-const stopExecutor: Deed = async (street, random) => {
-  const victim = someExecutor(street, random);
-  victim?.signal('SIGSTOP');
-  await delay(1_000 + random() * 6_000);
-  victim?.signal('SIGCONT');
-};
+const stopExecutor =
+  (least: number, most: number): Deed =>
+  async (street, random) => {
+    const victim = someExecutor(street, random);
+    victim?.signal('SIGSTOP');
+    await delay(least + random() * (most - least));
+    victim?.signal('SIGCONT');
+  };
 
 const restartNats: Deed = async (street, random) => {
   await street.nats.kill();
@@ -282,7 +303,9 @@ const doubleDeliveries: Deed = async (street) => {
 
 const DEEDS = {
   'executor killed': killExecutor,
-  'executor stopped': stopExecutor,
+  'executor stopped': stopExecutor(1_000, 6_000),
+  // Longer than its lease lives: it goes on when others have its plays.
+  'executor stopped for long': stopExecutor(6_000, 8_000),
   'nats restarted': restartNats,
   'postgres restarted': restartPostgres,
   'registry killed': restarted('registry'),
