@@ -4,9 +4,10 @@
  * 1. Locks go from parents to children only. So a child's end does not touch its parent: it is *delivered* afterwards, by a
  *    transaction that locks the parent alone. Who ended the child delivers at once; what was missed, the sweep finds.
  * 2. A delivery answers the wait once (I5), wakes nobody that is final (I6), and adds the child's cost to the parent's once.
+ *    Of a final parent only one that can be retried still takes an answer, and only what its child achieved.
  * 3. A play that ends cancels the children that still run: nobody waits for them any more.
  */
-import { isFinal } from '@hero/contracts';
+import { isFinal, PLAY_TRANSITIONS, type PlayStatus } from '@hero/contracts';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { type ChildEnd, ChildStore } from './child-store.js';
@@ -77,8 +78,7 @@ export class Children {
       const end = await this.store.end(childSid, sql);
       if (!end || end.settled || !isFinal(end.status)) return {};
       await this.store.settle(end, parent.play_sid, sql);
-      // A final parent takes what is worth keeping for a retry, and nothing else.
-      if (end.resumed || (isFinal(parent.status) && end.status !== 'success')) return {};
+      if (end.resumed || (isFinal(parent.status) && !isWorthKeeping(end.status, parent.status))) return {};
       const given = await this.resumes.give({ id: end.id, ...outcomeOf(childSid, end), resumed_by: 'child' }, sql);
       if (given === undefined || isFinal(parent.status)) return {};
       return this.wakes.wake(parent, [{ resume_id: end.id, resumed_by: 'child' }], sql);
@@ -91,6 +91,10 @@ export class Children {
     await this.plays.cancelChildren(sid, 'The play that spawned this one has ended.');
   }
 }
+
+/** For a retry of the parent, where there can be one. */
+const isWorthKeeping = (child: PlayStatus, parent: PlayStatus): boolean =>
+  child === 'success' && PLAY_TRANSITIONS[parent].includes('pending');
 
 /** What the parent's branch gets: the output, or the shape of a remembered error. */
 function outcomeOf(childSid: string, { status, output, error, name }: ChildEnd) {

@@ -131,6 +131,24 @@ describe('a child', () => {
     await registry.changed(second, 'cancelled');
   });
 
+  test.each([
+    ['failed', true],
+    ['cancelled', false],
+  ])(
+    'that succeeds after its parent has %s: the answer is kept for a retry, where there can be one: %s',
+    async (status, kept) => {
+      const parent = await registry.running();
+      const sid = await spawn(parent);
+      // As where the child was just ending when its parent did.
+      await registry.sql(`UPDATE plays SET status = $2, completed_at = now() WHERE sid = $1`, parent.play_sid, status);
+      await registry.sql(`UPDATE plays SET status = 'success', output = '7', completed_at = now() WHERE sid = $1`, sid);
+      await registry.service.app.get(Children).deliver(sid);
+      const [wait] = await registry.sql('SELECT settled, resumed_at FROM resumes WHERE child_play_sid = $1', sid);
+      expect(wait).toMatchObject({ settled: true, resumed_at: kept ? expect.anything() : null });
+      expect((await registry.row(parent.play_sid)).status).toBe(status);
+    },
+  );
+
   test('I6: of its end and a cancel of the parent, nothing wakes a cancelled parent, and nothing hangs', async () => {
     for (let n = 0; n < RACES; n += 10) {
       await Promise.all(

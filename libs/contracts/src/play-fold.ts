@@ -6,11 +6,11 @@
  * P2 A pause (`paused`, or status `awaiting_resume`) makes what runs `paused`, and it stays open: it waits.
  * P3 A final status closes all that is open. What ran when a play failed or timed out has failed; else it was cancelled.
  *    The root shares the fate of the play.
- * P4 Final is the play until a status `pending` or a higher attempt reopens it (`play_retry`). A final status of a lower
- *    attempt comes late and closes nothing.
+ * P4 Final is the play until a status `pending` or a higher attempt reopens it (`play_retry`), which only what failed or timed
+ *    out can be. A `pending` from before the end, or a final status of a lower attempt, comes late and changes nothing.
  * P5 SPAN_LIMIT spans are stored; starts beyond are counted, and what happens in them is history only.
  */
-import { isFinal, type PlayStatus } from './plays.js';
+import { isFinal, PLAY_TRANSITIONS, type PlayStatus } from './plays.js';
 import { close, ended, started, tagged } from './span-fold.js';
 import { isOpen, newSpan, type SpanState } from './span-state.js';
 import type { AnyEvent, SpanStatus } from './spans.js';
@@ -193,14 +193,11 @@ export class PlayFold {
   private status(status: string, attempt: number, at: string): void {
     const { play } = this;
     if (status === 'awaiting_resume') return this.pause(attempt);
-    if (status === 'pending') {
-      play.final = null;
-      play.final_at = null;
-      return;
-    }
-    const final = status as PlayStatus;
     // P4. Attempt 0: the play never ran, or its sender does not say.
-    if (!isFinal(final) || (attempt > 0 && attempt < play.attempt)) return;
+    const late = attempt > 0 && attempt < play.attempt;
+    if (status === 'pending' && !late) return this.reopen(at);
+    const final = status as PlayStatus;
+    if (!isFinal(final) || late) return;
     play.final = final;
     play.final_at = at;
     for (const span of this.spans.values()) {
@@ -208,6 +205,15 @@ export class PlayFold {
       close(span, this.fate(span, final), at);
       this.touch(span);
     }
+  }
+
+  /** P4 */
+  private reopen(at: string): void {
+    const { play } = this;
+    if (play.final === null || !PLAY_TRANSITIONS[play.final].includes('pending')) return;
+    if (play.final_at !== null && Date.parse(at) < Date.parse(play.final_at)) return;
+    play.final = null;
+    play.final_at = null;
   }
 
   /** P3 */

@@ -85,3 +85,25 @@ test('a pause is seen in every span that waits', () => {
   const waiting = follow(new SpanTree('p'), 0, 10);
   expect(waiting.spans().map((span) => span.status)).toEqual(['paused', 'success', 'paused', 'paused']);
 });
+
+describe('a status that comes late', () => {
+  const told = (...history: [attempt: number, AnyEvent][]): Span[] => {
+    const tree = new SpanTree('p');
+    history.forEach(([attempt, event], i) => tree.apply({ ...event, play_sid: 'p', attempt, seq: i + 1 } as PlayEvent));
+    return tree.spans();
+  };
+  const root = (attempt: number): [number, AnyEvent] => [attempt, start(ROOT, null, 'main', 'flow_root')];
+
+  test.each(['cancelled', 'success'])('%s is not undone by a wake-up from before it', (end) => {
+    const late = status('pending');
+    expect(told([2, status(end)], [2, late], root(2))[0]?.status).toBe(end);
+  });
+
+  test('a failure is not undone either, but by a retry', () => {
+    const late = status('pending');
+    const failed = status('failed');
+    expect(told([2, failed], [2, late], root(2))[0]?.status).toBe('failed');
+    expect(told([2, failed], [1, status('pending')], root(2))[0]?.status).toBe('failed');
+    expect(told([2, failed], [2, status('pending')], root(3))[0]?.status).toBe('running');
+  });
+});
