@@ -1,5 +1,6 @@
 /** Waits: several questions at once, timers that survive everything, signed links. */
 import { until } from '@hero/testing';
+import { postTo } from '../src/post.js';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;

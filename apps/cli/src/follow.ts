@@ -107,7 +107,7 @@ class Follower {
     const { answers, say } = this.options;
     const asking = answers === 'ask';
     if (!asking) say(`waits for "${plain(request.name)}"; its process has gone (${play.status})`);
-    const payload = asking ? await askPerson(request) : answerAlone(request);
+    const payload = asking ? await askPerson(request, this.stopping.signal) : answerAlone(request);
     try {
       await this.hero.play_resume({ play_sid: play.sid, resume_id: request.id, payload });
     } catch (error) {
