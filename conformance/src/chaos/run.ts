@@ -83,7 +83,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
       told = Date.now();
       const seconds = Math.round((told - began) / 1000);
       say(
-        `${seconds} s: ${run.started.length} plays started, ${run.ended} ended, ${actor.answers} answers, ${Object.values(faults).reduce((a, b) => a + b, 0)} faults`,
+        `${seconds} s: ${run.started.length - run.forks} plays started, ${run.ended} ended, ${actor.answers} answers, ${Object.values(faults).reduce((a, b) => a + b, 0)} faults`,
       );
     }
   }
@@ -103,7 +103,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   const { started, cancels, retries, forks } = run;
   return {
     ...findings,
-    plays: started.length,
+    plays: started.length - forks,
     answers: actor.answers,
     cancels,
     retries,
