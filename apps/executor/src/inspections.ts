@@ -51,14 +51,15 @@ export class Inspections {
       const late = setTimeout(() => started.kill(), WITHIN_MS);
       const ending = await started.ended;
       clearTimeout(late);
-      if (ending.t === 'lost' || ending.t === 'not_started') {
-        throw new HeroError('UNAVAILABLE', 'No process could be started to read the source; try again in a moment.');
-      }
+      if (ending.t === 'lost' || ending.t === 'not_started') throw unread();
       // The tree is gone: what it wrote is here or on its way, and the end of its connection comes last.
       const line = await Promise.race([answer, afterwards(1_000)]);
       const read = line && Inspection.safeParse(JSON.parse(line.toString()));
       if (read?.success) return read.data;
       log.warn({ ending, issues: read?.error?.issues.slice(0, 3) }, 'a source could not be inspected');
+      // Killed with everything else because the lease ran out, or ended well and not heard: the source is not to blame.
+      const cut = ending.why === 'deadline' || ending.why === 'channel' || (ending.code === 0 && !line);
+      if (cut) throw unread();
       return failed(ending.why === 'killed' ? `within ${WITHIN_MS / 1000} s` : 'by this Python');
     } finally {
       forget();
@@ -67,6 +68,9 @@ export class Inspections {
     }
   }
 }
+
+const unread = (): HeroError =>
+  new HeroError('UNAVAILABLE', 'The source could not be read just now; try again in a moment.');
 
 const afterwards = (ms: number): Promise<undefined> =>
   new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { HeroError } from '@hero/contracts';
 import { until } from '@hero/testing';
 import type { FakePlay } from './fake-registry.js';
 import { alive, openStreet, type Street } from './street.js';
@@ -108,6 +109,30 @@ describe('when the registry does not answer', () => {
     await until(async () => play.released === 1);
     expect(play.exits).toEqual([]);
   });
+
+  test('for longer than the lease, a source is read or may be sent again: it is not to blame', async () => {
+    const executor = await street.executor();
+    const play = await running(WAITS);
+    const before = executor.family().length;
+    const source = `from hero_tracing import flow\n@flow\ndef main(): pass\n${'x = [1, 2, 3]\n'.repeat(20_000)}`;
+    const heard = new Set<string>();
+    const readOn = async (): Promise<void> => {
+      while (play.released === 0) {
+        heard.add(
+          await street.registry.inspect(source).then(
+            ({ issues }) => (issues.length === 0 ? 'read' : String(issues[0]?.message)),
+            (error: HeroError) => error.code,
+          ),
+        );
+      }
+    };
+    street.registry.down = true;
+    const readers = Promise.all([1, 2, 3, 4].map(readOn));
+    await until(async () => executor.family().length < before - 2 && heard.has('UNAVAILABLE'), { within: 15_000 });
+    street.registry.down = false;
+    await readers;
+    expect([...heard].sort()).toEqual(['UNAVAILABLE', 'read']);
+  }, 60_000);
 });
 
 test.each([false, true])(
