@@ -1,6 +1,7 @@
 /** The proof that the checker works: guards of the product removed one by one, each of which a chaos run must notice. */
+import type { FaultName } from './deeds.js';
 import type { SyncMove } from './grammar.js';
-import { type ChaosReport, chaos, type FaultName } from './run.js';
+import { type ChaosReport, chaos } from './run.js';
 import { type Patch, Tree } from './tree.js';
 
 export interface Planted {

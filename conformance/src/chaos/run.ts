@@ -5,15 +5,16 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectBus, publishJson } from '@hero/bus';
-import { TELEMETRY_CONSUMER, TELEMETRY_STREAM, WORK_SUBJECT } from '@hero/contracts';
+import { connectBus } from '@hero/bus';
+import { TELEMETRY_CONSUMER, TELEMETRY_STREAM } from '@hero/contracts';
 import { HeroClient, unixTransport } from '@hero/openrpc';
-import { mountedFolder, patiently, removeJetStream } from '../faults.js';
+import { mountedFolder, patiently } from '../faults.js';
 import { seeded } from '../random.js';
-import { Street, type StreetService } from '../street.js';
+import { Street } from '../street.js';
 import { Actor } from './actor.js';
 import { check, type Findings, type Given, type Started } from './checker.js';
-import { HEAD, LIBRARY, pick, randomFlow, type SyncMove } from './grammar.js';
+import { type FaultName, injectFaults } from './deeds.js';
+import { HEAD, LIBRARY, randomFlow, type SyncMove } from './grammar.js';
 
 const TOLD_WITHIN_MS = 60_000;
 
@@ -48,7 +49,7 @@ export interface ChaosReport extends Findings {
 }
 
 export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
-  const { seconds, seed, executors = 3, slots = 6, plays = 24, every = 1_500, within = 180_000 } = plan;
+  const { seconds, seed, executors = 3, slots = 6, plays = 24, within = 180_000 } = plan;
   const say = plan.say ?? (() => undefined);
   const random = seeded(seed);
   const began = Date.now();
@@ -67,42 +68,32 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   const actor = new Actor(hero, seeded(seed + 2), folder, street.adminSocket);
   const run = new Run(street, hero, folder, seeded(seed + 1), plan, actor.given);
   actor.start();
-  const faults: Record<string, number> = {};
+  const told = setInterval(() => {
+    const seconds = Math.round((Date.now() - began) / 1_000);
+    const { started, ended, forks } = run;
+    say(`${seconds} s: ${started.length - forks} plays started, ${ended} ended, ${actor.answers} answers`);
+  }, 5_000);
   const until = Date.now() + seconds * 1_000;
   const feeding = run.feed(until, plays);
-  let told = Date.now();
-  let done = 0;
-  while (Date.now() < until) {
-    await delay(Math.min(every === 0 ? 500 : every * (0.5 + random()), Math.max(1, until - Date.now())));
-    if (every > 0 && Date.now() < until) {
-      const name = plan.faults?.[done++ % plan.faults.length] ?? pick(random, LIKELY);
-      faults[name] = (faults[name] ?? 0) + 1;
-      await DEEDS[name](street, random);
-    }
-    if (Date.now() - told > 5_000) {
-      told = Date.now();
-      const seconds = Math.round((told - began) / 1000);
-      say(
-        `${seconds} s: ${run.started.length - run.forks} plays started, ${run.ended} ended, ${actor.answers} answers, ${Object.values(faults).reduce((a, b) => a + b, 0)} faults`,
-      );
-    }
-  }
+  const faults = await injectFaults(street, plan, random, until);
   await feeding;
+  clearInterval(told);
   say('no more faults; waiting for the plays');
   const lost = await run.finish(within);
   await actor.stop();
   // What is lost says enough; what others did can only be judged when nothing moves any more.
   const unsettled = lost.length > 0 ? lost : await untold(street);
   if (unsettled.length > 0) for (const { name, log } of logsOf(street)) say(`── ${name}\n${log}`);
-  const findings =
+  const findings: Findings =
     unsettled.length > 0
       ? { steps: 0, effects: 0, repeated: 0, violations: unsettled }
       : await check(street, hero, folder, run.started, actor.given);
   hero.close();
   await rm(folder, { recursive: true, force: true });
-  const { started, cancels, retries, forks } = run;
+  const { started, refused, cancels, retries, forks } = run;
   return {
     ...findings,
+    violations: [...refused, ...findings.violations],
     plays: started.length - forks,
     answers: actor.answers,
     cancels,
@@ -139,6 +130,8 @@ async function untold(street: Street): Promise<string[]> {
 /** The plays of a run: starts them, cancels and retries some, and waits for their ends. */
 class Run {
   readonly started: Started[] = [];
+  /** What should have been accepted, and was not. */
+  readonly refused: string[] = [];
   ended = 0;
   cancels = 0;
   retries = 0;
@@ -187,7 +180,8 @@ class Run {
       const ask = { workflow_sid, input_data, prefill_resumes, idempotency_key: label };
       play.sid = (await patiently(() => this.hero.play_start(ask))).sid;
     } catch (error) {
-      throw new Error(`a play could not be started: ${String(error)}\n${flow.source}`, { cause: error });
+      this.refused.push(`C0 a play was refused: ${String(error)}\n${flow.source}`);
+      return;
     }
     this.started.push(play);
     if (this.random() < 0.3) void this.trap(label);
@@ -246,74 +240,3 @@ class Run {
     await patiently(() => this.hero.play_wait({ play_sid: play.sid }));
   }
 }
-
-type Deed = (street: Street, random: () => number) => Promise<unknown>;
-
-const someExecutor = (street: Street, random: () => number) => {
-  const live = street.liveExecutors();
-  return live[Math.floor(random() * live.length)];
-};
-
-const restarted =
-  (name: StreetService): Deed =>
-  async (street) => {
-    await street.processes.get(name)?.kill();
-    await street.startService(name);
-  };
-
-const killExecutor: Deed = async (street, random) => {
-  await someExecutor(street, random)?.kill();
-  await street.startExecutor();
-};
-
-const stopExecutor =
-  (least: number, most: number): Deed =>
-  async (street, random) => {
-    const victim = someExecutor(street, random);
-    victim?.signal('SIGSTOP');
-    await delay(least + random() * (most - least));
-    victim?.signal('SIGCONT');
-  };
-
-const restartNats: Deed = async (street, random) => {
-  await street.nats.kill();
-  if (random() < 0.2) await removeJetStream(street.nats.folder);
-  await street.nats.restart();
-};
-
-const restartPostgres: Deed = async (street) => {
-  await street.postgres?.kill();
-  await street.postgres?.restart();
-};
-
-/** Wake-ups come twice: of what is pending, and of what is long running or over (I8). */
-const doubleDeliveries: Deed = async (street) => {
-  const rows = await street.sql<{ play_sid: string; run_seq: number }>(
-    `SELECT sid AS play_sid, run_seq FROM registry.plays ORDER BY sid DESC LIMIT 20`,
-  );
-  const bus = await connectBus({ url: street.nats.url, name: 'chaos' });
-  try {
-    await Promise.all(
-      rows.map((row) => publishJson(bus.js, WORK_SUBJECT, row, { timeout: 2_000 }).catch(() => undefined)),
-    );
-  } finally {
-    await bus.drain();
-  }
-};
-
-const DEEDS = {
-  'executor killed': killExecutor,
-  'executor stopped': stopExecutor(1_000, 6_000),
-  // Longer than its lease lives: it goes on when others have its plays.
-  'executor stopped for long': stopExecutor(6_000, 8_000),
-  'nats restarted': restartNats,
-  'postgres restarted': restartPostgres,
-  'registry killed': restarted('registry'),
-  'span-ingest killed': restarted('span-ingest'),
-  'gateway killed': restarted('admin-gateway'),
-  'wake-ups doubled': doubleDeliveries,
-} satisfies Record<string, Deed>;
-export type FaultName = keyof typeof DEEDS;
-
-/** Executors die most often. */
-const LIKELY: readonly FaultName[] = ['executor killed', 'executor killed', ...(Object.keys(DEEDS) as FaultName[])];

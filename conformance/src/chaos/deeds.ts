@@ -1,0 +1,97 @@
+/** What is done to a street in a chaos run: processes killed and stopped, servers restarted, messages doubled. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectBus, publishJson } from '@hero/bus';
+import { WORK_SUBJECT } from '@hero/contracts';
+import { removeJetStream } from '../faults.js';
+import type { Street, StreetService } from '../street.js';
+import { pick } from './grammar.js';
+
+type Deed = (street: Street, random: () => number) => Promise<unknown>;
+
+const someExecutor = (street: Street, random: () => number) => {
+  const live = street.liveExecutors();
+  return live[Math.floor(random() * live.length)];
+};
+
+const restarted =
+  (name: StreetService): Deed =>
+  async (street) => {
+    await street.processes.get(name)?.kill();
+    await street.startService(name);
+  };
+
+const killExecutor: Deed = async (street, random) => {
+  await someExecutor(street, random)?.kill();
+  await street.startExecutor();
+};
+
+const stopExecutor =
+  (least: number, most: number): Deed =>
+  async (street, random) => {
+    const victim = someExecutor(street, random);
+    victim?.signal('SIGSTOP');
+    await delay(least + random() * (most - least));
+    victim?.signal('SIGCONT');
+  };
+
+const restartNats: Deed = async (street, random) => {
+  await street.nats.kill();
+  if (random() < 0.2) await removeJetStream(street.nats.folder);
+  await street.nats.restart();
+};
+
+const restartPostgres: Deed = async (street) => {
+  await street.postgres?.kill();
+  await street.postgres?.restart();
+};
+
+/** Wake-ups come twice: of what is pending, and of what is long running or over (I8). */
+const doubleDeliveries: Deed = async (street) => {
+  const rows = await street.sql<{ play_sid: string; run_seq: number }>(
+    `SELECT sid AS play_sid, run_seq FROM registry.plays ORDER BY sid DESC LIMIT 20`,
+  );
+  const bus = await connectBus({ url: street.nats.url, name: 'chaos' });
+  try {
+    await Promise.all(
+      rows.map((row) => publishJson(bus.js, WORK_SUBJECT, row, { timeout: 2_000 }).catch(() => undefined)),
+    );
+  } finally {
+    await bus.drain();
+  }
+};
+
+const DEEDS = {
+  'executor killed': killExecutor,
+  'executor stopped': stopExecutor(1_000, 6_000),
+  // Longer than its lease lives: it goes on when others have its plays.
+  'executor stopped for long': stopExecutor(6_000, 8_000),
+  'nats restarted': restartNats,
+  'postgres restarted': restartPostgres,
+  'registry killed': restarted('registry'),
+  'span-ingest killed': restarted('span-ingest'),
+  'gateway killed': restarted('admin-gateway'),
+  'wake-ups doubled': doubleDeliveries,
+} satisfies Record<string, Deed>;
+export type FaultName = keyof typeof DEEDS;
+
+/** Executors die most often. */
+const LIKELY: readonly FaultName[] = ['executor killed', 'executor killed', ...(Object.keys(DEEDS) as FaultName[])];
+
+/** Until the time is over; counts what was done, by name. */
+export async function injectFaults(
+  street: Street,
+  { every = 1_500, faults }: { every?: number; faults?: readonly FaultName[] },
+  random: () => number,
+  until: number,
+): Promise<Record<string, number>> {
+  const done: Record<string, number> = {};
+  for (let n = 0; ; n++) {
+    const left = until - Date.now();
+    const pause = every === 0 ? left : every * (0.5 + random());
+    await delay(Math.max(0, Math.min(pause, left)));
+    if (Date.now() >= until) return done;
+    const name = faults?.[n % faults.length] ?? pick(random, LIKELY);
+    done[name] = (done[name] ?? 0) + 1;
+    await DEEDS[name](street, random);
+  }
+}
