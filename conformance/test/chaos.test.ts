@@ -1,7 +1,7 @@
 /** A short chaos run, and the proof that its checker sees: the long ones are run by hand (docs/chaos.md). */
 import { PLANTED, runPlanted } from '../src/chaos/planted.js';
 import { chaos } from '../src/chaos/run.js';
-import { Tree } from '../src/chaos/tree.js';
+import { patched } from '../src/chaos/tree.js';
 
 it('random flows under faults of every kind: nothing is lost, nothing committed runs again, nothing is violated', async () => {
   const report = await chaos({ seconds: 20, seed: 11, executors: 2, plays: 12, every: 1_500 });
@@ -23,8 +23,5 @@ it.each(['a replay does not look into its memory', 'a question takes a second an
 
 it('finds each guard that it removes exactly once in what is built', async () => {
   expect(PLANTED.length).toBeGreaterThanOrEqual(12);
-  for (const { patches } of PLANTED) {
-    await using tree = await Tree.copy();
-    await tree.apply(patches);
-  }
-}, 120_000);
+  for (const patch of PLANTED.flatMap(({ patches }) => patches)) expect(await patched(patch)).toContain(patch.replace);
+});

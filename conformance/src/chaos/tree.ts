@@ -14,6 +14,13 @@ export interface Patch {
   replace: string;
 }
 
+/** The file as it would be. */
+export async function patched({ file, find, replace }: Patch, root = ROOT): Promise<string> {
+  const parts = (await readFile(join(root, file), 'utf8')).split(find);
+  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times, not once: ${find}`);
+  return parts.join(replace);
+}
+
 export class Tree implements AsyncDisposable {
   private constructor(private readonly folder: TempFolder) {}
 
@@ -39,13 +46,7 @@ export class Tree implements AsyncDisposable {
   }
 
   async apply(patches: readonly Patch[]): Promise<void> {
-    for (const { file, find, replace } of patches) {
-      const path = join(this.root, file);
-      const text = await readFile(path, 'utf8');
-      const parts = text.split(find);
-      if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times, not once: ${find}`);
-      await writeFile(path, parts.join(replace));
-    }
+    for (const patch of patches) await writeFile(join(this.root, patch.file), await patched(patch, this.root));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
