@@ -94,7 +94,7 @@ describe('a database', () => {
 
   it('says that it is unavailable when there is no free connection in time', async () => {
     await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public', poolSize: 1, connectWithinMs: 100 });
+    await using db = new Database({ url: place.url, schema: 'public', poolSize: 1, connectWithinMs: 2_000 });
     await db.with(async () => {
       expect(await failure(db.run('SELECT 1'))).toBeInstanceOf(DatabaseUnavailable);
     });
