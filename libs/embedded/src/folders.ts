@@ -67,12 +67,28 @@ export interface State extends Identity {
   readonly setAside?: string;
 }
 
-/** Makes sure that the state folder exists and belongs to this HERO_HOME. `release` stops what still runs in a folder. */
+const opening = new Map<string, Promise<unknown>>();
+
+/**
+ * Makes sure that the state folder exists and belongs to this HERO_HOME. `release` stops what still runs in a folder.
+ * Servers that start side by side share a folder: only the first sets another home's data aside, the others wait for it.
+ */
 export async function openState(
   home: string,
   folder: string,
   release: (folder: string) => Promise<void>,
 ): Promise<State> {
+  const before = opening.get(folder) ?? Promise.resolve();
+  const mine = before.catch(() => undefined).then(() => open(home, folder, release));
+  opening.set(folder, mine);
+  try {
+    return await mine;
+  } finally {
+    if (opening.get(folder) === mine) opening.delete(folder);
+  }
+}
+
+async function open(home: string, folder: string, release: (folder: string) => Promise<void>): Promise<State> {
   try {
     await mkdir(home, { recursive: true });
     // Root's folder is only passed through by the server's account; what is inside is private (0700) to that account.
