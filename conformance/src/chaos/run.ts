@@ -78,6 +78,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   clearInterval(told);
   say('no more faults; waiting for the plays');
   const lost = await run.finish(within);
+  run.stop();
   await actor.stop();
   // What is lost says enough; what others did can only be judged when nothing moves any more.
   const unsettled = lost.length > 0 ? lost : await untold(street);
@@ -138,6 +139,7 @@ class Run {
   retries = 0;
   forks = 0;
   private readonly waiting = new Set<Promise<void>>();
+  private over = false;
 
   constructor(
     private readonly street: Street,
@@ -147,6 +149,15 @@ class Run {
     private readonly plan: ChaosPlan,
     private readonly given: Map<string, Given>,
   ) {}
+
+  /** Whoever still waits for a lost play gives up. */
+  stop(): void {
+    this.over = true;
+  }
+
+  private patiently<T>(call: () => Promise<T>): Promise<T> {
+    return patiently(() => (this.over ? Promise.reject(new Error('the run is over')) : call()));
+  }
 
   async feed(until: number, most: number): Promise<void> {
     while (Date.now() < until) {
@@ -176,16 +187,17 @@ class Run {
       this.given.set(name, { accepted: [payload], possible: [] });
     }
     try {
-      const workflow_sid = await patiently(() => this.save(label, flow.source));
+      const workflow_sid = await this.patiently(() => this.save(label, flow.source));
       const input_data = { folder: this.folder, label };
       const ask = { workflow_sid, input_data, prefill_resumes, idempotency_key: label };
-      play.sid = (await patiently(() => this.hero.play_start(ask))).sid;
+      play.sid = (await this.patiently(() => this.hero.play_start(ask))).sid;
     } catch (error) {
       this.refused.push(`C0 a play was refused: ${String(error)}\n${flow.source}`);
       return;
     }
     this.started.push(play);
-    if (this.random() < 0.3) void this.trap(label);
+    // A version that could not be saved tempts nobody.
+    if (this.random() < 0.3) void this.trap(label).catch(() => undefined);
     const work = this.attend(play, flow.failsFirst).finally(() => {
       this.waiting.delete(work);
       this.ended++;
@@ -195,11 +207,9 @@ class Run {
 
   /** The current version moves on under the play (I9). */
   private async trap(name: string): Promise<void> {
-    const { sid } = await patiently(() => this.hero.workflow_get({ name }));
+    const { sid } = await this.patiently(() => this.hero.workflow_get({ name }));
     const python_source = `${HEAD}\n@flow(inputs={"folder": "string", "label": "string"})\ndef main(folder, label):\n    return []\n`;
-    await patiently(() => this.hero.workflow_create_version({ workflow_sid: sid, python_source })).catch(
-      () => undefined,
-    );
+    await this.patiently(() => this.hero.workflow_create_version({ workflow_sid: sid, python_source }));
   }
 
   /** A save whose reply was lost is found by its name. */
@@ -221,7 +231,7 @@ class Run {
     if (!fork) return;
     this.forks++;
     this.started.push({ sid: fork.sid, label, ids, cancelled: false });
-    await patiently(() => this.hero.play_wait({ play_sid: fork.sid }));
+    await this.patiently(() => this.hero.play_wait({ play_sid: fork.sid }));
   }
 
   private async attend(play: Started, failsFirst: boolean): Promise<void> {
@@ -230,14 +240,14 @@ class Run {
       // From here on both ends are right: the reply may be lost.
       play.cancelled = true;
       this.cancels++;
-      await patiently(() => this.hero.play_cancel({ play_sid: play.sid })).catch(() => undefined);
+      await this.patiently(() => this.hero.play_cancel({ play_sid: play.sid })).catch(() => undefined);
     }
-    const ended = await patiently(() => this.hero.play_wait({ play_sid: play.sid }));
+    const ended = await this.patiently(() => this.hero.play_wait({ play_sid: play.sid }));
     if (ended.status === 'success' && this.random() < 0.1) await this.fork(play);
     if (!failsFirst || ended.status !== 'failed') return;
     await writeFile(join(this.folder, `${play.label}-go`), '');
     this.retries++;
-    await patiently(() => this.hero.play_retry({ play_sid: play.sid })).catch(() => undefined);
-    await patiently(() => this.hero.play_wait({ play_sid: play.sid }));
+    await this.patiently(() => this.hero.play_retry({ play_sid: play.sid })).catch(() => undefined);
+    await this.patiently(() => this.hero.play_wait({ play_sid: play.sid }));
   }
 }
