@@ -1,4 +1,5 @@
 /** Steps: tries, time-outs, at most once, remembered values and errors, divergence. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
 import { MODES, Stage } from './stage.js';
 
@@ -20,7 +21,6 @@ describe.each(MODES)('a step, %s', (mode, env) => {
   }, 60_000);
 
   const lines = async (file: string): Promise<string[]> => {
-    const { readFile } = await import('node:fs/promises');
     const text = await readFile(`${folder}/${file}`, 'utf8').catch(() => '');
     return text.split('\n').filter((line) => line !== '');
   };
@@ -216,7 +216,6 @@ def main(path):
       { path },
     );
     await stage.waiting(play_sid);
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(path, 'now it is there');
     await stage.answer(play_sid, 'go on', 1);
     expect((await stage.ended(play_sid)).output_data).toEqual(['not there: FileNotFoundError', 1]);
@@ -243,7 +242,6 @@ def main(path):
       { path },
     );
     await stage.waiting(play_sid);
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(path, '');
     await stage.answer(play_sid, 'go on');
     const play = await stage.ended(play_sid);
@@ -265,4 +263,32 @@ def main():
 `);
     expect(output).toBe(items * (items - 1));
   }, 90_000);
+
+  it('without memory runs again in each replay, and what it calls is remembered', async () => {
+    const path = `${folder}/light-${mode.length}`;
+    const play_sid = await stage.start(
+      `
+@flow(name="inner")
+def inner(path):
+    open(path + "-inner", "a").write("x")
+    return flow.random()
+
+@flow(name="light", memo=False)
+def light(path):
+    open(path, "a").write("x")
+    return inner(path)
+
+@flow
+def main(path):
+    return [light(path), flow.pause("go on"), light(path)]
+`,
+      { path },
+    );
+    await stage.waiting(play_sid);
+    await stage.answer(play_sid, 'go on');
+    const [first, , second] = (await stage.ended(play_sid)).output_data as number[];
+    expect(first).not.toBe(second);
+    expect(await readFile(`${path}-inner`, 'utf8')).toBe('xx');
+    expect((await readFile(path, 'utf8')).length).toBeGreaterThanOrEqual(3);
+  }, 60_000);
 });

@@ -140,4 +140,35 @@ def main():
 `);
     expect(output).toEqual(['nobody', 'PauseTimeout']);
   }, 60_000);
+
+  it('until a time is a timer, too', async () => {
+    const output = await stage.output(`
+from datetime import timedelta
+@flow
+def main():
+    began = flow.now()
+    flow.sleep_until(began + timedelta(seconds=2.5))
+    return (flow.now() - began).total_seconds()
+`);
+    expect(output).toBeGreaterThanOrEqual(2.4);
+  }, 60_000);
+
+  it('of a play with prefilled answers fails at once where none is left, until somebody answers by hand', async () => {
+    const { sid: workflow_sid } = await stage.save(`
+@flow
+def main(asks):
+    return [flow.pause(name) for name in asks]
+`);
+    const play = (asks: string[]): Promise<{ sid: string }> =>
+      stage.hero.play_start({ workflow_sid, input_data: { asks }, prefill_resumes: { first: [1] } });
+    const failed = await stage.ended((await play(['first', 'second'])).sid);
+    expect(failed).toMatchObject({ status: 'failed', prefill_only: true });
+    expect(failed.error?.message).toContain('second');
+    const { sid } = await play(['first', 'by hand', 'asked']);
+    await stage.answer(sid, 'by hand', 2);
+    await stage.waiting(sid);
+    expect(await stage.hero.play_status({ play_sid: sid })).toMatchObject({ prefill_only: false });
+    await stage.answer(sid, 'asked', 3);
+    expect((await stage.ended(sid)).output_data).toEqual([1, 2, 3]);
+  }, 60_000);
 });

@@ -37,6 +37,30 @@ def test_commits_go_on_in_order_and_are_done_before_a_pause_and_the_end(define: 
     assert executor.run().code == 0 and executor.output == sum(range(601))
 
 
+@pytest.mark.parametrize(
+    ("define", "awaits", "block"), [("def", "", "with"), ("async def", "await ", "with"), ("async def", "await ", "async with")]
+)
+def test_commits_are_done_before_an_rpc_span_begins(define: str, awaits: str, block: str, play: Any) -> None:
+    executor = play(
+        HEAD
+        + f"""
+from hero_tracing._tree import current
+@flow
+{define} step(n): return n
+def under_way(): return current.get().session.pipeline._steps
+@flow
+{define} main():
+    for n in range(500): {awaits}step(n)
+    {block} flow.span("other"): before = under_way()
+    {block} flow.span("call", kind="rpc"): inside = under_way()
+    return [before > 0, inside]
+""",
+        options=PIPELINED,
+    )
+    executor.run()
+    assert executor.error is None and executor.output == [True, 0]
+
+
 def test_an_outcome_that_is_refused_fails_the_play_where_it_waits(play: Any) -> None:
     executor = play(
         HEAD

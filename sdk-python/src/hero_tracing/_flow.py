@@ -145,7 +145,7 @@ class Flow:
         return StepBlock(name, "step", tags, f"flow.step({name!r})")
 
     def span(self, name: str, /, *, kind: str = "other", **tags: Any) -> StepBlock:
-        """As `flow.step`, with a kind: `step`, `rpc` or `other`."""
+        """As `flow.step`, with a kind: `step`, `rpc` or `other`. A pipelined play commits before an `rpc` span begins."""
         return StepBlock(name, kind, tags, f"flow.span({name!r})")
 
     def map(self, fn: Callable[[T], Any], items: Iterable[T], *, max_workers: int | None = None) -> Any:

@@ -1,4 +1,7 @@
-"""`flow.step` and `flow.span`: spans without memory, as context managers, sync and async."""
+"""`flow.step` and `flow.span`: spans without memory, as context managers, sync and async.
+
+A span of kind `rpc` leaves the play: a pipelined one waits for its commits before it begins.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,11 @@ class StepBlock:
 
     def __enter__(self) -> StepBlock:
         parent = here(self._what)
+        if self._kind == "rpc":
+            parent.session.drain()
+        return self._enter(parent)
+
+    def _enter(self, parent: Node) -> StepBlock:
         if self._node is not None:
             raise OptionError(f"{self._what} was used twice: make a new one for each block")
         session = parent.session
@@ -84,7 +92,10 @@ class StepBlock:
             node.session.at_rest()
 
     async def __aenter__(self) -> StepBlock:
-        return self.__enter__()
+        parent = here(self._what)
+        if self._kind == "rpc":
+            await parent.session.drain_async()
+        return self._enter(parent)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
