@@ -1,5 +1,7 @@
 /** What durable and pipelined promise, and what payloads may be. */
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
+import { mountedFolder } from '../src/faults.js';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;
@@ -7,14 +9,11 @@ let folder: string;
 
 describe.each(MODES)('durability, %s', (mode, env) => {
   beforeAll(async () => {
-    const { mkdtemp, chmod } = await import('node:fs/promises');
-    folder = await mkdtemp('/var/tmp/hero-durability-');
-    await chmod(folder, 0o777);
+    folder = await mountedFolder();
     stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
   }, 60_000);
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();
-    const { rm } = await import('node:fs/promises');
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
@@ -42,7 +41,6 @@ def main(path):
 `,
       { path },
     );
-    const { readFile, writeFile, access } = await import('node:fs/promises');
     const there = (file: string): Promise<boolean> =>
       access(file).then(
         () => true,

@@ -1,6 +1,7 @@
 /** Steps: tries, time-outs, at most once, remembered values and errors, divergence. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
+import { mountedFolder } from '../src/faults.js';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;
@@ -9,14 +10,11 @@ let folder: string;
 
 describe.each(MODES)('a step, %s', (mode, env) => {
   beforeAll(async () => {
-    const { mkdtemp, chmod } = await import('node:fs/promises');
-    folder = await mkdtemp('/var/tmp/hero-steps-');
-    await chmod(folder, 0o777);
+    folder = await mountedFolder();
     stage = await Stage.open({ executors: 2, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
   }, 60_000);
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();
-    const { rm } = await import('node:fs/promises');
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
@@ -153,7 +151,6 @@ def main(path):
       [{ action: 'result', result: 'by hand' }, 'by hand', 1],
       [{ action: 'run' }, 'receipt', 2],
     ] as const) {
-      const { rm } = await import('node:fs/promises');
       await rm(path, { force: true });
       const play_sid = await stage.start(source, { path });
       await until(async () => (await lines(`once-${mode.length}`)).length === 1, {

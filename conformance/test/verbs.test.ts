@@ -1,5 +1,7 @@
 /** What one does with plays: cancel, retry, fork, find; and what becomes of waiting plays when the version moves on. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
+import { mountedFolder } from '../src/faults.js';
 import { MODES, type Play, Stage } from './stage.js';
 
 let stage: Stage;
@@ -7,19 +9,15 @@ let folder: string;
 
 describe.each(MODES)('a play, %s', (mode, env) => {
   beforeAll(async () => {
-    const { mkdtemp, chmod } = await import('node:fs/promises');
-    folder = await mkdtemp('/var/tmp/hero-verbs-');
-    await chmod(folder, 0o777);
+    folder = await mountedFolder();
     stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
   }, 60_000);
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();
-    const { rm } = await import('node:fs/promises');
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
   const touch = async (path: string): Promise<void> => {
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(path, '');
   };
   const children = async (sid: string): Promise<Play[]> =>
@@ -63,7 +61,6 @@ def main(path):
     expect(play.status).toBe('success');
     const output = play.output_data as number[];
     expect([output[0], output[2]].sort()).toEqual([...values].sort());
-    const { readFile } = await import('node:fs/promises');
     const tries = await Promise.all([0, 1, 2, 3].map(async (n) => (await readFile(`${path}-${n}`, 'utf8')).length));
     expect(tries).toEqual([1, 3, 1, 3]);
   }, 60_000);
