@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeroClient, unixTransport } from '@hero/openrpc';
+import { type TempFolder, tempFolder } from '@hero/testing';
 import { checkEffects, type EffectsReport, effectsSource } from './effects.js';
 import { checkHistories, checkInvariants } from './invariants.js';
 import { seeded } from './random.js';
@@ -43,7 +43,8 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
   const say = plan.say ?? (() => undefined);
   const random = seeded(plan.seed);
   const began = Date.now();
-  const folder = await mountedFolder();
+  await using mounted = await mountedFolder();
+  const folder = mounted.path;
   await using street = await Street.start({
     executors: plan.executors,
     slots: plan.slots,
@@ -84,14 +85,16 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
     ...(await checkInvariants(street.databaseUrl)),
     ...(await checkHistories(hero, labels.values())),
   );
-  await rm(folder, { recursive: true });
   return { ...effects, faults, seconds: (Date.now() - began) / 1000, attempts: attempts[0]?.n ?? 0 };
 }
 
-/** A folder that plays may write to: any user may append, as the plays have one of their own. */
-export async function mountedFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'hero-effects-'));
-  await chmod(folder, 0o777);
+/**
+ * A folder that plays may write to: any user may append, as the plays have one of their own. To be disposed of after the street: a
+ * play that did not end writes until its executor is gone.
+ */
+export async function mountedFolder(): Promise<TempFolder> {
+  const folder = await tempFolder();
+  await chmod(folder.path, 0o777);
   return folder;
 }
 

@@ -1,20 +1,22 @@
 /** What durable and pipelined promise, and what payloads may be. */
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
-import { until } from '@hero/testing';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { type TempFolder, until } from '@hero/testing';
 import { mountedFolder } from '../src/faults.js';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;
+let mounted: TempFolder;
 let folder: string;
 
 describe.each(MODES)('durability, %s', (mode, env) => {
   beforeAll(async () => {
-    folder = await mountedFolder();
+    mounted = await mountedFolder();
+    folder = mounted.path;
     stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
   }, 60_000);
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
+    await mounted?.[Symbol.asyncDispose]();
   }, 60_000);
 
   it('pipelined: what is remembered after a crash is a prefix of what ran, and a flush is a promise', async () => {

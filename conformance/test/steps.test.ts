@@ -1,21 +1,23 @@
 /** Steps: tries, time-outs, at most once, remembered values and errors, divergence. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { until } from '@hero/testing';
+import { type TempFolder, until } from '@hero/testing';
 import { mountedFolder } from '../src/faults.js';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;
 /** What a step did to the outside world: lines in a folder that plays may write to. */
+let mounted: TempFolder;
 let folder: string;
 
 describe.each(MODES)('a step, %s', (mode, env) => {
   beforeAll(async () => {
-    folder = await mountedFolder();
+    mounted = await mountedFolder();
+    folder = mounted.path;
     stage = await Stage.open({ executors: 2, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
   }, 60_000);
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
+    await mounted?.[Symbol.asyncDispose]();
   }, 60_000);
 
   const lines = async (file: string): Promise<string[]> => {

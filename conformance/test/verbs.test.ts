@@ -1,20 +1,22 @@
 /** What one does with plays: cancel, retry, fork, find; and what becomes of waiting plays when the version moves on. */
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { until } from '@hero/testing';
+import { readFile, writeFile } from 'node:fs/promises';
+import { type TempFolder, until } from '@hero/testing';
 import { mountedFolder } from '../src/faults.js';
 import { MODES, type Play, Stage } from './stage.js';
 
 let stage: Stage;
+let mounted: TempFolder;
 let folder: string;
 
 describe.each(MODES)('a play, %s', (mode, env) => {
   beforeAll(async () => {
-    folder = await mountedFolder();
+    mounted = await mountedFolder();
+    folder = mounted.path;
     stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
   }, 60_000);
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
+    await mounted?.[Symbol.asyncDispose]();
   }, 60_000);
 
   const touch = async (path: string): Promise<void> => {

@@ -2,7 +2,7 @@
  * A chaos run: random flows on several executors, somebody who answers them, and faults of every kind at random moments, for a
  * while; then everything is healed, waited for, and held against the invariants.
  */
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeroClient, unixTransport } from '@hero/openrpc';
@@ -51,7 +51,8 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   const say = plan.say ?? (() => undefined);
   const random = seeded(seed);
   const began = Date.now();
-  const folder = await mountedFolder();
+  await using mounted = await mountedFolder();
+  const folder = mounted.path;
   await using street = await Street.start({
     executors,
     slots,
@@ -88,7 +89,6 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
       ? { steps: 0, effects: 0, repeated: 0, violations: unsettled }
       : await check(street, hero, folder, run.started, actor.given);
   hero.close();
-  await rm(folder, { recursive: true, force: true });
   const { started, refused, cancels, retries, forks } = run;
   return {
     ...findings,
