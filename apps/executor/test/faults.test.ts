@@ -116,21 +116,23 @@ describe('when the registry does not answer', () => {
     const before = executor.family().length;
     const source = `from hero_tracing import flow\n@flow\ndef main(): pass\n${'x = [1, 2, 3]\n'.repeat(20_000)}`;
     const heard = new Set<string>();
+    const read = async (): Promise<boolean> => {
+      const said = await street.registry.inspect(source).then(
+        ({ issues }) => (issues.length === 0 ? 'read' : String(issues[0]?.message)),
+        (error: HeroError) => error.code,
+      );
+      heard.add(said);
+      return said === 'read';
+    };
     const readOn = async (): Promise<void> => {
-      while (play.released === 0) {
-        heard.add(
-          await street.registry.inspect(source).then(
-            ({ issues }) => (issues.length === 0 ? 'read' : String(issues[0]?.message)),
-            (error: HeroError) => error.code,
-          ),
-        );
-      }
+      while (play.released === 0) await read();
     };
     street.registry.down = true;
     const readers = Promise.all([1, 2, 3, 4].map(readOn));
     await until(async () => executor.family().length < before - 2 && heard.has('UNAVAILABLE'), { within: 15_000 });
     street.registry.down = false;
     await readers;
+    await until(read, { within: 30_000 });
     expect([...heard].sort()).toEqual(['UNAVAILABLE', 'read']);
   }, 60_000);
 });
