@@ -72,6 +72,7 @@ class FakeExecutor:
         self.error: dict[str, Any] | None = None
         self.end: dict[str, Any] | None = None
         self.on_frame: Any = None  # (frame) -> reply | bytes | None, before what is usual
+        self.on_event: Any = None  # (event), in the thread that reads them
 
     def run(self, until_end: bool = False) -> Attempt:
         attempt = self._attempt()
@@ -214,6 +215,8 @@ class FakeExecutor:
             for line in lines:
                 attempt.raw.append(line)
                 attempt.events.append(json.loads(line))
+                if self.on_event:
+                    self.on_event(attempt.events[-1])
 
 
 def child_failed(error: Exception) -> str:

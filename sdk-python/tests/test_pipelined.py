@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -52,13 +53,17 @@ def under_way(): return current.get().session.pipeline._steps
 {define} main():
     for n in range(500): {awaits}step(n)
     {block} flow.span("other"): before = under_way()
+    print("still under way")
     {block} flow.span("call", kind="rpc"): inside = under_way()
-    return [before > 0, inside]
+    return [before, inside]
 """,
         options=PIPELINED,
     )
+    said = threading.Event()
+    executor.on_event = lambda event: said.set() if event["type"] == "log" else None
+    executor.on_frame = lambda frame: None if frame["t"] != "commit" or said.wait(20) else b""
     executor.run()
-    assert executor.error is None and executor.output == [True, 0]
+    assert executor.error is None and executor.output == [500, 0]
 
 
 def test_an_outcome_that_is_refused_fails_the_play_where_it_waits(play: Any) -> None:
