@@ -67,7 +67,7 @@ describe('a process that dies', () => {
     await play.follow((batch) => {
       for (const event of batch.events) told.add(event.seq);
     });
-    const dying = s.process(`${failpoint}=kill@2`);
+    const dying = await s.process(`${failpoint}=kill@2`);
     await play.say(log(null, 'one'), log(null, 'two'));
     await play.stored();
     await play.say(log(null, 'three'), log(null, 'four'));
@@ -97,7 +97,7 @@ describe('a backlog', () => {
       );
     await Promise.all(plays.map((play) => play.say(started(1, null, 'main'), started(2, 1, 'poison'))));
     await lines(1, 100);
-    const busy = s.process();
+    const busy = await s.process();
     await until(async () => busy.logged().includes('another stores too'), { what: 'another thread' });
     // What comes now comes together with others in one read of the socket, and goes to the threads.
     await lines(100, 200);

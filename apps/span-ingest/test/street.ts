@@ -30,8 +30,8 @@ export interface Street extends AsyncDisposable {
   readonly db: pg.Pool;
   readonly services: readonly RunningService[];
   start(): Promise<RunningService>;
-  /** As a process of its own, from what is built; ends by itself at its failpoint. */
-  process(failpoints?: string): { ended: Promise<unknown>; logged(): string };
+  /** As a process of its own, from what is built, that is up; ends by itself at its failpoint. */
+  process(failpoints?: string): Promise<{ ended: Promise<unknown>; logged(): string }>;
   /** Delivers at once what nobody acked, instead of after 30 s. */
   redeliver(): Promise<void>;
   play(sid: string): Speaker;
@@ -67,7 +67,7 @@ export async function street(options: { instances?: number; databaseUrl?: string
     db,
     services,
     start,
-    process: (failpoints = '') => {
+    process: async (failpoints = '') => {
       const main = join(import.meta.dirname, '..', 'dist', 'main.js');
       const child = spawn(process.execPath, [main], {
         env: {
@@ -77,20 +77,21 @@ export async function street(options: { instances?: number; databaseUrl?: string
           HERO_LIFELINE: 'stdin',
           HERO_LOG_LEVEL: 'info',
         },
-        stdio: ['pipe', 'pipe', 'inherit'],
+        stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
       });
       const ended = once(child, 'exit');
-      // One that does not die at its failpoint ends with another code, and the test says so.
-      const limit = setTimeout(() => child.kill('SIGTERM'), 15_000);
-      child.once('exit', () => clearTimeout(limit));
       ends.push(async () => {
         child.kill('SIGKILL');
         await ended;
       });
       let logged = '';
-      child.stdout.on('data', (data: Buffer) => {
+      child.stdout?.on('data', (data: Buffer) => {
         logged += data.toString();
       });
+      await Promise.race([once(child, 'message'), ended]);
+      // One that does not die at its failpoint ends with another code, and the test says so.
+      const limit = failpoints === '' ? undefined : setTimeout(() => child.kill('SIGTERM'), 15_000);
+      child.once('exit', () => clearTimeout(limit));
       return { ended, logged: () => logged };
     },
     redeliver: async () => {
