@@ -17,6 +17,7 @@ import {
   spanToSse,
   spawnedChildren,
   trivialPlays,
+  warmUp,
 } from './plays.js';
 import { spansIntoPostgres } from './spans.js';
 
@@ -33,6 +34,8 @@ const measure = async (name: string, run: () => Promise<Figure | Figure[]>): Pro
   const hero = client(street);
   const floor = await commitFloor(street.databaseUrl);
   figures.push(floor);
+  process.stderr.write('warm-up …\n');
+  await warmUp(hero);
   await measure('trivial play', () => trivialPlays(hero));
   await measure('durable step', () => durableSteps(hero, floor));
   await measure('pipelined step', () => pipelinedSteps(hero));

@@ -45,9 +45,21 @@ export async function commitFloor(databaseUrl: string, samples = 500): Promise<F
   }
 }
 
+/** Services that just started run unoptimised code: figures of the first seconds say how fast V8 compiles. */
+export async function warmUp(hero: HeroClient, plays = 600): Promise<void> {
+  await many(hero, await save(hero, 'warm-up', TRIVIAL), plays);
+}
+
+async function many(hero: HeroClient, sid: string, total: number): Promise<void> {
+  let next = 0;
+  const player = async (): Promise<void> => {
+    while (next++ < total) await run(hero, sid);
+  };
+  await Promise.all(Array.from({ length: 24 }, player));
+}
+
 export async function trivialPlays(hero: HeroClient): Promise<Figure[]> {
   const sid = await save(hero, 'trivial', TRIVIAL);
-  for (let i = 0; i < 20; i++) await run(hero, sid);
   const took: number[] = [];
   for (let i = 0; i < 200; i++) {
     const began = performance.now();
@@ -56,12 +68,7 @@ export async function trivialPlays(hero: HeroClient): Promise<Figure[]> {
   }
   const total = 1000;
   const began = performance.now();
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: 24 }, async () => {
-      while (next++ < total) await run(hero, sid);
-    }),
-  );
+  await many(hero, sid, total);
   return [
     spread('trivial play, one after the other', 'ms', took, { target: { most: 15 } }),
     single('trivial plays, 24 at a time', 'plays/s', total / ((performance.now() - began) / 1000), {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bus } from '@hero/bus';
-import { HeroError, registryStatus, type SystemStatus } from '@hero/contracts';
+import { HeroError, registryStatus, type ServiceInfo, type SystemStatus } from '@hero/contracts';
 import { gatherInfo } from '@hero/service-kit';
 import { z } from 'zod';
 
@@ -14,17 +14,25 @@ type Embedded = z.infer<typeof Embedded>;
 
 const NOT_EMBEDDED = { embedded: false };
 const REGISTRY_WITHIN_MS = 2_000;
+/** From the weakest. */
+const LEVELS = ['off', 'default', 'strict'];
 
-/** The state of the whole: what still answers is shown when something else does not. */
-export async function systemStatus(bus: Bus, home: string, sandbox: string): Promise<SystemStatus> {
+/** The state of the whole: what still answers is shown when something else does not. `setting`: the level that plays ask for. */
+export async function systemStatus(bus: Bus, home: string, setting: string): Promise<SystemStatus> {
   const [services, registry, embedded] = await Promise.all([gatherInfo(bus), askRegistry(bus), readEmbedded(home)]);
   return {
     services,
     nats: { url: urlOf(bus), version: bus.nc.info?.version ?? '', ...(embedded.nats ?? NOT_EMBEDDED) },
     postgres: { version: registry?.postgres_version ?? null, ...(embedded.postgres ?? NOT_EMBEDDED) },
-    sandbox,
+    sandbox: weakest(services) ?? setting,
     queue: registry?.queue ?? null,
   };
+}
+
+/** A machine may refuse what is asked for, and executors may be set differently: a play may run on any of them. */
+function weakest(services: readonly ServiceInfo[]): string | undefined {
+  const held = new Set(services.map(({ sandbox }) => sandbox));
+  return LEVELS.find((level) => held.has(level));
 }
 
 /** Without the credentials that the configured URL may carry. */

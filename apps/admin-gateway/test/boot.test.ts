@@ -4,6 +4,8 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { connectBus } from '@hero/bus';
+import { INFO_SUBJECT, ServiceInfo } from '@hero/contracts';
 import { bootService, type RunningService } from '@hero/service-kit';
 import { tempFolder, type TestServer, testNats } from '@hero/testing';
 import service from '../src/main.js';
@@ -69,6 +71,14 @@ describe('the service', () => {
         postgres: { version: '15.9' },
         queue: { pending: 1, running: 2, awaiting_resume: 3 },
       });
+      await using bus = await connectBus({ url: nats.url, name: 'executors' });
+      const gateway = ServiceInfo.array().parse(status.services)[0];
+      for (const sandbox of ['strict', 'off', 'default']) {
+        const executor = JSON.stringify({ ...gateway, name: 'executor', instance: sandbox, sandbox });
+        bus.nc.subscribe(INFO_SUBJECT, { callback: (_error, message) => void message.respond(executor) });
+      }
+      await bus.flush();
+      expect((await call(folder.path, 'system_status')).result).toMatchObject({ sandbox: 'off' });
     } finally {
       await running.stop();
     }

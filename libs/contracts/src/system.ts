@@ -25,7 +25,7 @@ export const SystemStatus = z.object({
     embedded: z.boolean(),
     pid: z.int().optional(),
   }),
-  sandbox: z.string(),
+  sandbox: z.string().describe('The weakest level that an executor really enforces; without executors, the setting.'),
   queue: z
     .object({ pending: z.int(), running: z.int(), awaiting_resume: z.int() })
     .nullable()

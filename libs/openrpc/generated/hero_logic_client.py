@@ -846,6 +846,7 @@ class SystemStatus(TypedDict):
     services: list[ServiceInfo]
     nats: SystemStatusNats
     postgres: SystemStatusPostgres
+    # The weakest level that an executor really enforces; without executors, the setting.
     sandbox: str
     # Plays by state. Null: the registry does not answer.
     queue: SystemStatusQueue | None

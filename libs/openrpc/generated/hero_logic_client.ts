@@ -806,6 +806,7 @@ export interface SystemStatus {
   services: ServiceInfo[];
   nats: SystemStatusNats;
   postgres: SystemStatusPostgres;
+  /** The weakest level that an executor really enforces; without executors, the setting. */
   sandbox: string;
   /** Plays by state. Null: the registry does not answer. */
   queue: SystemStatusQueue | null;
