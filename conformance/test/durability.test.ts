@@ -1,26 +1,18 @@
 /** What durable and pipelined promise, and what payloads may be. */
 import { access, readFile, writeFile } from 'node:fs/promises';
-import { type TempFolder, until } from '@hero/testing';
-import { mountedFolder } from '../src/faults.js';
+import { until } from '@hero/testing';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;
-let mounted: TempFolder;
-let folder: string;
 
 describe.each(MODES)('durability, %s', (mode, env) => {
   beforeAll(async () => {
-    mounted = await mountedFolder();
-    folder = mounted.path;
-    stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
+    stage = await Stage.open({ executors: 1, slots: 8, env });
   }, 60_000);
-  afterAll(async () => {
-    await stage?.[Symbol.asyncDispose]();
-    await mounted?.[Symbol.asyncDispose]();
-  }, 60_000);
+  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
 
   it('pipelined: what is remembered after a crash is a prefix of what ran, and a flush is a promise', async () => {
-    const path = `${folder}/ran-${mode.length}`;
+    const path = `${stage.folder}/ran-${mode.length}`;
     const count = mode === 'plainly' ? 2_000 : 60;
     const play_sid = await stage.start(
       `

@@ -1,6 +1,7 @@
 /** A street with what a test of flows does on it: save, start, wait, answer. */
 import { HeroClient, type shapes, unixTransport } from '@hero/openrpc';
-import { until } from '@hero/testing';
+import { type TempFolder, until } from '@hero/testing';
+import { mountedFolder } from '../src/faults.js';
 import { Street, type StreetOptions } from '../src/street.js';
 
 export type Play = shapes.Play;
@@ -22,17 +23,25 @@ export class Stage implements AsyncDisposable {
     readonly hero: HeroClient,
     /** Every play is replayed after each commit. */
     readonly always: boolean,
+    private readonly mounted: TempFolder,
   ) {}
 
   static async open(options: StreetOptions): Promise<Stage> {
-    const street = await Street.start(options);
+    const mounted = await mountedFolder();
+    const street = await Street.start({ ...options, env: { ...options.env, HERO_MOUNTS: `${mounted.path}:rw` } });
     const always = options.env?.HERO_ALWAYS_REPLAY === '1';
-    return new Stage(street, new HeroClient(unixTransport(street.rpcSocket)), always);
+    return new Stage(street, new HeroClient(unixTransport(street.rpcSocket)), always, mounted);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.hero.close();
     await this.street[Symbol.asyncDispose]();
+    await this.mounted[Symbol.asyncDispose]();
+  }
+
+  /** Plays may write to it: what they do to the outside world. */
+  get folder(): string {
+    return this.mounted.path;
   }
 
   /** Saves a source, with the imports that every one needs; its workflow's name is free or given. */

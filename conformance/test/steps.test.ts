@@ -1,27 +1,18 @@
 /** Steps: tries, time-outs, at most once, remembered values and errors, divergence. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { type TempFolder, until } from '@hero/testing';
-import { mountedFolder } from '../src/faults.js';
+import { until } from '@hero/testing';
 import { MODES, Stage } from './stage.js';
 
 let stage: Stage;
-/** What a step did to the outside world: lines in a folder that plays may write to. */
-let mounted: TempFolder;
-let folder: string;
 
 describe.each(MODES)('a step, %s', (mode, env) => {
   beforeAll(async () => {
-    mounted = await mountedFolder();
-    folder = mounted.path;
-    stage = await Stage.open({ executors: 2, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
+    stage = await Stage.open({ executors: 2, slots: 8, env });
   }, 60_000);
-  afterAll(async () => {
-    await stage?.[Symbol.asyncDispose]();
-    await mounted?.[Symbol.asyncDispose]();
-  }, 60_000);
+  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
 
   const lines = async (file: string): Promise<string[]> => {
-    const text = await readFile(`${folder}/${file}`, 'utf8').catch(() => '');
+    const text = await readFile(`${stage.folder}/${file}`, 'utf8').catch(() => '');
     return text.split('\n').filter((line) => line !== '');
   };
 
@@ -40,7 +31,7 @@ def flaky(path):
 def main(path):
     return flaky(path)
 `,
-      { path: `${folder}/flaky-${mode.length}` },
+      { path: `${stage.folder}/flaky-${mode.length}` },
     );
     expect(await stage.ended(play_sid)).toMatchObject({ status: 'success', output_data: 'done', diverged: null });
     const keys = await lines(`flaky-${mode.length}`);
@@ -53,7 +44,7 @@ def main(path):
   }, 60_000);
 
   it('gets no extra tries from crashes, and a long backoff is a timer that holds no process', async () => {
-    const path = `${folder}/tries-${mode.length}`;
+    const path = `${stage.folder}/tries-${mode.length}`;
     const play_sid = await stage.start(
       `
 @flow(name="hopeless", retries=2, retry_delay=3, backoff=1, jitter=0)
@@ -135,7 +126,7 @@ def main():
   }, 90_000);
 
   it('declared at_most_once is never run again by itself after it was cut: a person decides', async () => {
-    const path = `${folder}/once-${mode.length}`;
+    const path = `${stage.folder}/once-${mode.length}`;
     const source = `
 @flow(name="charge", at_most_once=True)
 def charge(path):
@@ -197,7 +188,7 @@ def main():
   }, 60_000);
 
   it('that failed and was caught goes the same way after the resume, though it would now succeed', async () => {
-    const path = `${folder}/caught-${mode.length}`;
+    const path = `${stage.folder}/caught-${mode.length}`;
     const play_sid = await stage.start(
       `
 @flow(name="read")
@@ -221,7 +212,7 @@ def main(path):
   }, 60_000);
 
   it('that is not asked for again is reported with the first difference', async () => {
-    const path = `${folder}/diverge-${mode.length}`;
+    const path = `${stage.folder}/diverge-${mode.length}`;
     const play_sid = await stage.start(
       `
 @flow(name="left")
@@ -264,7 +255,7 @@ def main():
   }, 90_000);
 
   it('without memory runs again in each replay, and what it calls is remembered', async () => {
-    const path = `${folder}/light-${mode.length}`;
+    const path = `${stage.folder}/light-${mode.length}`;
     const play_sid = await stage.start(
       `
 @flow(name="inner")

@@ -1,23 +1,15 @@
 /** What one does with plays: cancel, retry, fork, find; and what becomes of waiting plays when the version moves on. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { type TempFolder, until } from '@hero/testing';
-import { mountedFolder } from '../src/faults.js';
+import { until } from '@hero/testing';
 import { MODES, type Play, Stage } from './stage.js';
 
 let stage: Stage;
-let mounted: TempFolder;
-let folder: string;
 
 describe.each(MODES)('a play, %s', (mode, env) => {
   beforeAll(async () => {
-    mounted = await mountedFolder();
-    folder = mounted.path;
-    stage = await Stage.open({ executors: 1, slots: 8, env: { ...env, HERO_MOUNTS: `${folder}:rw` } });
+    stage = await Stage.open({ executors: 1, slots: 8, env });
   }, 60_000);
-  afterAll(async () => {
-    await stage?.[Symbol.asyncDispose]();
-    await mounted?.[Symbol.asyncDispose]();
-  }, 60_000);
+  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
 
   const touch = async (path: string): Promise<void> => {
     await writeFile(path, '');
@@ -26,7 +18,7 @@ describe.each(MODES)('a play, %s', (mode, env) => {
     (await stage.hero.play_list({ parent_play_sid: sid, limit: 500 })).items.reverse();
 
   it('is retried with its fan-out: what succeeded stays, each failed member runs again, with all its tries', async () => {
-    const path = `${folder}/members-${mode.length}`;
+    const path = `${stage.folder}/members-${mode.length}`;
     const play_sid = await stage.start(
       `
 @flow(name="member", retries=1, retry_delay=0.01)
@@ -68,7 +60,7 @@ def main(path):
   }, 60_000);
 
   it('is retried with its children: those that failed are retried in place, those that succeeded stay', async () => {
-    const path = `${folder}/children-${mode.length}`;
+    const path = `${stage.folder}/children-${mode.length}`;
     await stage.save(
       `
 @flow(inputs={"n": {"type": "integer", "required": True}, "path": {"type": "string", "required": True}})

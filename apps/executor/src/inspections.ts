@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { HeroError, Inspection, MIB } from '@hero/contracts';
+import { HeroError, Inspection, MIB, unread } from '@hero/contracts';
 import type { Surroundings } from './attempt.js';
 import { LineSplitter } from './line-splitter.js';
 import { INSPECT_LIMITS } from './sizes.js';
@@ -51,7 +51,7 @@ export class Inspections {
       const late = setTimeout(() => started.kill(), WITHIN_MS);
       const ending = await started.ended;
       clearTimeout(late);
-      if (ending.t === 'lost' || ending.t === 'not_started') throw unread();
+      if (ending.t === 'lost' || ending.t === 'not_started') throw cutShort();
       // The tree is gone: what it wrote is here or on its way, and the end of its connection comes last.
       const line = await Promise.race([answer, afterwards(1_000)]);
       const read = line && Inspection.safeParse(JSON.parse(line.toString()));
@@ -59,7 +59,7 @@ export class Inspections {
       log.warn({ ending, issues: read?.error?.issues.slice(0, 3) }, 'a source could not be inspected');
       // Killed with everything else because the lease ran out, or ended well and not heard: the source is not to blame.
       const cut = ending.why === 'deadline' || ending.why === 'channel' || (ending.code === 0 && !line);
-      if (cut) throw unread();
+      if (cut) throw cutShort();
       return failed(ending.why === 'killed' ? `within ${WITHIN_MS / 1000} s` : 'by this Python');
     } finally {
       forget();
@@ -69,7 +69,7 @@ export class Inspections {
   }
 }
 
-const unread = (): HeroError =>
+const cutShort = (): HeroError =>
   new HeroError('UNAVAILABLE', 'The source could not be read just now; try again in a moment.');
 
 const afterwards = (ms: number): Promise<undefined> =>
@@ -93,16 +93,5 @@ function readLine(socket: Socket, first: Buffer, then: (line: Buffer | undefined
 
 function failed(how: string): Inspection {
   const message = `The source could not be parsed ${how}: it is nested too deep or too large. Make it simpler.`;
-  return {
-    entry: null,
-    name: '',
-    description: '',
-    tags: [],
-    inputs: [],
-    outputs: [],
-    flows: [],
-    requirements: [],
-    options: {},
-    issues: [{ line: 1, column: 0, message, severity: 'error' }],
-  };
+  return unread([{ line: 1, column: 0, message, severity: 'error' }]);
 }

@@ -9,6 +9,7 @@ import {
   type JsonObject,
   publicContracts,
   type SourceIssue,
+  unread,
 } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
 import { didYouMean } from './did-you-mean.js';
@@ -30,7 +31,7 @@ export class Sources {
   /** What `workflow_inspect` answers: faults are part of the answer. */
   async inspect(source: string): Promise<Inspection> {
     const unreadable = characterFaults(source);
-    if (unreadable.length > 0) return { ...NOTHING, issues: unreadable };
+    if (unreadable.length > 0) return unread(unreadable);
     try {
       return await this.bus.ask(inspectSource, { python_source: source }, { timeoutMs: READ_WITHIN_MS });
     } catch (cause) {
@@ -63,18 +64,6 @@ export class Sources {
 }
 
 export const sha256 = (source: string): string => createHash('sha256').update(source).digest('hex');
-
-const NOTHING: Omit<Inspection, 'issues'> = {
-  entry: null,
-  name: '',
-  description: '',
-  tags: [],
-  inputs: [],
-  outputs: [],
-  flows: [],
-  requirements: [],
-  options: {},
-};
 
 /** What a declaration says that could not be stored, shown or checked. */
 function declared(inspection: Inspection): Issue[] {

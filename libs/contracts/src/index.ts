@@ -131,6 +131,7 @@ export {
   FlowField,
   Inspection,
   SourceIssue,
+  unread,
   Workflow,
   WorkflowVersion,
 } from './workflows.js';

@@ -78,3 +78,17 @@ export const Inspection = z.object({
   issues: z.array(SourceIssue),
 });
 export type Inspection = z.infer<typeof Inspection>;
+
+/** Of a source that could not be read. */
+export const unread = (issues: SourceIssue[]): Inspection => ({
+  entry: null,
+  name: '',
+  description: '',
+  tags: [],
+  inputs: [],
+  outputs: [],
+  flows: [],
+  requirements: [],
+  options: {},
+  issues,
+});
