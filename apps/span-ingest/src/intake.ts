@@ -74,11 +74,12 @@ export class Intake {
 
   /** Takes no more, stores what it holds (one try each, once the database is away), and hands the rest back. */
   async stop(): Promise<void> {
-    await this.looking?.stop();
+    const looked = this.looking?.stop();
     await this.pull?.stop();
     this.stopping.abort();
     await Promise.all(this.lanes.map((lane) => lane.idle()));
     await this.renewal?.stop();
+    await looked;
     await this.threads.stop();
   }
 

@@ -1,9 +1,10 @@
 /**
  * What a work queue holds though nobody is owed it.
  *
- * A nats-server older than 2.10 that was killed (`kill -9`, out of memory) brings messages back whose acks it had already counted:
- * they lie at or below the consumer's ack floor, are never delivered again, and fill the stream up to its limit. A consumer that is
- * made anew is delivered all that the stream holds; whoever takes it knows what came before (I8), and acks it away.
+ * A nats-server 2.9 that was killed (`kill -9`, out of memory) brings messages back whose acks it had already counted: they lie at or
+ * below the consumer's ack floor, are never delivered again, and fill the stream up to its limit (2.9.10: about a thousand a kill at
+ * 2,000 messages a second; 2.12.15: none). A consumer that is made anew is delivered all that the stream holds; whoever takes it knows
+ * what came before (I8), and acks it away.
  */
 import type { Bus } from './bus.js';
 import type { Queue } from './queues.js';
