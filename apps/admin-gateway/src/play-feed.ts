@@ -6,6 +6,7 @@
  * 2. The bus may lose what it announces. So the feed asks after a reconnect, and after a while of silence.
  * 3. It keeps a bounded tail, for viewers that arrive a little late; the rest is in the store.
  */
+import { setMaxListeners } from 'node:events';
 import { type Bus, type Log, pause } from '@hero/bus';
 import {
   HeroError,
@@ -64,6 +65,7 @@ export class PlayFeed {
     /** Waits until the events of an ended play are stored. */
     private readonly reach: Methods['reach'],
   ) {
+    setMaxListeners(0, this.stopping.signal); // each viewer asks under it
     const followed = bus.follow(playSpans(playSid), (data) => this.arrive(data));
     this.ready = followed;
     followed.catch(() => undefined);

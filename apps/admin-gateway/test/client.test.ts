@@ -74,6 +74,19 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     expect((await hero.play_wait({ play_sid: other, timeout_ms: 50 })).status).toBe('running');
   });
 
+  test('ends what waits when it is closed, and says so to whoever calls it afterwards', async () => {
+    const closing = new HeroClient(transport());
+    const { sid } = rig.world.play(`closed${Math.random()}`);
+    const followed = (async () => {
+      for await (const _message of closing.follow(sid)) closing.close();
+      return 'over';
+    })();
+    const waiting = closing.play_wait({ play_sid: sid });
+    await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE', retry: false });
+    expect(await followed).toBe('over');
+    await expect(closing.play_status({ play_sid: sid })).rejects.toThrow('was closed');
+  });
+
   test('gives up after its own time limit, and when it is told to', async () => {
     const { sid } = rig.world.play(`late${Math.random()}`);
     await expect(hero.call('play_wait', { play_sid: sid }, { timeoutMs: 50 })).rejects.toMatchObject({

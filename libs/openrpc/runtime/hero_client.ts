@@ -178,6 +178,8 @@ export interface ServerSent {
 /** What the generated methods stand on: calls, batches, waiting, server-sent events. */
 export class HeroCaller {
   private nextId = 1;
+  private closed = false;
+  private readonly underWay = new Set<AbortController>();
 
   constructor(
     private readonly transport: Transport,
@@ -211,8 +213,10 @@ export class HeroCaller {
     return results;
   }
 
-  /** Closes the connections that are kept open between calls. */
+  /** Ends the client: what is under way fails with UNAVAILABLE, streams end, connections are closed. */
   close(): void {
+    this.closed = true;
+    for (const call of this.underWay) call.abort();
     this.transport.close?.();
   }
 
@@ -234,7 +238,7 @@ export class HeroCaller {
         const now = performance.now();
         outage ??= now;
         const away = error instanceof HeroError && (error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT');
-        if (!away || options.signal?.aborted || now >= end || now - outage > OUTAGE_MS) throw error;
+        if (!away || this.closed || options.signal?.aborted || now >= end || now - outage > OUTAGE_MS) throw error;
         await sleep(RETRY_MS, options.signal);
       }
     }
@@ -247,7 +251,7 @@ export class HeroCaller {
   ): AsyncGenerator<ServerSent> {
     let last = options.after;
     let outage: number | undefined;
-    while (!options.signal?.aborted) {
+    while (!this.closed && !options.signal?.aborted) {
       try {
         for await (const message of this.stream(path, last, options.signal)) {
           outage = undefined;
@@ -256,7 +260,7 @@ export class HeroCaller {
           if (message.event === options.until) return;
         }
       } catch (error) {
-        if (options.signal?.aborted) return;
+        if (this.closed || options.signal?.aborted) return;
         outage ??= performance.now();
         if (!(error instanceof HeroError) || !error.retry || performance.now() - outage > OUTAGE_MS) throw error;
       }
@@ -265,7 +269,7 @@ export class HeroCaller {
   }
 
   private async *stream(path: string, last: number | undefined, signal?: AbortSignal): AsyncGenerator<ServerSent> {
-    const silence = new AbortController();
+    const silence = this.begin();
     const heard = (): ReturnType<typeof setTimeout> => setTimeout(() => silence.abort(), SILENCE_MS);
     let timer = heard();
     const headers = { accept: 'text/event-stream', ...(last !== undefined && { 'last-event-id': String(last) }) };
@@ -288,7 +292,16 @@ export class HeroCaller {
     } finally {
       clearTimeout(timer);
       silence.abort();
+      this.underWay.delete(silence);
     }
+  }
+
+  /** Until it is taken out of `underWay`, closing the client aborts it. */
+  private begin(): AbortController {
+    if (this.closed) throw new HeroError({ code: 'UNAVAILABLE' }, 'This client was closed; make a new one.');
+    const call = new AbortController();
+    this.underWay.add(call);
+    return call;
   }
 
   private request(method: string, params: object): { jsonrpc: '2.0'; id: number; method: string; params: object } {
@@ -302,8 +315,10 @@ export class HeroCaller {
   private async post(request: object, options: CallOptions): Promise<unknown> {
     const timeoutMs = this.timeoutMs(options);
     const limit = AbortSignal.timeout(timeoutMs);
+    const call = this.begin();
     try {
-      const { status, text } = await this.transport.post(JSON.stringify(request), both(limit, options.signal));
+      const signal = both(AbortSignal.any([limit, call.signal]), options.signal);
+      const { status, text } = await this.transport.post(JSON.stringify(request), signal);
       if (status >= 300) throw refusal(status, text);
       return JSON.parse(text);
     } catch (cause) {
@@ -311,17 +326,21 @@ export class HeroCaller {
       if (options.signal?.aborted) throw options.signal.reason;
       if (limit.aborted)
         throw new HeroError({ code: 'TIMEOUT', retry: true }, `No answer within ${timeoutMs} ms.`, cause);
-      throw unreachable(cause);
+      throw unreachable(cause, !this.closed);
+    } finally {
+      this.underWay.delete(call);
     }
   }
 }
 
 const both = (own: AbortSignal, given?: AbortSignal): AbortSignal => (given ? AbortSignal.any([own, given]) : own);
 
-function unreachable(cause: unknown): HeroError {
+function unreachable(cause: unknown, retry = true): HeroError {
   const deeper = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const why = deeper instanceof Error ? deeper.message : String(deeper);
-  return new HeroError({ code: 'UNAVAILABLE', retry: true }, `The gateway is not reachable (${why}).`, cause);
+  const data = { code: 'UNAVAILABLE', retry };
+  if (!retry) return new HeroError(data, 'The client was closed before the answer came.', cause);
+  return new HeroError(data, `The gateway is not reachable (${why}).`, cause);
 }
 
 function* parseBlock(block: string): Generator<ServerSent> {
