@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 HEAD = "from hero_tracing import flow, ask_user\n"

@@ -121,7 +121,6 @@ def main():
     return time.monotonic() - t
 """
     )
-    import threading
 
     go_on = threading.Event()
     reads = executor._read_events

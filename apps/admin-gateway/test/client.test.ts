@@ -85,6 +85,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE', retry: false });
     expect(await followed).toBe('over');
     await expect(closing.play_status({ play_sid: sid })).rejects.toThrow('was closed');
+    await expect(closing.follow(sid).next()).rejects.toThrow('was closed');
   });
 
   test('gives up after its own time limit, and when it is told to', async () => {

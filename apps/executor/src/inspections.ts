@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { HeroError, Inspection, MIB, unread } from '@hero/contracts';
+import { HeroError, Inspection, MIB, unreadableSource } from '@hero/contracts';
 import type { Surroundings } from './attempt.js';
 import { LineSplitter } from './line-splitter.js';
 import { INSPECT_LIMITS } from './sizes.js';
@@ -93,5 +93,5 @@ function readLine(socket: Socket, first: Buffer, then: (line: Buffer | undefined
 
 function failed(how: string): Inspection {
   const message = `The source could not be parsed ${how}: it is nested too deep or too large. Make it simpler.`;
-  return unread([{ line: 1, column: 0, message, severity: 'error' }]);
+  return unreadableSource([{ line: 1, column: 0, message, severity: 'error' }]);
 }

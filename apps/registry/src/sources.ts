@@ -9,7 +9,7 @@ import {
   type JsonObject,
   publicContracts,
   type SourceIssue,
-  unread,
+  unreadableSource,
 } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
 import { didYouMean } from './did-you-mean.js';
@@ -31,7 +31,7 @@ export class Sources {
   /** What `workflow_inspect` answers: faults are part of the answer. */
   async inspect(source: string): Promise<Inspection> {
     const unreadable = characterFaults(source);
-    if (unreadable.length > 0) return unread(unreadable);
+    if (unreadable.length > 0) return unreadableSource(unreadable);
     try {
       return await this.bus.ask(inspectSource, { python_source: source }, { timeoutMs: READ_WITHIN_MS });
     } catch (cause) {

@@ -131,7 +131,7 @@ export {
   FlowField,
   Inspection,
   SourceIssue,
-  unread,
+  unreadableSource,
   Workflow,
   WorkflowVersion,
 } from './workflows.js';

@@ -80,7 +80,7 @@ export const Inspection = z.object({
 export type Inspection = z.infer<typeof Inspection>;
 
 /** Of a source that could not be read. */
-export const unread = (issues: SourceIssue[]): Inspection => ({
+export const unreadableSource = (issues: SourceIssue[]): Inspection => ({
   entry: null,
   name: '',
   description: '',

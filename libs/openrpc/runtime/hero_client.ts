@@ -251,6 +251,7 @@ export class HeroCaller {
   ): AsyncGenerator<ServerSent> {
     let last = options.after;
     let outage: number | undefined;
+    if (this.closed) throw clientClosed();
     while (!this.closed && !options.signal?.aborted) {
       try {
         for await (const message of this.stream(path, last, options.signal)) {
@@ -298,7 +299,7 @@ export class HeroCaller {
 
   /** Until it is taken out of `underWay`, closing the client aborts it. */
   private begin(): AbortController {
-    if (this.closed) throw new HeroError({ code: 'UNAVAILABLE' }, 'This client was closed; make a new one.');
+    if (this.closed) throw clientClosed();
     const call = new AbortController();
     this.underWay.add(call);
     return call;
@@ -324,9 +325,10 @@ export class HeroCaller {
     } catch (cause) {
       if (cause instanceof HeroError) throw cause;
       if (options.signal?.aborted) throw options.signal.reason;
+      if (this.closed) throw clientClosed(cause);
       if (limit.aborted)
         throw new HeroError({ code: 'TIMEOUT', retry: true }, `No answer within ${timeoutMs} ms.`, cause);
-      throw unreachable(cause, !this.closed);
+      throw unreachable(cause);
     } finally {
       this.underWay.delete(call);
     }
@@ -335,13 +337,14 @@ export class HeroCaller {
 
 const both = (own: AbortSignal, given?: AbortSignal): AbortSignal => (given ? AbortSignal.any([own, given]) : own);
 
-function unreachable(cause: unknown, retry = true): HeroError {
+function unreachable(cause: unknown): HeroError {
   const deeper = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const why = deeper instanceof Error ? deeper.message : String(deeper);
-  const data = { code: 'UNAVAILABLE', retry };
-  if (!retry) return new HeroError(data, 'The client was closed before the answer came.', cause);
-  return new HeroError(data, `The gateway is not reachable (${why}).`, cause);
+  return new HeroError({ code: 'UNAVAILABLE', retry: true }, `The gateway is not reachable (${why}).`, cause);
 }
+
+const clientClosed = (cause?: unknown): HeroError =>
+  new HeroError({ code: 'UNAVAILABLE' }, 'This client was closed; make a new one.', cause);
 
 function* parseBlock(block: string): Generator<ServerSent> {
   let event = 'message';
