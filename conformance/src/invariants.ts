@@ -1,4 +1,5 @@
-import { type PlayEvent, type Span, SpanTree } from '@hero/contracts';
+import type { PlayEvent, Span } from '@hero/contracts';
+import { SpanTree } from '@hero/spans';
 import type { HeroClient } from '@hero/openrpc';
 import pg from 'pg';
 

@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Log } from '@hero/bus';
 import { type Contract, HeroError, MIB, PAYLOAD_LIMIT } from '@hero/contracts';
-import { type Scan, type ScannedCall, scanJson } from './json-scan.js';
+import { type Scan, type ScannedCall, scanJson } from '@hero/json';
 import { type Methods, refuseKeys } from './methods.js';
 import { INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, type RpcError, rpcErrorOf } from './rpc-error.js';
 

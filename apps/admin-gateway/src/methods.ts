@@ -17,7 +17,7 @@ import {
   publicContracts,
   spansReached,
 } from '@hero/contracts';
-import { refusedKeys } from './json-scan.js';
+import { refusedKeys } from '@hero/json';
 import { fillOutputs } from './large-outputs.js';
 
 const REACH_WITHIN_MS = 2_000;

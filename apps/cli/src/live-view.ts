@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
-import { type PlayEvent, type Span, SpanTree } from '@hero/contracts';
+import type { PlayEvent, Span } from '@hero/contracts';
+import { SpanTree } from '@hero/spans';
 import { rowsOf, treeLines } from './tree-lines.js';
 
 const FRAME_MS = 100;

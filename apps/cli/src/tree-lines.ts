@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import type { Span, SpanStatus, SpanTree, TreeRow } from '@hero/contracts';
+import type { Span, SpanStatus } from '@hero/contracts';
+import type { SpanTree, TreeRow } from '@hero/spans';
 
 type Style = Parameters<typeof styleText>[0];
 

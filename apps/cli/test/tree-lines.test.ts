@@ -1,5 +1,5 @@
 import type { PlayEvent, Span } from '@hero/contracts';
-import { SpanTree } from '@hero/contracts';
+import { SpanTree } from '@hero/spans';
 import { duration, rowsOf, treeLines } from '../src/tree-lines.js';
 
 const span = (id: string, parent_id: string | null, more: Partial<Span> = {}): Span => ({

@@ -1,12 +1,12 @@
 import { Database } from '@hero/persistence';
 import type { Log } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { Children } from './children.js';
-import { Leases } from './leases.js';
-import { Reconciler } from './reconciler.js';
-import { Relay } from './relay.js';
-import { Resumes } from './resumes.js';
-import { Waits } from './waits.js';
+import { Children } from './waits/children.js';
+import { Leases } from './runs/leases.js';
+import { Reconciler } from './outbox/reconciler.js';
+import { Relay } from './outbox/relay.js';
+import { Resumes } from './waits/answers.js';
+import { Waits } from './plays/play-wait.js';
 
 /** What the registry does without being asked. Several registries may do it at once. */
 @Injectable()

@@ -2,7 +2,7 @@
 import { executorNudge, playCancel, playHook, hookResume, playSpawn, type Question } from '@hero/contracts';
 import { until } from '@hero/testing';
 import { codeOf, type Mine, PlayService, question } from './play-service.js';
-import { Children } from '../src/children.js';
+import { Children } from '../src/waits/children.js';
 
 const RACES = Number(process.env.HERO_TEST_RACES ?? 100);
 let registry: PlayService;

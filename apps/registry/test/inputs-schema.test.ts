@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Json } from '@hero/contracts';
+import { checkSchema, type Schema, schemaFaults } from '@hero/json';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { checkSchema } from '../src/json-schema.js';
-import { type Schema, schemaFaults } from '../src/schema-faults.js';
 
 const said = (schema: Schema, value: Json) =>
   checkSchema(schema, value, 'v').map(({ path, message }) => `${path} ${message}`);

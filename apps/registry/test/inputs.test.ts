@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { FlowField, JsonObject } from '@hero/contracts';
-import { checkInput, declarationFaults } from '../src/inputs.js';
+import { checkInput, declarationFaults } from '../src/workflows/inputs.js';
 
 const field = (name: string, field_type: FlowField['field_type'], more: Partial<FlowField> = {}): FlowField => ({
   name,

@@ -28,7 +28,7 @@ import { bootService, type RunningService } from '@hero/service-kit';
 import { type TestServer, tempFolder, testDatabase, testNats } from '@hero/testing';
 import pg from 'pg';
 import registry from '../src/main.js';
-import { Leases } from '../src/leases.js';
+import { Leases } from '../src/runs/leases.js';
 import { ExecutorDoor, serve, source } from './workflow-service.js';
 
 export const SANDBOX = { level: 'off' as const, enforced: [], missing: [] };

@@ -1,6 +1,6 @@
 import { HeroError, type Workflow } from '@hero/contracts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Versions } from '../src/versions.js';
+import { Versions } from '../src/workflows/versions.js';
 import { source, type WorkflowService, workflowService } from './workflow-service.js';
 
 let service: WorkflowService;

@@ -6,10 +6,10 @@ import { createDataSource, Database, migrate } from '@hero/persistence';
 import { type TestServer, testDatabase, testNats } from '@hero/testing';
 import { Controller, type INestMicroservice, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Sources } from '../src/sources.js';
-import { Versions } from '../src/versions.js';
-import { WorkflowStore } from '../src/workflow-store.js';
-import { Workflows } from '../src/workflows.js';
+import { Sources } from '../src/workflows/sources.js';
+import { Versions } from '../src/workflows/versions.js';
+import { WorkflowStore } from '../src/workflows/workflow-store.js';
+import { Workflows } from '../src/workflows/workflows.js';
 
 /** What the executor below reads out of a source; everything that is left out is empty. */
 export type Declared = Partial<Inspection> & { delay_ms?: number };

@@ -10,7 +10,7 @@ import type { Log } from '@hero/bus';
 import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
 import { eventTexts } from './slices.js';
 import type { RawBatch } from './storer.js';
-import { isRecord, wellFormed } from './well-formed.js';
+import { isRecord, wellFormed } from '@hero/json';
 
 export interface Envelope {
   readonly play_sid: string;

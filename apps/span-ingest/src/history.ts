@@ -1,7 +1,18 @@
 /** Answers about what was stored. */
 import { type Bus, pause } from '@hero/bus';
-import type { playEvents, playLogs, playSpansMethod, spanBegan, spansDelete, spansReached } from '@hero/contracts';
-import { HeroError, MIB, type Params, playSpans, type Result } from '@hero/contracts';
+import {
+  HeroError,
+  MIB,
+  type Params,
+  type playEvents,
+  type playLogs,
+  playSpans,
+  type playSpansMethod,
+  type Result,
+  type spanBegan,
+  type spansDelete,
+  type spansReached,
+} from '@hero/contracts';
 import { Database } from '@hero/persistence';
 import { cutAt } from './cut.js';
 import { playEventsOf } from './stamps.js';

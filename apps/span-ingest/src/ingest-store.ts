@@ -1,5 +1,5 @@
 /** What one transaction of the ingest reads and writes. All of it happens under the row locks of the plays it names. */
-import type { LogRow, PlayState, SpanState } from '@hero/contracts';
+import type { LogRow, PlayState, SpanState } from '@hero/spans';
 import type { PoolClient } from 'pg';
 import type { Arrival, Envelope } from './arrival.js';
 import { copyInto, line } from './copy.js';

@@ -9,7 +9,7 @@
  *    event that cannot be stored is `dropped {count: 1}` in its place (I10).
  */
 import type { Log } from '@hero/bus';
-import { PlayFold, type PlayState } from '@hero/contracts';
+import { PlayFold, type PlayState } from '@hero/spans';
 import { type Database, isUnavailable, sqlState } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import type { PoolClient } from 'pg';

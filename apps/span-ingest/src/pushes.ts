@@ -2,7 +2,7 @@ import { EmittedEvent, EVENT_LIMIT, HeroError, issuesOf, type JsonObject } from 
 import { uuidv7 } from '@hero/service-kit';
 import { arrival } from './arrival.js';
 import type { Intake } from './intake.js';
-import { wellFormed } from './well-formed.js';
+import { wellFormed } from '@hero/json';
 
 /** Events of outside workers, over span_push. They take the way of all others: one place gives numbers. */
 export class Pushes {

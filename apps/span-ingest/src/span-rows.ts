@@ -1,5 +1,5 @@
 import type { Cell } from './copy.js';
-import { isOpen, newDetail, type SpanDetail, type SpanState } from '@hero/contracts';
+import { isOpen, newDetail, type SpanDetail, type SpanState } from '@hero/spans';
 
 /** The columns of a span's row with their types: written by COPY and by UPDATE, read by folding. */
 const COLUMNS: readonly [name: string, type: string, of: (span: SpanState) => Cell][] = [

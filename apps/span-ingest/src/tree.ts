@@ -5,7 +5,8 @@
  * 2. A span whose parent is not stored (its start was dropped under pressure) hangs below the root.
  * 3. What is not shown is said: the root's tag `spans_not_shown` counts the spans beyond the limit.
  */
-import { newDetail, type Span, type SpanDetail, spanOf } from '@hero/contracts';
+import type { Span } from '@hero/contracts';
+import { newDetail, type SpanDetail, spanOf } from '@hero/spans';
 import type { SpanLog, SpanRow, StoredPlay } from './tree-store.js';
 
 export const NOT_SHOWN = 'spans_not_shown';

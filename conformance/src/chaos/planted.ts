@@ -36,7 +36,7 @@ export const PLANTED: readonly Planted[] = [
     invariant: 'I3',
     patches: [
       registry(
-        'step-store',
+        'runs/step-store',
         "JOIN judged j ON j.g = s.g\n    WHERE j.verdict = 'apply'",
         'JOIN judged j ON j.g = s.g\n    WHERE false',
       ),
@@ -57,19 +57,19 @@ export const PLANTED: readonly Planted[] = [
     name: 'a question takes a second answer',
     invariant: 'I5',
     patches: [
-      registry('resumes', 'if (question && question.resumed_at !== null)', 'if (false)'),
-      registry('resume-store', 'WHERE id = $1 AND r.resumed_at IS NULL RETURNING', 'WHERE id = $1 RETURNING'),
+      registry('waits/answers', 'if (question && question.resumed_at !== null)', 'if (false)'),
+      registry('waits/resume-store', 'WHERE id = $1 AND r.resumed_at IS NULL RETURNING', 'WHERE id = $1 RETURNING'),
     ],
   },
   {
     name: 'an answer that comes while the process leaves is forgotten',
     invariant: 'I1',
-    patches: [registry('runs', "held.wake ? 'pending' : 'awaiting_resume'", "'awaiting_resume'")],
+    patches: [registry('runs/runs', "held.wake ? 'pending' : 'awaiting_resume'", "'awaiting_resume'")],
   },
   {
     name: 'the end of a child wakes nobody',
     invariant: 'I1',
-    patches: [registry('children', 'if (given === undefined || isFinal(parent.status))', 'if (true)')],
+    patches: [registry('waits/children', 'if (given === undefined || isFinal(parent.status))', 'if (true)')],
   },
   {
     name: 'an at_most_once step begins without being recorded',
@@ -85,21 +85,25 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'nobody takes over the plays of a dead executor',
     invariant: 'I1',
-    patches: [registry('leases', 'await this.takeOverAll();', '')],
+    patches: [registry('runs/leases', 'await this.takeOverAll();', '')],
   },
   {
     name: 'wake-ups are lost, and nobody looks for them',
     invariant: 'I1',
     patches: [
-      registry('relay', 'if (run_seq !== null)', 'if (run_seq !== null && run_seq % 3 !== 0)'),
-      registry('reconciler', 'overdue.map((play) => this.relay.wakeAgain(play))', '[]'),
+      registry('outbox/relay', 'if (run_seq !== null)', 'if (run_seq !== null && run_seq % 3 !== 0)'),
+      registry('outbox/reconciler', 'overdue.map((play) => this.relay.wakeAgain(play))', '[]'),
     ],
   },
   {
     name: 'a play runs the current version instead of its own',
     invariant: 'I9',
     patches: [
-      registry('runs', 'this.versions.get(version_sid)', 'this.versions.pin({ workflow_sid: claimed.workflow_sid })'),
+      registry(
+        'runs/runs',
+        'this.versions.get(version_sid)',
+        'this.versions.pin({ workflow_sid: claimed.workflow_sid })',
+      ),
     ],
   },
   {
@@ -107,7 +111,7 @@ export const PLANTED: readonly Planted[] = [
     invariant: 'I1',
     patches: [
       registry(
-        'resume-store',
+        'waits/resume-store',
         'WHERE due_at <= now() ORDER BY due_at',
         'WHERE due_at <= now() AND false ORDER BY due_at',
       ),
@@ -122,9 +126,9 @@ export const PLANTED: readonly Planted[] = [
       // Plays that outlive their lease are killed, twice over. That must not be what keeps I2: the lease is no guard.
       sdk('forkserver', 'time.monotonic() > self.deadline', 'False'),
       { file: 'apps/executor/dist/executor.js', find: '(gone) => plays.gone(gone)', replace: '() => undefined' },
-      registry('step-store', "l.epoch <> g.epoch OR l.owner <> g.owner OR l.status <> 'running'", 'false'),
-      registry('step-store', 'NOT l.suspended AND g.group_no = l.group_no + 1', 'true'),
-      registry('step-store', 'g.group_no = l.group_no THEN', 'false THEN'),
+      registry('runs/step-store', "l.epoch <> g.epoch OR l.owner <> g.owner OR l.status <> 'running'", 'false'),
+      registry('runs/step-store', 'NOT l.suspended AND g.group_no = l.group_no + 1', 'true'),
+      registry('runs/step-store', 'g.group_no = l.group_no THEN', 'false THEN'),
     ],
   },
 ];

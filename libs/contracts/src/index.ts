@@ -69,12 +69,6 @@ export {
   spansDelete,
   spansReached,
 } from './span-methods.js';
-export type { LogRow, PlayState } from './play-fold.js';
-export { PlayFold } from './play-fold.js';
-export type { SpanDetail, SpanState } from './span-state.js';
-export { isOpen, newDetail } from './span-state.js';
-export type { TreeRow } from './span-tree.js';
-export { SpanTree, spanOf } from './span-tree.js';
 export type { AnyEvent } from './spans.js';
 export {
   EmittedEvent,

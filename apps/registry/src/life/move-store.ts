@@ -1,0 +1,130 @@
+/**
+ * The one statement that takes a play from one status to another, and the outbox row that tells of it.
+ *
+ * 1. A play moves only along PLAY_TRANSITIONS, read backwards into the statement's own condition (I7).
+ * 2. Who makes a play pending bumps `run_seq` and inserts the wake-up in the same statement.
+ * 3. With a fence (epoch and owner) the update itself is the lock: a stale epoch finds no row (I2).
+ * 4. Leaving `running` adds the time of this attempt to `ran_ms`, in database time; waits do not count.
+ *    The end has the time at which it holds the row: nothing that was committed before it is later.
+ * 5. An attempt that committed a group made progress: what was counted in a row before it is forgotten, however it ends.
+ */
+import {
+  type EventsMark,
+  isFinal,
+  type JsonObject,
+  PLAY_STATUSES,
+  type PlayError,
+  type PlayStatus,
+} from '@hero/contracts';
+import { Database, type Sql } from '@hero/persistence';
+import { Injectable } from '@nestjs/common';
+import type { Answered, Change } from '../outbox/changes.js';
+import { ACTIVE, changeOf, RUNNING_MS, sources } from '../sql/words.js';
+
+export interface Fence {
+  owner: string;
+  play_sid: string;
+  epoch: number;
+}
+
+export interface Move {
+  play_sid: string;
+  /** Only this claim may do it, and only while its play was not told to go. */
+  fence?: Fence;
+  /** JSON text. */
+  output?: string | null;
+  error?: PlayError | null;
+  failed_at?: string[];
+  diverged?: JsonObject | null;
+  cost_usd?: number;
+  events?: EventsMark | null;
+  crashes?: number;
+  unstarted?: number;
+  answered?: Answered[];
+  /** The wake-up is told only after so long. */
+  delayMs?: number;
+  /** A retry: counters and the time limit begin anew. */
+  afresh?: boolean;
+}
+
+export interface Moved extends Change {
+  epoch: number;
+  owner: string | null;
+}
+
+/** Rule 5. */
+const afterProgress = (count: string): string =>
+  `CASE WHEN status = 'running' AND group_no > 0 THEN 0 ELSE ${count} END`;
+
+const text = (to: PlayStatus): string => `
+  WITH play AS (
+    UPDATE plays SET status = '${to}',
+      run_seq = run_seq + ${to === 'pending' ? 1 : 0},
+      republish_at = ${to === 'pending' ? `now() + interval '5 seconds' + $10 * interval '1 millisecond'` : 'NULL'},
+      republished = 0,
+      ran_ms = CASE WHEN $11 THEN 0 ELSE ran_ms + ${RUNNING_MS} END,
+      running_since = NULL, deadline_at = NULL, suspended = false, wake = false,
+      output = $4, error = $5,
+      total_cost_usd = total_cost_usd + $6,
+      events_source = coalesce($7, events_source), events_batch = coalesce($8, events_batch),
+      crashes = CASE WHEN $11 THEN 0 ELSE coalesce($9, ${afterProgress('crashes')}) END,
+      unstarted = CASE WHEN $11 THEN 0 ELSE coalesce($12, ${afterProgress('unstarted')}) END,
+      completed_at = ${isFinal(to) ? 'clock_timestamp()' : 'NULL'},
+      failed_at = $14, diverged = coalesce(diverged, $15)
+    WHERE sid = $1 AND status IN (${sources(to)})
+      AND ($2::int IS NULL OR (epoch = $2 AND owner = $3 AND status = 'running' AND NOT suspended))
+    RETURNING sid, workflow_sid, attempt, run_seq, epoch, owner, parent_play_sid
+  ), told AS (
+    INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, answered, run_seq, due_at)
+    SELECT sid, workflow_sid, attempt, '${to}', true, $13, ${to === 'pending' ? 'run_seq' : 'NULL'},
+           now() + $10 * interval '1 millisecond'
+    FROM play RETURNING *
+  )
+  SELECT ${changeOf('told')}, play.epoch, play.owner${
+    isFinal(to)
+      ? `, play.parent_play_sid, EXISTS (SELECT FROM plays c WHERE c.parent_play_sid = play.sid AND c.status IN (${ACTIVE})) AS has_children`
+      : ''
+  } FROM told, play`;
+
+const texts = new Map(PLAY_STATUSES.map((to) => [to, text(to)]));
+
+@Injectable()
+export class MoveStore {
+  constructor(readonly database: Database) {}
+
+  /** Nothing where the play is not in a state that leads there, or the fence does not hold. */
+  async move(to: PlayStatus, move: Move, sql: Sql = this.database): Promise<Moved | undefined> {
+    const { fence, events } = move;
+    const [moved] = await sql.query<Moved>(`play_to_${to}`, texts.get(to) ?? '', [
+      move.play_sid,
+      fence?.epoch ?? null,
+      fence?.owner ?? null,
+      move.output ?? null,
+      move.error ? JSON.stringify(move.error) : null,
+      move.cost_usd ?? 0,
+      events?.source ?? null,
+      events?.batch ?? null,
+      move.crashes ?? null,
+      move.delayMs ?? 0,
+      move.afresh ?? false,
+      move.unstarted ?? null,
+      move.answered ? JSON.stringify(move.answered) : null,
+      move.failed_at ? JSON.stringify(move.failed_at) : null,
+      move.diverged ? JSON.stringify(move.diverged) : null,
+    ]);
+    return moved;
+  }
+
+  /** Tells of answers that change no status; the play is locked by the caller. */
+  async tell(playSid: string, answered: Answered[], sql: Sql): Promise<Change | undefined> {
+    const [change] = await sql.query<Change>(
+      'play_tell',
+      `WITH told AS (
+         INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, answered)
+         SELECT sid, workflow_sid, attempt, status, false, $2 FROM plays WHERE sid = $1 RETURNING *)
+       SELECT ${changeOf('told')} FROM told`,
+      [playSid, JSON.stringify(answered)],
+    );
+    return change;
+  }
+}

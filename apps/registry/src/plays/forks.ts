@@ -1,0 +1,194 @@
+/**
+ * play_fork: a new play that inherits what another one had committed before a step began.
+ *
+ * 1. Everything that was committed later than the span began is left behind, and the step itself with all that stands below it.
+ *    When spans began and ended, and which stand below it, span-ingest knows; where it knows nothing, the time of the commit counts.
+ * 2. Keys are made anew from the places: the same memory, in the new play's and the new version's name (I3, I4).
+ * 3. On another version an outcome is kept only where the source of its function is the same. What is no function of the
+ *    source (a value of the runtime, a sub-flow, which keeps its own version) has no source that could have changed.
+ * 4. One transaction, which reads one state of the other play: it may be running.
+ */
+import { createHash } from 'node:crypto';
+import {
+  type Forked,
+  HeroError,
+  type JsonObject,
+  type Params,
+  type Play,
+  type playFork,
+  spanBegan,
+} from '@hero/contracts';
+import { Bus } from '@hero/bus';
+import { Database, type Sql } from '@hero/persistence';
+import { uuidv7 } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { Change } from '../outbox/changes.js';
+import { type Committed, type ForkSource, ForkStore, type Rekeyed } from './fork-store.js';
+import { checkInput } from '../workflows/inputs.js';
+import { refuseUnstorable } from '@hero/json';
+import { noPlay, Plays } from './plays.js';
+import { Relay } from '../outbox/relay.js';
+import { resumeIdOf, ROOT_PLACE, spanIdOf } from '../waits/resume-ids.js';
+import { StartStore } from './start-store.js';
+import { limitOf, refuse, refuseTooLarge } from './starts.js';
+import { type Pinned, Versions } from '../workflows/versions.js';
+
+const SHOWN = 200;
+
+/** Where the other play is cut; `span` is null where nothing is cut off. */
+interface Cut {
+  span: string | null;
+  at: string | null;
+  nothing: boolean;
+  /** Spans, as the tree and the clock of the play say. */
+  below: Set<string>;
+  before: Set<string>;
+  after: Set<string>;
+}
+
+@Injectable()
+export class Forks {
+  constructor(
+    private readonly database: Database,
+    private readonly store: ForkStore,
+    private readonly starts: StartStore,
+    private readonly versions: Versions,
+    private readonly plays: Plays,
+    private readonly relay: Relay,
+    private readonly bus: Bus,
+  ) {}
+
+  async fork(p: Params<typeof playFork>): Promise<Play> {
+    const { input_data, ...words } = p;
+    refuseUnstorable(words);
+    const source = await this.store.source(p.play_sid, this.database);
+    if (!source) throw noPlay(p.play_sid);
+    const version = await this.versions.pin({
+      workflow_sid: source.workflow_sid,
+      version_sid: p.version_sid ?? source.version_sid,
+    });
+    const { input, issues } = checkInput(version.inputs, input_data ?? source.input);
+    refuse(issues);
+    refuseTooLarge(input);
+    const cut = await this.cut(p);
+    const sid = uuidv7();
+    const told = await this.database.tx((sql) => this.commit(sid, source, version, input, cut, sql));
+    this.relay.tell(told);
+    return this.plays.get(sid);
+  }
+
+  private async cut({ play_sid, from_span_id }: Params<typeof playFork>): Promise<Cut> {
+    const none = { span: from_span_id ?? null, at: null, below: new Set(''), before: new Set(''), after: new Set('') };
+    if (from_span_id === undefined) return { ...none, nothing: false };
+    if (from_span_id === spanIdOf(play_sid, ROOT_PLACE)) return { ...none, nothing: true };
+    const { began_at, below, before, after } = await this.bus.ask(spanBegan, { play_sid, span_id: from_span_id });
+    const spans = { below: new Set([from_span_id, ...below]), before: new Set(before), after: new Set(after) };
+    return { span: from_span_id, at: began_at, nothing: false, ...spans };
+  }
+
+  private async commit(
+    sid: string,
+    source: ForkSource,
+    version: Pinned,
+    input: JsonObject,
+    cut: Cut,
+    sql: Sql,
+  ): Promise<Change> {
+    await sql.query('fork_snapshot', 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ', []);
+    const told = await this.starts.insert(newPlay(sid, source, version, input), sql);
+    if (!told) throw new HeroError('NOT_FOUND', `Workflow ${source.workflow_sid} was deleted.`);
+    const [steps, answers] = await Promise.all([
+      this.store.steps(source.sid, cut.at, sql),
+      this.store.answers(source.sid, cut.at, sql),
+    ]);
+    const judge = judgeOf([...steps, ...answers], source, version, cut);
+    const withReason = (item: Committed): Judged => ({ ...item, reason: judge(item) });
+    const [judgedSteps, judgedAnswers] = [steps.map(withReason), answers.map(withReason)];
+    const judged = [...judgedSteps, ...judgedAnswers];
+    const kept = (items: Judged[], key: (place: string) => string): Rekeyed[] =>
+      items
+        .filter(({ reason }) => reason === undefined)
+        .map((item) => ({ old: item.key, key: key(item.place), span_id: spanIdOf(sid, item.place) }));
+    const keptSteps = kept(judgedSteps, (place) => stepKeyOf(version.version_sid, place));
+    const keptAnswers = kept(judgedAnswers, (place) => resumeIdOf(sid, place));
+    await this.store.takeSteps(source.sid, sid, keptSteps, sql);
+    await this.store.takeAnswers(sid, keptAnswers, sql);
+    await this.store.takePrefills(source.sid, sid, keptAnswers, sql);
+    const left = judged.filter(({ reason }) => reason !== undefined).length;
+    const forked: Forked = {
+      play_sid: source.sid,
+      span_id: cut.span,
+      version_sid: source.version_sid,
+      kept: judged.length - left,
+      left,
+      steps: judged.slice(0, SHOWN).map(({ name, reason }) => ({
+        name,
+        kept: reason === undefined,
+        reason: reason ?? 'it was committed before',
+      })),
+    };
+    await this.store.note(sid, forked, source.prefill_only, sql);
+    return told;
+  }
+}
+
+interface Judged extends Committed {
+  /** Why it is left behind; undefined: it is kept. */
+  reason: string | undefined;
+}
+
+function judgeOf(
+  all: Committed[],
+  source: ForkSource,
+  version: Pinned,
+  cut: Cut,
+): (item: Committed) => string | undefined {
+  const items = new Map(all.map((item) => [item.place, item]));
+  // The tree says it too, but events may be lost (I10).
+  const isBelow = (item: Committed): boolean => {
+    let at: Committed | undefined = item;
+    for (let steps = 0; at && steps <= all.length; at = items.get(at.parent_place), steps++) {
+      if (cut.below.has(at.span_id)) return true;
+    }
+    return false;
+  };
+  /** What has begun did so when that was committed; of the rest the play's clock knows when it ended. */
+  const isBefore = ({ kind, span_id, before }: Committed): boolean => {
+    if (kind !== 'begun' && cut.before.has(span_id)) return true;
+    return before && (kind === 'begun' || !cut.after.has(span_id));
+  };
+  const moved = version.version_sid !== source.version_sid;
+  const sources = new Set(version.flows.map(({ source_sha256 }) => source_sha256));
+  const isChanged = (item: Committed | undefined): boolean =>
+    moved && item !== undefined && item.function_sha256 !== '' && !sources.has(item.function_sha256);
+  return (item) => {
+    if (cut.nothing) return 'the new play starts afresh';
+    if (isBelow(item)) return 'it is the step that is run again, or stands below it';
+    if (!isBefore(item)) return 'it was committed after the step began';
+    if (isChanged(item)) return 'the source of its function is another one in this version';
+    // Otherwise a later crash of the new step would be decided by an answer that was given for the old one.
+    const decides = item.kind === 'answer' && item.name.startsWith('decide:');
+    if (decides && isChanged(items.get(item.parent_place))) return 'it decided about a step that is run again';
+    return undefined;
+  };
+}
+
+const hash = (algorithm: 'sha1' | 'sha256', text: string): string => createHash(algorithm).update(text).digest('hex');
+const stepKeyOf = (versionSid: string, place: string): string => hash('sha1', `${versionSid}|${place}`);
+
+const newPlay = (sid: string, source: ForkSource, version: Pinned, input: JsonObject) => ({
+  sid,
+  name: source.name,
+  workflow_sid: source.workflow_sid,
+  version_sid: version.version_sid,
+  version_number: version.version_number,
+  input,
+  prefill_only: source.prefill_only,
+  prefills: [],
+  parent_play_sid: null,
+  parent_span_id: null,
+  depth: 0,
+  timeout_ms: source.timeout_ms ?? limitOf(version),
+  idempotency_key: null,
+  params_sha256: '',
+});

@@ -1,0 +1,217 @@
+/** SQL that reads plays, and that deletes them. Every change of a status is in move-store.ts. */
+import type { EventsMark, Json, Play, PlayStatus, ResumeRequest, WaitKind } from '@hero/contracts';
+import { Database, type Sql } from '@hero/persistence';
+import { Injectable } from '@nestjs/common';
+import type { Change } from '../outbox/changes.js';
+import { ACTIVE, changeOf, iso } from '../sql/words.js';
+
+const PLAY = `p.sid, p.name, p.workflow_sid, coalesce(w.name, '') AS workflow_name, p.version_sid, p.version_number, p.status,
+  i.input AS input_data, p.output AS output_data, p.error, p.prefill_only, p.total_cost_usd, p.attempt, p.diverged, p.forked_from,
+  w.current_version_sid,
+  p.parent_play_sid, p.parent_span_id, p.sandbox, ${iso('p.created_at')} AS created_at, ${iso('p.started_at')} AS started_at,
+  ${iso('p.completed_at')} AS completed_at,
+  (extract(epoch FROM coalesce(p.completed_at, now()) - p.started_at) * 1000)::float8 AS duration_ms`;
+const PLAYS = 'plays p JOIN inputs i ON i.play_sid = p.sid LEFT JOIN workflows w ON w.sid = p.workflow_sid';
+
+const RESUME = `r.id, r.play_sid, r.name, r.schema, r.ui, r.span_id AS asked_at_span_id, ${iso('r.asked_at')} AS asked_at,
+  ${iso('r.expires_at')} AS expires_at, r.payload, ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid`;
+
+export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes' | 'waits'>;
+export type ResumeRow = ResumeRequest & {
+  outcome: 'answer' | 'error' | null;
+  kind: WaitKind;
+  child_play_sid: string | null;
+};
+
+export interface PlayFilter {
+  workflow_sid?: string;
+  version_sid?: string;
+  statuses?: PlayStatus[];
+  parent_play_sid?: string;
+  /** A pattern of LIKE. */
+  text?: string;
+  /** JSON text of an object. */
+  input?: string;
+  since?: string;
+  until?: string;
+  below?: string;
+}
+
+/** Of one page, so that 500 large plays do not become one reply. What is larger alone comes alone. */
+const PAGE_BYTES = 16 * 1024 * 1024;
+
+@Injectable()
+export class PlayStore {
+  constructor(readonly database: Database) {}
+
+  async play(sid: string, sql: Sql = this.database): Promise<PlayRow | undefined> {
+    const [row] = await sql.query<PlayRow>('play_by_sid', `SELECT ${PLAY} FROM ${PLAYS} WHERE p.sid = $1`, [sid]);
+    return row;
+  }
+
+  /** Questions of these plays, oldest first. */
+  resumes(sids: string[], sql: Sql = this.database): Promise<ResumeRow[]> {
+    const text = `SELECT ${RESUME} FROM resumes r WHERE r.play_sid = ANY($1) ORDER BY r.asked_no`;
+    return sql.query('resumes_of_plays', text, [sids]);
+  }
+
+  /** Newest first. Rows are cut before a page gets too large; `more` says that some are left. */
+  async list(filter: PlayFilter, limit: number): Promise<{ more: boolean; item: PlayRow }[]> {
+    const values: unknown[] = [];
+    const conditions: string[] = [];
+    const where = (value: unknown, condition: (parameter: string) => string): void => {
+      if (value !== undefined) conditions.push(condition(`$${values.push(value)}`));
+    };
+    where(filter.workflow_sid, (v) => `p.workflow_sid = ${v}`);
+    where(filter.version_sid, (v) => `p.version_sid = ${v}`);
+    where(filter.statuses, (v) => `p.status = ANY(${v})`);
+    where(filter.parent_play_sid, (v) => `p.parent_play_sid = ${v}`);
+    where(
+      filter.text,
+      (v) => `(p.name ILIKE ${v} OR w.name ILIKE ${v} OR p.error ->> 'type' ILIKE ${v}
+      OR p.error ->> 'message' ILIKE ${v})`,
+    );
+    where(filter.input, (v) => `i.input::jsonb @> ${v}::jsonb`);
+    where(filter.since, (v) => `p.created_at >= ${v}`);
+    where(filter.until, (v) => `p.created_at < ${v}`);
+    where(filter.below, (v) => `p.sid < ${v}`);
+    const condition = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+    const rows = await this.database.run<PlayRow & { more: boolean }>(
+      `WITH page AS (
+         SELECT sid, sum(bytes) OVER w AS bytes, row_number() OVER w AS nth, count(*) OVER () AS total
+         FROM (SELECT p.sid, pg_column_size(i.input) + coalesce(pg_column_size(p.output), 0) AS bytes
+               FROM ${PLAYS} ${condition} ORDER BY p.sid DESC LIMIT ${limit + 1}) sized
+         WINDOW w AS (ORDER BY sid DESC))
+       SELECT ${PLAY}, page.nth < page.total AS more FROM page JOIN (${PLAYS}) ON p.sid = page.sid
+       WHERE page.nth <= ${limit} AND (page.bytes <= ${PAGE_BYTES} OR page.nth = 1) ORDER BY p.sid DESC`,
+      values,
+    );
+    return rows.map(({ more, ...item }) => ({ more, item }));
+  }
+
+  /** Open questions of plays that are not final, oldest first. */
+  openResumes(playSid: string | undefined): Promise<ResumeRow[]> {
+    return this.database.query(
+      'resumes_open',
+      `SELECT ${RESUME} FROM resumes r JOIN plays p ON p.sid = r.play_sid
+       WHERE r.resumed_at IS NULL AND r.kind = 'question' AND p.status IN (${ACTIVE}) AND ($1::text IS NULL OR r.play_sid = $1)
+       ORDER BY r.asked_no`,
+      [playSid ?? null],
+    );
+  }
+
+  stepOutputs(playSid: string): Promise<NonNullable<Play['step_outputs']>> {
+    return this.database.query(
+      'step_outputs',
+      `SELECT step_key, name, kind, outcome AS output FROM steps
+       WHERE play_sid = $1 AND kind <> 'begun' AND name NOT LIKE 'resolve:%' ORDER BY epoch, group_no, ordinal`,
+      [playSid],
+    );
+  }
+
+  /** By span: values of steps, answers of waits, the output of the play for its root. */
+  spanOutputs(playSid: string, spanIds: string[], rootId: string): Promise<{ span_id: string; output: Json }[]> {
+    return this.database.query(
+      'span_outputs',
+      `SELECT span_id, outcome AS output FROM steps WHERE play_sid = $1 AND kind = 'value' AND span_id = ANY($2)
+       UNION ALL SELECT span_id, payload FROM resumes WHERE play_sid = $1 AND outcome = 'answer' AND span_id = ANY($2)
+       UNION ALL SELECT $3, output FROM plays WHERE sid = $1 AND output IS NOT NULL AND $3 = ANY($2)`,
+      [playSid, spanIds, rootId],
+    );
+  }
+
+  /** Locks a play for a change, whatever its state. */
+  async lock(sid: string, sql: Sql): Promise<Locked | undefined> {
+    const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error, failed_at
+      FROM plays WHERE sid = $1 FOR NO KEY UPDATE`;
+    const [row] = await sql.query<Locked>('play_lock', text, [sid]);
+    return row;
+  }
+
+  /** Locks the plays that were spawned by these, by sid. New ones cannot come while their parent is locked. */
+  lockChildren(sids: string[], sql: Sql): Promise<Locked[]> {
+    const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error, failed_at
+      FROM plays WHERE parent_play_sid = ANY($1) ORDER BY sid FOR NO KEY UPDATE`;
+    return sql.query('play_lock_children', text, [sids]);
+  }
+
+  async mark(sid: string): Promise<{ status: PlayStatus; mark: EventsMark | null } | undefined> {
+    const [row] = await this.database.query<{ status: PlayStatus; source: string | null; batch: number | null }>(
+      'play_mark',
+      'SELECT status, events_source AS source, events_batch AS batch FROM plays WHERE sid = $1',
+      [sid],
+    );
+    if (!row) return undefined;
+    const { status, source, batch } = row;
+    return { status, mark: source === null || batch === null ? null : { source, batch } };
+  }
+
+  /** Plays of a workflow: all, or those that are not final. */
+  async sidsOf(workflowSid: string, which: 'all' | 'active', sql: Sql = this.database): Promise<string[]> {
+    const rows = await sql.query<{ sid: string }>(
+      `play_sids_${which}`,
+      `SELECT sid FROM plays WHERE workflow_sid = $1 ${which === 'active' ? `AND status IN (${ACTIVE})` : ''} ORDER BY sid`,
+      [workflowSid],
+    );
+    return rows.map(({ sid }) => sid);
+  }
+
+  /** Everything of a play that is final and locked; its spans are deleted through the outbox. */
+  async remove(sid: string, sql: Sql): Promise<Change | undefined> {
+    const [change] = await this.removeWhere('play', 'sid = $1', sid, sql);
+    return change;
+  }
+
+  /** Everything of all plays of a workflow, whose row is locked; none of them may be active. */
+  removeAllOf(workflowSid: string, sql: Sql): Promise<Change[]> {
+    return this.removeWhere('workflow', 'workflow_sid = $1', workflowSid, sql);
+  }
+
+  /** A play that is reopened by a retry meanwhile is waited for, and then deleted with what belongs to it. */
+  private async removeWhere(name: string, condition: string, value: string, sql: Sql): Promise<Change[]> {
+    const changes = await sql.query<Change>(
+      `remove_${name}`,
+      `WITH gone AS (DELETE FROM plays WHERE ${condition} RETURNING *), told AS (
+         INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, deleted)
+         SELECT sid, workflow_sid, attempt, status, false, true FROM gone RETURNING *)
+       SELECT ${changeOf('told')} FROM told`,
+      [value],
+    );
+    const sids = changes.map(({ play_sid }) => play_sid);
+    for (const table of ['inputs', 'steps', 'resumes', 'prefills', 'kept', 'idempotency']) {
+      await sql.query(`remove_${table}`, `DELETE FROM ${table} WHERE play_sid = ANY($1)`, [sids]);
+    }
+    await sql.query('remove_outbox', 'DELETE FROM outbox WHERE play_sid = ANY($1) AND NOT deleted', [sids]);
+    return changes;
+  }
+
+  async queue(): Promise<{ version: string; pending: number; running: number; awaiting_resume: number }> {
+    const [row] = await this.database.query<{
+      version: string;
+      pending: number;
+      running: number;
+      awaiting_resume: number;
+    }>(
+      'play_queue',
+      `SELECT current_setting('server_version') AS version, count(*) FILTER (WHERE status = 'pending')::int AS pending,
+         count(*) FILTER (WHERE status = 'running')::int AS running,
+         count(*) FILTER (WHERE status = 'awaiting_resume')::int AS awaiting_resume
+       FROM plays WHERE status IN (${ACTIVE})`,
+    );
+    if (!row) throw new Error('count(*) gave no row.');
+    return row;
+  }
+}
+
+export interface Locked {
+  play_sid: string;
+  workflow_sid: string;
+  status: PlayStatus;
+  epoch: number;
+  owner: string | null;
+  attempt: number;
+  suspended: boolean;
+  prefill_only: boolean;
+  error: Play['error'];
+  failed_at: string[] | null;
+}

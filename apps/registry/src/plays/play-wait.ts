@@ -1,0 +1,92 @@
+/**
+ * play_wait: woken by announcements, never by polling.
+ *
+ * 1. The play is looked at after the waiter is listed, so that a change in between is not missed.
+ * 2. Announcements are best effort: what came while NATS was away is made up by one look after each reconnect.
+ */
+import { Bus } from '@hero/bus';
+import { allChanges, isFinal, type Params, type Play, type playWait } from '@hero/contracts';
+import { Injectable } from '@nestjs/common';
+import { refuseUnstorable } from '@hero/json';
+import { Plays } from './plays.js';
+
+@Injectable()
+export class Waits {
+  private readonly waiters = new Map<string, Set<() => void>>();
+  private closing?: AbortSignal;
+
+  constructor(
+    private readonly plays: Plays,
+    private readonly bus: Bus,
+  ) {}
+
+  async start(): Promise<void> {
+    const prefix = allChanges('play').slice(0, -1);
+    await this.bus.follow(allChanges('play'), (_data, subject) => this.wake(subject.slice(prefix.length)));
+    this.bus.onReconnect(() => this.wakeAll());
+  }
+
+  async wait(p: Params<typeof playWait>, closing?: AbortSignal): Promise<Play> {
+    refuseUnstorable({ play_sid: p.play_sid });
+    const limit = p.timeout_ms === 0 ? Number.POSITIVE_INFINITY : performance.now() + p.timeout_ms;
+    const waiter = new Waiter();
+    this.list(p.play_sid, waiter.changed);
+    const timer = Number.isFinite(limit) ? setTimeout(waiter.changed, p.timeout_ms + 1) : undefined;
+    this.heed(closing);
+    try {
+      for (;;) {
+        const next = waiter.next();
+        const play = await this.plays.get(p.play_sid);
+        if (isOver(play, p.until) || performance.now() >= limit || closing?.aborted) return play;
+        await next;
+      }
+    } finally {
+      clearTimeout(timer);
+      this.unlist(p.play_sid, waiter.changed);
+    }
+  }
+
+  /** A service that stops answers all who wait; one listener for thousands of them. */
+  private heed(closing: AbortSignal | undefined): void {
+    if (closing === this.closing) return;
+    this.closing = closing;
+    closing?.addEventListener('abort', () => this.wakeAll(), { once: true });
+  }
+
+  private wakeAll(): void {
+    for (const sid of this.waiters.keys()) this.wake(sid);
+  }
+
+  private wake(sid: string): void {
+    for (const changed of this.waiters.get(sid) ?? []) changed();
+  }
+
+  private list(sid: string, changed: () => void): void {
+    const listed = this.waiters.get(sid) ?? new Set();
+    this.waiters.set(sid, listed.add(changed));
+  }
+
+  private unlist(sid: string, changed: () => void): void {
+    const listed = this.waiters.get(sid);
+    listed?.delete(changed);
+    if (listed?.size === 0) this.waiters.delete(sid);
+  }
+}
+
+/** Remembers that something changed while nobody looked. */
+class Waiter {
+  private resolve: () => void = () => undefined;
+
+  readonly changed = (): void => this.resolve();
+
+  /** Kept by the first change from now on. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+}
+
+const isOver = (play: Play, until: 'final' | 'settled'): boolean =>
+  isFinal(play.status) ||
+  (until === 'settled' && play.status === 'awaiting_resume' && play.pending_resumes.some(({ ui }) => ui !== null));

@@ -1,0 +1,114 @@
+import type { JsonObject, Play } from '@hero/contracts';
+import { Database, type Sql } from '@hero/persistence';
+import { Injectable } from '@nestjs/common';
+import type { Change } from '../outbox/changes.js';
+import { ACTIVE, changeOf, textArray } from '../sql/words.js';
+
+export interface NewPlay {
+  sid: string;
+  name: string;
+  workflow_sid: string;
+  version_sid: string;
+  version_number: number;
+  input: JsonObject;
+  prefill_only: boolean;
+  prefills: { pattern: string; pos: number; payload: string }[];
+  parent_play_sid: string | null;
+  parent_span_id: string | null;
+  depth: number;
+  timeout_ms: number | null;
+  idempotency_key: string | null;
+  params_sha256: string;
+}
+
+/** What keeps a play from being inserted. */
+export interface Hindrance {
+  /** The play that was started with this key. */
+  known: { play_sid: string; params_sha256: string } | null;
+  parent: Play['status'] | null;
+  workflow: boolean;
+}
+
+@Injectable()
+export class StartStore {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * One statement, one commit: the play, its input, its prefill, its key and its wake-up. Nothing is inserted where the
+   * key is taken, the workflow is being deleted, or the parent is final: a cancelled parent gets no child (I6), because
+   * whoever cancels it holds its row.
+   */
+  async insert(play: NewPlay, sql: Sql = this.database): Promise<Change | undefined> {
+    const [change] = await sql.query<Change>('play_start', START, [
+      play.sid,
+      play.name,
+      play.workflow_sid,
+      play.version_sid,
+      play.version_number,
+      JSON.stringify(play.input),
+      play.prefill_only,
+      play.parent_play_sid,
+      play.parent_span_id,
+      play.timeout_ms,
+      play.idempotency_key,
+      play.params_sha256,
+      play.prefills.map(({ pattern }) => pattern),
+      play.prefills.map(({ pos }) => pos),
+      textArray(play.prefills.map(({ payload }) => payload)),
+      play.depth,
+    ]);
+    return change;
+  }
+
+  async hindrance(play: NewPlay): Promise<Hindrance> {
+    const [row] = await this.database.query<{
+      play_sid: string | null;
+      params_sha256: string;
+      parent: Play['status'] | null;
+      workflow: boolean;
+    }>(
+      'play_start_hindrance',
+      `SELECT k.play_sid, k.params_sha256, (SELECT status FROM plays WHERE sid = $2) AS parent,
+              EXISTS (SELECT FROM workflows WHERE sid = $3) AS workflow
+       FROM (SELECT) one LEFT JOIN idempotency k ON k.key = $1`,
+      [play.idempotency_key, play.parent_play_sid, play.workflow_sid],
+    );
+    const { play_sid = null, params_sha256 = '', parent = null, workflow = false } = row ?? {};
+    return { known: play_sid === null ? null : { play_sid, params_sha256 }, parent, workflow };
+  }
+
+  async byKey(key: string): Promise<Hindrance['known']> {
+    const [row] = await this.database.query<{ play_sid: string; params_sha256: string }>(
+      'play_by_key',
+      'SELECT play_sid, params_sha256 FROM idempotency WHERE key = $1',
+      [key],
+    );
+    return row ?? null;
+  }
+}
+
+const START = `
+  WITH workflow AS (
+    SELECT sid FROM workflows WHERE sid = $3 FOR KEY SHARE
+  ), parent AS (
+    SELECT sid FROM plays WHERE sid = $8 AND status IN (${ACTIVE}) FOR SHARE
+  ), allowed AS (
+    SELECT FROM workflow WHERE $8::text IS NULL OR EXISTS (SELECT FROM parent)
+  ), keyed AS (
+    INSERT INTO idempotency (key, play_sid, params_sha256) SELECT $11, $1, $12 FROM allowed WHERE $11::text IS NOT NULL
+    ON CONFLICT (key) DO NOTHING RETURNING key
+  ), play AS (
+    INSERT INTO plays (sid, name, workflow_sid, version_sid, version_number, prefill_only, parent_play_sid, parent_span_id,
+                       timeout_ms, depth)
+    SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, $16 FROM allowed WHERE $11::text IS NULL OR EXISTS (SELECT FROM keyed)
+    RETURNING sid, workflow_sid, attempt, status, run_seq
+  ), given AS (
+    INSERT INTO inputs (play_sid, input) SELECT sid, $6 FROM play
+  ), prefilled AS (
+    INSERT INTO prefills (play_sid, pattern, pos, payload)
+    SELECT sid, f.* FROM play, unnest($13::text[], $14::int[], $15::json[]) AS f
+  ), told AS (
+    INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, run_seq)
+    SELECT sid, workflow_sid, attempt, status, true, run_seq FROM play RETURNING *
+  )
+  SELECT ${changeOf('told')} FROM told`;

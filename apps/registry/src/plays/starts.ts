@@ -1,0 +1,170 @@
+/**
+ * play_start and play_run_async: a play is pinned to its version for life (I9) and accepted in one commit.
+ *
+ * 1. All faults of the call are found before anything is written, each with its path.
+ * 2. Two round trips to PostgreSQL: one finds the version (and whether the key is known), one inserts.
+ * 3. The same key with the same parameters gives the same play, with others CONFLICT. What was asked counts, not what it
+ *    led to: a current version that has moved on in between does not matter.
+ */
+import { createHash } from 'node:crypto';
+import {
+  HeroError,
+  isFinal,
+  type Issue,
+  type JsonObject,
+  type Params,
+  type Play,
+  type playRunAsync,
+} from '@hero/contracts';
+import { fits, jsonFaults } from '@hero/json';
+import { failpoint, uuidv7 } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import { checkInput } from '../workflows/inputs.js';
+import { Plays } from './plays.js';
+import { prefillRows } from '../waits/prefills.js';
+import { Relay } from '../outbox/relay.js';
+import { type NewPlay, StartStore } from './start-store.js';
+import { type Pinned, Versions } from '../workflows/versions.js';
+
+type Ask = Params<typeof playRunAsync>;
+
+@Injectable()
+export class Starts {
+  constructor(
+    private readonly store: StartStore,
+    private readonly versions: Versions,
+    private readonly plays: Plays,
+    private readonly relay: Relay,
+  ) {}
+
+  async start(ask: Ask): Promise<Play> {
+    const started = await this.accept(ask);
+    return started.fresh ?? this.plays.get(started.sid);
+  }
+
+  async runAsync(ask: Ask): Promise<string> {
+    return (await this.accept(ask)).sid;
+  }
+
+  private async accept(ask: Ask): Promise<{ sid: string; fresh?: Play }> {
+    const { input_data, prefill_resumes, ...words } = ask;
+    refuse(jsonFaults(words, ''));
+    const { idempotency_key: key = null } = ask;
+    const params_sha256 = hashOf(ask);
+    const [pinned, known] = await Promise.allSettled([
+      this.versions.pin(ask),
+      key === null ? null : this.store.byKey(key),
+    ]);
+    if (known.status === 'rejected') throw known.reason;
+    if (known.value) return sameAs(known.value, params_sha256);
+    if (pinned.status === 'rejected') throw pinned.reason;
+    const version = pinned.value;
+    const { input, issues } = checkInput(version.inputs, input_data);
+    refuse([...issues, ...(prefill_resumes ? jsonFaults(prefill_resumes, 'prefill_resumes') : [])]);
+    refuseTooLarge(input);
+    const prefills = prefillRows(prefill_resumes ?? {});
+    if (!prefills.every(({ payload }) => fits(payload))) throw tooLarge('A prefilled answer');
+    const play: NewPlay = {
+      sid: uuidv7(),
+      name: ask.name ?? version.workflow_name,
+      workflow_sid: version.workflow_sid,
+      version_sid: version.version_sid,
+      version_number: version.version_number,
+      input,
+      prefill_only: prefill_resumes !== undefined && Object.keys(prefill_resumes).length > 0,
+      prefills,
+      parent_play_sid: ask.parent_play_sid ?? null,
+      parent_span_id: ask.parent_span_id ?? null,
+      depth: ask.parent_play_sid === undefined ? 0 : 1,
+      timeout_ms: ask.timeout_ms ?? limitOf(version),
+      idempotency_key: key,
+      params_sha256,
+    };
+    await failpoint('registry.start.before');
+    const change = await this.store.insert(play);
+    if (!change) return this.hindered(play);
+    await failpoint('registry.start.after');
+    this.relay.tell(change);
+    return { sid: play.sid, fresh: newPlay(play, version, change.at) };
+  }
+
+  /** Somebody was faster: with the same key, with the deletion of the workflow, or with the end of the parent. */
+  private async hindered(play: NewPlay): Promise<{ sid: string }> {
+    const { known, parent, workflow } = await this.store.hindrance(play);
+    if (known) return sameAs(known, play.params_sha256);
+    if (!workflow) throw new HeroError('NOT_FOUND', `Workflow ${play.workflow_sid} was deleted.`);
+    const message = parent === null ? 'there is no such play' : `is ${parent}: it can have no child any more`;
+    if (play.parent_play_sid !== null && (parent === null || isFinal(parent)))
+      refuse([{ path: 'parent_play_sid', message }]);
+    throw new HeroError('UNAVAILABLE', 'The play could not be inserted; start it again.');
+  }
+}
+
+export function refuseTooLarge(input: JsonObject): void {
+  if (fits(JSON.stringify(input))) return;
+  throw tooLarge('The input');
+}
+
+const tooLarge = (what: string): HeroError =>
+  new HeroError('PAYLOAD_TOO_LARGE', `${what} has more than 16 MiB; put large data into a file, and pass its name.`);
+
+/** The play's own time limit, as its entry flow declares it. */
+export function limitOf({ options }: Pick<Pinned, 'options'>): number | null {
+  const { timeout_ms } = options;
+  return typeof timeout_ms === 'number' && timeout_ms >= 1 ? timeout_ms : null;
+}
+
+export function refuse(issues: Issue[]): void {
+  if (issues.length === 0) return;
+  throw new HeroError('INVALID_PARAMS', 'The play was not started: its parameters do not fit; see issues.', { issues });
+}
+
+function sameAs(known: { play_sid: string; params_sha256: string }, sha256: string): { sid: string } {
+  if (known.params_sha256 === sha256) return { sid: known.play_sid };
+  throw new HeroError(
+    'CONFLICT',
+    `Play ${known.play_sid} was started with this idempotency_key and other parameters; use another key.`,
+    { details: { play_sid: known.play_sid } },
+  );
+}
+
+/** Without regard to the order of keys. */
+function hashOf(ask: Ask): string {
+  const sorted = JSON.stringify(ask, (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash('sha256').update(sorted).digest('hex');
+}
+
+function newPlay(play: NewPlay, version: Pinned, created_at: string): Play {
+  return {
+    sid: play.sid,
+    name: play.name,
+    workflow_sid: play.workflow_sid,
+    workflow_name: version.workflow_name,
+    version_sid: play.version_sid,
+    version_number: play.version_number,
+    current_version_sid: version.current_version_sid,
+    status: 'pending',
+    input_data: play.input,
+    output_data: null,
+    error: null,
+    pending_resumes: [],
+    received_resumes: {},
+    prefill_only: play.prefill_only,
+    total_cost_usd: 0,
+    waits: [],
+    forked_from: null,
+    attempt: 0,
+    diverged: null,
+    parent_play_sid: play.parent_play_sid,
+    parent_span_id: play.parent_span_id,
+    sandbox: null,
+    created_at,
+    started_at: null,
+    completed_at: null,
+    duration_ms: null,
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * One attempt of a play, from the executor's claim to the report that its process is gone.
+ *
+ * 1. A claim is one compare-and-swap; who comes too late gets null and forgets the message (I8).
+ * 2. Every write is fenced by sid, epoch, owner and `running` (I2). The end and the exit repeated after a lost reply are
+ *    answered as before.
+ * 3. A process that goes after a committed pause leaves `awaiting_resume`, or `pending` where something to wake it for came
+ *    meanwhile; a released or dead one that was told to go does the same, uncounted.
+ */
+import {
+  type GroupResult,
+  HeroError,
+  type JsonObject,
+  type MemoryPage,
+  MIB,
+  type Params,
+  type playClaim,
+  type playEnd,
+  type playExit,
+  type playMemory,
+  type playRelease,
+  type Result,
+} from '@hero/contracts';
+import type { Sql } from '@hero/persistence';
+import { failpoint } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import { endingOf, storable } from '../life/endings.js';
+import { payloadFault } from '@hero/json';
+import { FIRST_PAGE, Memory } from './memory.js';
+import { type Fence, type Move, type Moved, MoveStore } from '../life/move-store.js';
+import { Relay } from '../outbox/relay.js';
+import { type Claimed, type HeldPlay, RunStore } from './run-store.js';
+import { isFaultOfData, messageOf } from './steps.js';
+import { Versions } from '../workflows/versions.js';
+
+const UNSTARTED_LIMIT = 5;
+const LARGE = MIB;
+
+@Injectable()
+export class Runs {
+  constructor(
+    private readonly store: RunStore,
+    private readonly moves: MoveStore,
+    private readonly memory: Memory,
+    private readonly versions: Versions,
+    private readonly relay: Relay,
+  ) {}
+
+  async claim(p: Params<typeof playClaim>): Promise<Result<typeof playClaim>> {
+    await failpoint('registry.claim.before');
+    const claimed = await this.store.claim(p.owner, p.play_sid, p.run_seq, p.sandbox);
+    if (!claimed) return { run: null };
+    await failpoint('registry.claim.after');
+    this.relay.tell(claimed);
+    const { play_sid, epoch, attempt, version_sid, workflow_name, remaining_ms, parent_span_id, input } = claimed;
+    const [version, memory] = await Promise.all([this.versions.get(version_sid), this.remembered(claimed)]);
+    const { source, entry, options } = version;
+    return {
+      run: {
+        play_sid,
+        epoch,
+        attempt,
+        version_sid,
+        workflow_name,
+        source,
+        entry,
+        options,
+        input,
+        remaining_ms,
+        parent_span_id,
+        grants: grantsOf(options),
+        memory,
+      },
+    };
+  }
+
+  /** What comes with the claim: nothing for a play that never ran; a large input and a large page would not be one reply. */
+  private remembered({ epoch, forked, input, play_sid }: Claimed): Promise<MemoryPage> | MemoryPage {
+    if (epoch === 1 && !forked) return { items: [], next: null };
+    return input.length > LARGE ? { items: [], next: FIRST_PAGE } : this.memory.page(play_sid, FIRST_PAGE);
+  }
+
+  async page({ owner, play_sid, epoch, next }: Params<typeof playMemory>): Promise<MemoryPage> {
+    if ((await this.store.statusOf({ owner, play_sid, epoch })) !== 'running') {
+      throw new HeroError('INVALID_STATE', `Play ${play_sid} is no longer yours in epoch ${epoch}; end its process.`);
+    }
+    return this.memory.page(play_sid, next);
+  }
+
+  async end(p: Params<typeof playEnd>): Promise<GroupResult> {
+    await failpoint('registry.end.before');
+    const fence: Fence = { owner: p.owner, play_sid: p.play_sid, epoch: p.epoch };
+    const fault = p.output === null ? undefined : payloadFault(p.output, 'output');
+    if (fault !== undefined) return { result: 'refused', message: fault };
+    const { play_sid, output, failed_at, diverged, cost_usd, events } = p;
+    const error = p.error && storable(p.error);
+    let ended: Moved | undefined;
+    try {
+      ended = await this.moves.move(p.status, {
+        play_sid,
+        fence,
+        output,
+        error,
+        failed_at,
+        diverged,
+        cost_usd,
+        events,
+      });
+    } catch (cause) {
+      if (!isFaultOfData(cause)) throw cause;
+      return { result: 'refused', message: `The output cannot be stored: ${messageOf(cause)}.` };
+    }
+    if (!ended) return { result: (await this.store.statusOf(fence)) === p.status ? 'done' : 'fenced' };
+    await failpoint('registry.end.after');
+    this.relay.tell(ended);
+    return { result: 'done' };
+  }
+
+  async exit(p: Params<typeof playExit>): Promise<Result<typeof playExit>> {
+    const fence: Fence = { owner: p.owner, play_sid: p.play_sid, epoch: p.epoch };
+    const { play_sid, cause, events } = p;
+    const moved = await this.store.database.tx(async (sql) => {
+      const held = await this.store.hold(fence, sql);
+      if (!held) return undefined;
+      if (held.suspended) return this.leave(held, { play_sid, events }, sql);
+      if (cause.kind === 'not_started' && held.unstarted + 1 < UNSTARTED_LIMIT) {
+        const unstarted = held.unstarted + 1;
+        return this.moves.move('pending', { play_sid, unstarted, delayMs: 100 * 2 ** unstarted }, sql);
+      }
+      const { status, error } = endingOf(cause);
+      return this.moves.move(status, { play_sid, error: storable(error), events }, sql);
+    });
+    if (moved) this.relay.tell(moved);
+    return { status: moved?.status ?? (await this.store.statusOf(fence)) };
+  }
+
+  async release({ owner, plays }: Params<typeof playRelease>): Promise<Result<typeof playRelease>> {
+    let released = 0;
+    for (const { play_sid, epoch } of plays) if (await this.releaseOne({ owner, play_sid, epoch })) released++;
+    return { released };
+  }
+
+  /** Gives one claim back, uncounted. */
+  async releaseOne(fence: Fence): Promise<boolean> {
+    const { play_sid } = fence;
+    const moved = await this.store.database.tx(async (sql) => {
+      const held = await this.store.hold(fence, sql);
+      if (!held) return undefined;
+      return held.suspended ? this.leave(held, { play_sid }, sql) : this.moves.move('pending', { play_sid }, sql);
+    });
+    if (moved) this.relay.tell(moved);
+    return moved !== undefined;
+  }
+
+  /** The process of a committed pause is gone: rule 3. */
+  leave(held: HeldPlay, move: Move, sql: Sql): Promise<Moved | undefined> {
+    return this.moves.move(held.wake ? 'pending' : 'awaiting_resume', move, sql);
+  }
+}
+
+function grantsOf({ grants }: JsonObject): string[] {
+  return Array.isArray(grants) ? grants.filter((grant) => typeof grant === 'string') : [];
+}

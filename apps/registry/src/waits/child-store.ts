@@ -1,0 +1,111 @@
+/** SQL of children: the wait of a parent for its child, and what a child's end brings to it. */
+import type { PlayStatus } from '@hero/contracts';
+import { Database, type Sql } from '@hero/persistence';
+import { Injectable } from '@nestjs/common';
+import { ACTIVE } from '../sql/words.js';
+
+export interface ChildWait {
+  id: string;
+  play_sid: string;
+  place: string;
+  parent_place: string;
+  span_id: string;
+  name: string;
+  child_play_sid: string;
+}
+
+export interface ChildEnd {
+  id: string;
+  settled: boolean;
+  resumed: boolean;
+  cost_usd: number;
+  name: string;
+  status: PlayStatus;
+  /** JSON text. */
+  output: string | null;
+  error: { type: string; message: string } | null;
+  total_cost_usd: number;
+}
+
+@Injectable()
+export class ChildStore {
+  constructor(readonly database: Database) {}
+
+  async childOf(waitId: string, sql: Sql): Promise<string | undefined> {
+    const text = 'SELECT child_play_sid FROM resumes WHERE id = $1';
+    const [row] = await sql.query<{ child_play_sid: string }>('child_of_wait', text, [waitId]);
+    return row?.child_play_sid;
+  }
+
+  async depthOf(playSid: string, sql: Sql): Promise<number> {
+    const [row] = await sql.query<{ depth: number }>('play_depth', 'SELECT depth FROM plays WHERE sid = $1', [playSid]);
+    return row?.depth ?? 0;
+  }
+
+  async record(wait: ChildWait, sql: Sql): Promise<void> {
+    await sql.query(
+      'child_wait',
+      `INSERT INTO resumes (id, play_sid, kind, place, parent_place, span_id, name, child_play_sid)
+       VALUES ($1, $2, 'child', $3, $4, $5, $6, $7)`,
+      [wait.id, wait.play_sid, wait.place, wait.parent_place, wait.span_id, wait.name, wait.child_play_sid],
+    );
+  }
+
+  /** Who waits for this child; nothing for a child that nobody waits for. */
+  async parentOf(childSid: string, sql: Sql): Promise<string | undefined> {
+    const text = `SELECT play_sid FROM resumes WHERE child_play_sid = $1 AND kind = 'child'`;
+    const [row] = await sql.query<{ play_sid: string }>('child_parent', text, [childSid]);
+    return row?.play_sid;
+  }
+
+  /** The wait and the child as they are now; the parent is locked, the child is not. */
+  async end(childSid: string, sql: Sql): Promise<ChildEnd | undefined> {
+    const [row] = await sql.query<ChildEnd>(
+      'child_end',
+      `SELECT r.id, r.settled, r.resumed_at IS NOT NULL AS resumed, r.cost_usd, r.name, c.status, c.output::text AS output,
+              c.error, c.total_cost_usd
+       FROM resumes r JOIN plays c ON c.sid = r.child_play_sid WHERE r.child_play_sid = $1 AND r.kind = 'child'`,
+      [childSid],
+    );
+    return row;
+  }
+
+  /** Notes that the end was delivered, and adds to the parent what is new of the cost. */
+  async settle(end: ChildEnd, parentSid: string, sql: Sql): Promise<void> {
+    await sql.query('child_settle', 'UPDATE resumes SET settled = true, cost_usd = $2 WHERE id = $1', [
+      end.id,
+      end.total_cost_usd,
+    ]);
+    const more = end.total_cost_usd - end.cost_usd;
+    if (more === 0) return;
+    await sql.query('child_cost', 'UPDATE plays SET total_cost_usd = total_cost_usd + $2 WHERE sid = $1', [
+      parentSid,
+      more,
+    ]);
+    // The parent's own end may have been delivered already: its parent is to hear of the cost too.
+    const text = `UPDATE resumes SET settled = false WHERE child_play_sid = $1 AND kind = 'child' AND settled`;
+    await sql.query('child_cost_up', text, [parentSid]);
+  }
+
+  /** Children that have ended without having been delivered. */
+  async undelivered(limit: number): Promise<string[]> {
+    const rows = await this.database.query<{ sid: string }>(
+      'children_undelivered',
+      `SELECT c.sid FROM resumes r JOIN plays c ON c.sid = r.child_play_sid
+       WHERE r.kind = 'child' AND NOT r.settled AND c.status NOT IN (${ACTIVE}) ORDER BY r.asked_no LIMIT $1`,
+      [limit],
+    );
+    return rows.map(({ sid }) => sid);
+  }
+
+  /** Plays that have ended while children of theirs run on. */
+  async withOrphans(limit: number): Promise<string[]> {
+    const rows = await this.database.query<{ sid: string }>(
+      'plays_with_orphans',
+      `SELECT DISTINCT p.sid FROM plays c JOIN plays p ON p.sid = c.parent_play_sid
+       WHERE c.status IN (${ACTIVE}) AND c.parent_play_sid IS NOT NULL AND p.status NOT IN (${ACTIVE}) LIMIT $1`,
+      [limit],
+    );
+    return rows.map(({ sid }) => sid);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The end of a child comes to its parent, and the end of a parent to its children.
+ *
+ * 1. Locks go from parents to children only. So a child's end does not touch its parent: it is *delivered* afterwards, by a
+ *    transaction that locks the parent alone. Who ended the child delivers at once; what was missed, the sweep finds.
+ * 2. A delivery answers the wait once (I5), wakes nobody that is final (I6), and adds the child's cost to the parent's once.
+ *    Of a final parent only one that can be retried still takes an answer, and only what its child achieved.
+ * 3. A play that ends cancels the children that still run: nobody waits for them any more.
+ */
+import { isFinal, PLAY_TRANSITIONS, type PlayStatus } from '@hero/contracts';
+import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import { type ChildEnd, ChildStore } from './child-store.js';
+import type { Change } from '../outbox/changes.js';
+import { PlayStore } from '../plays/play-store.js';
+import { Plays } from '../plays/plays.js';
+import { Relay } from '../outbox/relay.js';
+import { ResumeStore } from './resume-store.js';
+import { Wakes, type Woken } from './wakes.js';
+
+const SWEEP_MS = 500;
+const BATCH = 100;
+
+@Injectable()
+export class Children {
+  private timer?: Timer;
+  private log?: Log;
+
+  constructor(
+    private readonly store: ChildStore,
+    private readonly resumes: ResumeStore,
+    private readonly playStore: PlayStore,
+    private readonly plays: Plays,
+    private readonly wakes: Wakes,
+    private readonly relay: Relay,
+  ) {}
+
+  start(log: Log): void {
+    this.log = log;
+    this.relay.onEnded = (change) => void this.ended(change);
+    this.timer = every(SWEEP_MS, () => this.sweep(), { log, name: 'children' });
+  }
+
+  async stop(): Promise<void> {
+    await this.timer?.stop();
+  }
+
+  /** What was missed: a registry that died between an end and its delivery. */
+  async sweep(): Promise<void> {
+    for (;;) {
+      const children = await this.store.undelivered(BATCH);
+      for (const sid of children) await this.deliver(sid);
+      const parents = await this.store.withOrphans(BATCH);
+      for (const sid of parents) await this.cancelBelow(sid);
+      if (children.length < BATCH && parents.length < BATCH) return;
+    }
+  }
+
+  /** The sweep repeats what fails here. */
+  private async ended({ play_sid, parent_play_sid, has_children }: Change): Promise<void> {
+    try {
+      if (parent_play_sid) {
+        await failpoint('registry.deliver.before');
+        await this.deliver(play_sid);
+      }
+      if (has_children) await this.cancelBelow(play_sid);
+    } catch (err) {
+      this.log?.warn({ err, play_sid }, 'the end of a play was not delivered yet; the sweep does it');
+    }
+  }
+
+  /** Rules 1 and 2. */
+  async deliver(childSid: string): Promise<void> {
+    const woken = await this.store.database.tx(async (sql): Promise<Woken> => {
+      const parentSid = await this.store.parentOf(childSid, sql);
+      const parent = parentSid === undefined ? undefined : await this.playStore.lock(parentSid, sql);
+      if (!parent) return {};
+      const end = await this.store.end(childSid, sql);
+      if (!end || end.settled || !isFinal(end.status)) return {};
+      await this.store.settle(end, parent.play_sid, sql);
+      if (end.resumed || (isFinal(parent.status) && !isWorthKeeping(end.status, parent.status))) return {};
+      const given = await this.resumes.give({ id: end.id, ...outcomeOf(childSid, end), resumed_by: 'child' }, sql);
+      if (given === undefined || isFinal(parent.status)) return {};
+      return this.wakes.wake(parent, [{ resume_id: end.id, resumed_by: 'child' }], sql);
+    });
+    this.wakes.tell(woken);
+  }
+
+  /** Rule 3. */
+  private async cancelBelow(sid: string): Promise<void> {
+    await this.plays.cancelChildren(sid, 'The play that spawned this one has ended.');
+  }
+}
+
+/** For a retry of the parent, where there can be one. */
+const isWorthKeeping = (child: PlayStatus, parent: PlayStatus): boolean =>
+  child === 'success' && PLAY_TRANSITIONS[parent].includes('pending');
+
+/** What the parent's branch gets: the output, or the shape of a remembered error. */
+function outcomeOf(childSid: string, { status, output, error, name }: ChildEnd) {
+  if (status === 'success') return { payload: output ?? 'null', outcome: 'answer' as const };
+  const said = error === null ? '' : `: ${error.type}: ${error.message}`;
+  const message = `The play of ${JSON.stringify(name)} is ${status}${said}`;
+  const payload = JSON.stringify({
+    type: 'ChildFailed',
+    module: 'hero_tracing',
+    message,
+    data: { args: [message], attributes: { play_sid: childSid, status, error_type: error?.type ?? '' } },
+    traceback: '',
+  });
+  return { payload, outcome: 'error' as const };
+}

@@ -1,0 +1,129 @@
+/**
+ * What a running play asks for to invoke another workflow: a child, or a source.
+ *
+ * 1. A spawn is fenced like a step commit (I2), and one transaction: the child, and the wait of its parent.
+ * 2. The wait's id comes from the place, so that a repeated request names the child that is there (I3, I8).
+ * 3. What cannot be spawned is refused with a code and every fault: an error of the step, which the flow may catch.
+ */
+import {
+  HeroError,
+  type JsonObject,
+  type Params,
+  type playResolve,
+  type playSpawn,
+  type Result,
+} from '@hero/contracts';
+import type { Sql } from '@hero/persistence';
+import { failpoint, uuidv7 } from '@hero/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { Change } from '../outbox/changes.js';
+import { ChildStore } from './child-store.js';
+import { checkInput } from '../workflows/inputs.js';
+import { fits, jsonTextFault } from '@hero/json';
+import { Relay } from '../outbox/relay.js';
+import { resumeIdOf } from './resume-ids.js';
+import { RunStore } from '../runs/run-store.js';
+import { StartStore } from '../plays/start-store.js';
+import { limitOf } from '../plays/starts.js';
+import { type Pinned, Versions } from '../workflows/versions.js';
+
+const DEEPEST = 100;
+
+type Spawn = Params<typeof playSpawn>;
+type Spawned = Result<typeof playSpawn>;
+
+@Injectable()
+export class Spawns {
+  constructor(
+    private readonly runs: RunStore,
+    private readonly children: ChildStore,
+    private readonly starts: StartStore,
+    private readonly versions: Versions,
+    private readonly relay: Relay,
+  ) {}
+
+  async spawn(p: Spawn): Promise<Spawned> {
+    await failpoint('registry.spawn.before');
+    const fault = jsonTextFault(p.input, 'input');
+    if (fault !== undefined) return refused('INVALID_PARAMS', fault);
+    if (!fits(p.input)) {
+      return refused('PAYLOAD_TOO_LARGE', `The inputs of ${JSON.stringify(p.workflow_name)} have more than 16 MiB.`);
+    }
+    // Before the transaction: whoever holds the play's row must not wait for a second connection.
+    const version = await this.pin(p);
+    const { result, told } = await this.runs.database.tx((sql) => this.commit(p, version, sql));
+    await failpoint('registry.spawn.after');
+    if (told) this.relay.tell(told);
+    return result;
+  }
+
+  async resolve({ workflow_name, version_sid, ...fence }: Params<typeof playResolve>) {
+    if ((await this.runs.statusOf(fence)) !== 'running') {
+      throw new HeroError('INVALID_STATE', `Play ${fence.play_sid} is no longer yours; end its process.`);
+    }
+    const found = await this.versions.pin({ workflow_name, version_sid: version_sid ?? undefined });
+    const { workflow_sid, version_number, source, entry } = found;
+    return { workflow_name, workflow_sid, version_sid: found.version_sid, version_number, source, entry };
+  }
+
+  private async commit(p: Spawn, version: Pinned | HeroError, sql: Sql): Promise<{ result: Spawned; told?: Change }> {
+    const held = await this.runs.hold(p, sql);
+    if (!held || held.suspended) return { result: { result: 'fenced', child_play_sid: null } };
+    const id = resumeIdOf(p.play_sid, p.place);
+    const known = await this.children.childOf(id, sql);
+    if (known !== undefined) return { result: { result: 'spawned', child_play_sid: known } };
+    const depth = (await this.children.depthOf(p.play_sid, sql)) + 1;
+    if (depth > DEEPEST) {
+      return { result: refused('TOO_DEEP', `A play spawned plays ${DEEPEST} deep: something spawns itself.`) };
+    }
+    if (version instanceof HeroError) return { result: refused(version.code, version.message) };
+    const { input, issues } = checkInput(version.inputs, JSON.parse(p.input) as JsonObject);
+    if (issues.length > 0) {
+      const faults = issues.map(({ path, message }) => `${path.replace(/^input_data\./, '')}: ${message}`);
+      return { result: refused('INVALID_PARAMS', ['The inputs do not fit what it declares.', ...faults].join('\n')) };
+    }
+    const child_play_sid = uuidv7();
+    const told = await this.starts.insert(
+      {
+        sid: child_play_sid,
+        name: version.workflow_name,
+        workflow_sid: version.workflow_sid,
+        version_sid: version.version_sid,
+        version_number: version.version_number,
+        input,
+        prefill_only: false,
+        prefills: [],
+        parent_play_sid: p.play_sid,
+        parent_span_id: p.span_id,
+        depth,
+        timeout_ms: limitOf(version),
+        idempotency_key: null,
+        params_sha256: '',
+      },
+      sql,
+    );
+    if (!told) return { result: refused('NOT_FOUND', `Workflow ${JSON.stringify(p.workflow_name)} was deleted.`) };
+    const { play_sid, place, parent_place, span_id, workflow_name } = p;
+    await this.children.record(
+      { id, play_sid, place, parent_place, span_id, name: workflow_name, child_play_sid },
+      sql,
+    );
+    return { result: { result: 'spawned', child_play_sid }, told };
+  }
+
+  private async pin({ workflow_name, version_sid }: Spawn): Promise<Pinned | HeroError> {
+    try {
+      return await this.versions.pin({ workflow_name, version_sid: version_sid ?? undefined });
+    } catch (error) {
+      if (error instanceof HeroError && error.code === 'NOT_FOUND') return error;
+      throw error;
+    }
+  }
+}
+
+const refused = (code: string, message: string): Spawned => ({
+  result: 'refused',
+  child_play_sid: null,
+  code,
+  message,
+});

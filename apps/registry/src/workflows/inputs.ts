@@ -1,0 +1,126 @@
+/**
+ * The input of a play against the declaration of its version: every fault at once, each with its field.
+ * Pure; `checkInput` is the rule that play_start applies before anything is stored.
+ */
+import type { FlowField, Issue, Json, JsonObject } from '@hero/contracts';
+import {
+  checkSchema,
+  describe,
+  didYouMean,
+  isOfType,
+  ISSUE_LIMIT,
+  jsonFaults,
+  numberFault,
+  pathTo,
+  sameJson,
+  schemaFaults,
+  textFault,
+  written,
+} from '@hero/json';
+
+export const INPUT_ROOT = 'input_data';
+
+const TYPE_WORDS: Record<FlowField['field_type'], string> = {
+  string: 'a string',
+  integer: 'an integer',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'an array',
+  any: 'any JSON',
+};
+
+/** Fills defaults and finds every fault. `input` is only fit to be stored when there are no issues. */
+export function checkInput(fields: readonly FlowField[], input: JsonObject): { input: JsonObject; issues: Issue[] } {
+  const filled: [string, Json][] = [];
+  const issues: Issue[] = [];
+  for (const field of fields) {
+    const path = pathTo(INPUT_ROOT, field.name);
+    const value = Object.hasOwn(input, field.name) ? input[field.name] : undefined;
+    if (value !== undefined) {
+      filled.push([field.name, value]);
+      issues.push(...valueFaults(field, value, path));
+    } else if (field.default !== undefined) {
+      filled.push([field.name, structuredClone(field.default)]);
+    } else if (field.required) {
+      issues.push({ path, message: `is required: pass ${TYPE_WORDS[field.field_type]}${about(field)}` });
+    }
+  }
+  issues.push(...unknownFaults(fields, input));
+  // fromEntries defines own properties: a field named __proto__ stays a field.
+  return { input: Object.fromEntries(filled), issues: capped(issues) };
+}
+
+/** What of a declaration could never be checked or filled in; the source that declares it is refused when saved. */
+export function declarationFaults(fields: readonly FlowField[], root: 'inputs' | 'outputs'): Issue[] {
+  const seen = new Set<string>();
+  return fields.flatMap((field) => {
+    const path = pathTo(root, field.name);
+    const issues = jsonFaults(field, path);
+    if (field.name === '') issues.push({ path, message: 'a field needs a name' });
+    if (seen.has(field.name)) issues.push({ path, message: 'is declared twice' });
+    seen.add(field.name);
+    const faults = field.schema === undefined ? [] : schemaFaults(field.schema, pathTo(path, 'schema'));
+    issues.push(...faults);
+    if (field.default !== undefined && field.default !== null) {
+      const sound = faults.length === 0 ? field : { ...field, schema: undefined };
+      issues.push(...valueFaults(sound, field.default, pathTo(path, 'default')));
+    }
+    return issues;
+  });
+}
+
+function valueFaults(field: FlowField, value: Json, path: string): Issue[] {
+  const issues = jsonFaults(value, path);
+  // None is how Python flows say "not given": null is taken where it is the declared default.
+  if (value === null && field.default === null) return issues;
+  const type = typeFault(field, value);
+  if (type) return [{ path, message: type }, ...issues];
+  if (issues.length > 0) return issues;
+  if (field.enum && !field.enum.some((allowed) => sameJson(allowed, value))) {
+    const hint = typeof value === 'string' ? didYouMean(value, texts(field.enum)) : '';
+    issues.push({
+      path,
+      message: `must be one of ${field.enum.slice(0, 50).map(written).join(', ')}; came ${describe(value)}${hint}`,
+    });
+  }
+  if (field.schema !== undefined) issues.push(...checkSchema(field.schema, value, path));
+  return issues;
+}
+
+function typeFault(field: FlowField, value: Json): string | undefined {
+  const { field_type: type } = field;
+  if (type === 'any') return undefined;
+  if (isOfType(type, value)) {
+    const unsafe = type === 'integer' && !Number.isSafeInteger(value) && !numberFault(value as number);
+    return unsafe ? `must be an integer within ±(2⁵³−1), came ${describe(value)}` : undefined;
+  }
+  const leaveOut = value === null && !field.required ? '; leave the field out instead' : '';
+  return `must be ${TYPE_WORDS[type]}, came ${describe(value)}${leaveOut}`;
+}
+
+function unknownFaults(fields: readonly FlowField[], input: JsonObject): Issue[] {
+  const known = new Set(fields.map((field) => field.name));
+  const open = [...known].filter((name) => !Object.hasOwn(input, name));
+  return Object.keys(input)
+    .filter((key) => !known.has(key))
+    .map((key) => {
+      const fault = textFault(key);
+      const hint = didYouMean(key, open) || didYouMean(key, [...known]);
+      const names =
+        known.size === 0 ? 'this workflow takes no input' : `its fields are ${[...known].slice(0, 30).join(', ')}`;
+      return {
+        path: pathTo(INPUT_ROOT, key),
+        message: fault ? `its name ${fault}` : `is no input of this workflow${hint || `; ${names}`}`,
+      };
+    });
+}
+
+const about = (field: FlowField): string => (field.description ? ` (${field.description})` : '');
+const texts = (values: readonly Json[]): string[] => values.filter((value) => typeof value === 'string');
+
+function capped(issues: Issue[]): Issue[] {
+  if (issues.length <= ISSUE_LIMIT) return issues;
+  const more = issues.length - ISSUE_LIMIT;
+  return [...issues.slice(0, ISSUE_LIMIT), { path: INPUT_ROOT, message: `and ${more} more faults` }];
+}

@@ -1,0 +1,19 @@
+export { didYouMean } from './did-you-mean.js';
+export type { Scan, ScannedCall } from './scan.js';
+export { refusedKeys, scanJson } from './scan.js';
+export { checkSchema, isOfType } from './schema.js';
+export type { Schema } from './schema-faults.js';
+export { schemaFaults } from './schema-faults.js';
+export { fits, jsonTextFault, payloadFault } from './text.js';
+export {
+  describe,
+  ISSUE_LIMIT,
+  jsonFaults,
+  numberFault,
+  pathTo,
+  refuseUnstorable,
+  sameJson,
+  textFault,
+  written,
+} from './values.js';
+export { isRecord, wellFormed } from './well-formed.js';

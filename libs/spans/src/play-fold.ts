@@ -1,0 +1,224 @@
+/**
+ * How the numbered events of one play change the play and its tree. Pure: no SQL, no clock.
+ *
+ * P1 When the attempt rises, the processes before it are gone: what of theirs still runs is closed as `cancelled`, until
+ *    it starts again. A start of theirs that comes late is closed at once.
+ * P2 A pause (`paused`, or status `awaiting_resume`) makes what runs `paused`, and it stays open: it waits.
+ * P3 A final status closes all that is open. What ran when a play failed or timed out has failed; else it was cancelled.
+ *    The root shares the fate of the play.
+ * P4 Final is the play until a status `pending` or a higher attempt reopens it (`play_retry`), which only what failed or timed
+ *    out can be. A `pending` from before the end, or a final status of a lower attempt, comes late and changes nothing.
+ * P5 SPAN_LIMIT spans are stored; starts beyond are counted, and what happens in them is history only.
+ */
+import { type AnyEvent, isFinal, PLAY_TRANSITIONS, type PlayStatus, type SpanStatus } from '@hero/contracts';
+import { close, ended, started, tagged } from './span-fold.js';
+import { isOpen, newSpan, type SpanState } from './state.js';
+
+const SPAN_LIMIT = 100_000;
+
+export interface PlayState {
+  readonly sid: string;
+  /** Number of the newest event. */
+  seq: number;
+  attempt: number;
+  /** The final status, while it is final. */
+  final: PlayStatus | null;
+  final_at: string | null;
+  /** Spans stored, and starts counted beyond the limit (P5), with the event that counted last. */
+  spans: number;
+  beyond: number;
+  beyond_seq: number;
+  root_id: string | null;
+  readonly deleted: boolean;
+}
+
+export interface LogRow {
+  play_sid: string;
+  seq: number;
+  span_id: string | null;
+  attempt: number;
+  at: string;
+  text: string;
+  stream: string;
+  /** Its number among the lines shown with the span; null where it is history only. */
+  nth: number | null;
+}
+
+export class PlayFold {
+  readonly logs: LogRow[] = [];
+
+  constructor(
+    readonly play: PlayState,
+    /** All spans that the events name and that exist, and all open ones where `needsOpen` says so. */
+    readonly spans: Map<string, SpanState>,
+    private readonly limit = SPAN_LIMIT,
+  ) {}
+
+  /** Must the open spans of the play be there before these events are applied? */
+  static needsOpen(play: PlayState, attempt: number, events: readonly AnyEvent[]): boolean {
+    if (attempt > play.attempt) return play.spans > 0;
+    return events.some(({ type }) => type === 'paused' || type === 'status');
+  }
+
+  /** Gives the events their numbers and applies them. Returns the number of the first. */
+  apply(attempt: number, events: readonly AnyEvent[]): number {
+    const first = this.play.seq + 1;
+    this.raise(attempt, events[0]?.at ?? '');
+    for (const event of events) {
+      this.play.seq++;
+      this.one(event, attempt);
+    }
+    return first;
+  }
+
+  private one(event: AnyEvent, attempt: number): void {
+    switch (event.type) {
+      case 'span_started': {
+        const span = this.span(event.span_id, event.at, true);
+        if (!span) return;
+        started(span, event, attempt);
+        if (span.kind === 'flow_root') this.play.root_id ??= span.id;
+        this.settle(span);
+        return;
+      }
+      case 'span_ended': {
+        const span = this.span(event.span_id, event.at);
+        if (span) ended(span, event, attempt);
+        return;
+      }
+      case 'span_tagged': {
+        const span = this.spans.get(event.span_id);
+        if (span && tagged(span, event, attempt)) this.touch(span);
+        return;
+      }
+      case 'step_committed':
+      case 'child_started': {
+        const span = this.spans.get(event.span_id);
+        if (!span) return;
+        if (event.type === 'step_committed') span.detail.step_key = event.step_key;
+        else span.detail.child_play_sid = event.child_play_sid;
+        this.touch(span);
+        return;
+      }
+      case 'log':
+        return this.log(event, attempt);
+      case 'paused':
+        return this.pause(attempt);
+      case 'status':
+        return this.status(event.status, attempt, event.at);
+      case 'attempt_started':
+      case 'answered':
+      case 'diverged':
+      case 'dropped':
+        return;
+    }
+  }
+
+  private log(event: AnyEvent & { type: 'log' }, attempt: number): void {
+    const span = event.span_id === null ? undefined : this.spans.get(event.span_id);
+    const shown = span !== undefined && attempt >= span.started_in;
+    if (shown) {
+      span.log_lines++;
+      this.touch(span);
+    }
+    this.logs.push({
+      play_sid: this.play.sid,
+      seq: this.play.seq,
+      span_id: event.span_id,
+      attempt,
+      at: event.at,
+      text: event.text,
+      stream: event.stream ?? 'log',
+      nth: shown ? span.log_lines : null,
+    });
+  }
+
+  private span(id: string, at: string, starts = false): SpanState | undefined {
+    let span = this.spans.get(id);
+    if (!span) {
+      if (this.play.spans >= this.limit) {
+        // P5
+        if (starts) {
+          this.play.beyond++;
+          this.play.beyond_seq = this.play.seq;
+        }
+        return undefined;
+      }
+      span = newSpan(this.play.sid, id, this.play.seq, at);
+      this.spans.set(id, span);
+      this.play.spans++;
+    }
+    this.touch(span);
+    return span;
+  }
+
+  private touch(span: SpanState): void {
+    span.seq = this.play.seq;
+    span.changed = true;
+  }
+
+  /** P1, P3: a start that comes after the end of its attempt. */
+  private settle(span: SpanState): void {
+    if (!isOpen(span)) return;
+    const { final, final_at, attempt } = this.play;
+    if (span.attempt < attempt) close(span, 'cancelled', span.started_at);
+    else if (final !== null) close(span, this.fate(span, final), final_at ?? span.started_at);
+  }
+
+  /** P1 */
+  private raise(attempt: number, at: string): void {
+    const { play } = this;
+    if (attempt <= play.attempt) return;
+    play.attempt = attempt;
+    play.final = null;
+    play.final_at = null;
+    for (const span of this.spans.values()) {
+      if (!isOpen(span) || span.status === 'paused' || span.attempt >= attempt) continue;
+      close(span, 'cancelled', at);
+      span.seq = play.seq + 1;
+      span.changed = true;
+    }
+  }
+
+  /** P2 */
+  private pause(attempt: number): void {
+    for (const span of this.spans.values()) {
+      if (!isOpen(span) || span.status !== 'running' || span.attempt > attempt) continue;
+      span.status = 'paused';
+      this.touch(span);
+    }
+  }
+
+  private status(status: string, attempt: number, at: string): void {
+    const { play } = this;
+    if (status === 'awaiting_resume') return this.pause(attempt);
+    // P4. Attempt 0: the play never ran, or its sender does not say.
+    const late = attempt > 0 && attempt < play.attempt;
+    if (status === 'pending' && !late) return this.reopen(at);
+    const final = status as PlayStatus;
+    if (!isFinal(final) || late) return;
+    play.final = final;
+    play.final_at = at;
+    for (const span of this.spans.values()) {
+      if (!isOpen(span)) continue;
+      close(span, this.fate(span, final), at);
+      this.touch(span);
+    }
+  }
+
+  /** P4 */
+  private reopen(at: string): void {
+    const { play } = this;
+    if (play.final === null || !PLAY_TRANSITIONS[play.final].includes('pending')) return;
+    if (play.final_at !== null && Date.parse(at) < Date.parse(play.final_at)) return;
+    play.final = null;
+    play.final_at = null;
+  }
+
+  /** P3 */
+  private fate(span: SpanState, final: PlayStatus): SpanStatus {
+    if (span.id === this.play.root_id && final === 'success') return 'success';
+    const failed = final === 'failed' || final === 'timed_out';
+    return failed && (span.status === 'running' || span.id === this.play.root_id) ? 'failed' : 'cancelled';
+  }
+}

@@ -1,0 +1,175 @@
+import { PlayFold, type PlayState } from './play-fold.js';
+import { NEVER, newDetail, type SpanState, UNKNOWN_NAME } from './state.js';
+import type { PlayEvent, Span } from '@hero/contracts';
+
+/** A place in the drawn tree: depth 0 for roots, and whether it is the last of its siblings. */
+export interface TreeRow {
+  readonly span: Span;
+  readonly depth: number;
+  readonly last: boolean;
+}
+
+/**
+ * The span tree of one play as a viewer holds it: a snapshot, then events in order of `seq`. What an event changes is told by
+ * the same fold that the store uses (S1–S5, P1–P5), so that a live tree is what a reload shows.
+ *
+ * T1 An event at or below `seq` has been seen and changes nothing, so a snapshot and a stream may overlap.
+ * T2 A snapshot does not say which attempt a replayed span ran in: it is taken for the one before.
+ */
+export class SpanTree {
+  private readonly logs = new Map<string, Span['logs']>();
+  private fold: PlayFold;
+
+  constructor(private readonly playSid: string) {
+    this.fold = new PlayFold(newPlay(playSid), new Map());
+  }
+
+  /** Number of the newest event that is in it. */
+  get seq(): number {
+    return this.fold.play.seq;
+  }
+
+  load(spans: readonly Span[], seq: number): void {
+    const play = newPlay(this.playSid);
+    play.seq = seq;
+    play.spans = spans.length;
+    play.attempt = spans.reduce((newest, { attempt }) => Math.max(newest, attempt), 0);
+    play.root_id = spans.find(({ kind }) => kind === 'flow_root')?.id ?? null;
+    const states = spans.map((span, order) => stateOf(span, order + 1 - spans.length));
+    this.fold = new PlayFold(play, new Map(states.map((state) => [state.id, state])));
+    this.logs.clear();
+    for (const { id, logs } of spans) if (logs.length > 0) this.logs.set(id, [...logs]);
+  }
+
+  /** Returns false for an event that was seen before. */
+  apply(event: PlayEvent): boolean {
+    const { fold, logs } = this;
+    if (event.seq <= fold.play.seq) return false; // T1
+    fold.play.seq = event.seq - 1;
+    fold.apply(event.attempt, [event]);
+    if (event.type === 'span_started' && fold.spans.get(event.span_id)?.log_lines === 0) logs.delete(event.span_id);
+    for (const { span_id, nth, at, text } of fold.logs.splice(0)) {
+      if (span_id === null || nth === null) continue;
+      const lines = logs.get(span_id);
+      if (lines) lines.push({ at, text });
+      else logs.set(span_id, [{ at, text }]);
+    }
+    return true;
+  }
+
+  /** In the order in which they were first heard of. */
+  spans(): Span[] {
+    return [...this.fold.spans.values()].map((state) => spanOf(state, this.logs.get(state.id) ?? []));
+  }
+
+  /**
+   * Depth first, siblings in the order in which they were first seen (a replayed span keeps its times, one that ran again does
+   * not, so times would mix the attempts); a span whose parent is unknown is a root.
+   */
+  rows(): TreeRow[] {
+    const children = new Map<string | null, Span[]>();
+    for (const span of this.spans()) {
+      const parent = span.parent_id !== null && this.fold.spans.has(span.parent_id) ? span.parent_id : null;
+      const siblings = children.get(parent);
+      if (siblings) siblings.push(span);
+      else children.set(parent, [span]);
+    }
+    const rows: TreeRow[] = [];
+    const open: TreeRow[] = this.level(children.get(null), 0);
+    for (let row = open.pop(); row; row = open.pop()) {
+      rows.push(row);
+      open.push(...this.level(children.get(row.span.id), row.depth + 1));
+    }
+    return rows;
+  }
+
+  /** One level in reverse, as a stack wants it. */
+  private level(spans: Span[] | undefined, depth: number): TreeRow[] {
+    return (spans ?? []).map((span, i, all) => ({ span, depth, last: i === all.length - 1 })).reverse();
+  }
+}
+
+const newPlay = (sid: string): PlayState => ({
+  sid,
+  seq: 0,
+  attempt: 0,
+  final: null,
+  final_at: null,
+  spans: 0,
+  beyond: 0,
+  beyond_seq: 0,
+  root_id: null,
+  deleted: false,
+});
+
+function stateOf(span: Span, first_seq: number): SpanState {
+  const { logs, tags, error, usage, source_file, source_line, step_key, child_play_sid, output, ...shown } = span;
+  const ran = span.status === 'replayed' ? span.attempt - 1 : span.attempt; // T2
+  return {
+    ...shown,
+    started_in: span.name === UNKNOWN_NAME ? NEVER : ran,
+    ended_in: span.ended_at === null ? NEVER : ran,
+    closed: false,
+    first_seq,
+    seq: first_seq,
+    log_lines: logs.length,
+    detail: {
+      ...newDetail(),
+      tags: { ...tags },
+      source_file,
+      source_line,
+      error: error ?? undefined,
+      usage: usage ?? undefined,
+      step_key,
+      child_play_sid,
+      output,
+      output_omitted: span.output_omitted,
+    },
+    stored: true,
+    changed: false,
+  };
+}
+
+/** A span as it is handed out, of what is known of it. */
+export function spanOf(state: ShownSpan, logs: Span['logs']): Span {
+  const { error, usage, step_key, child_play_sid, output, output_omitted, ...detail } = state.detail;
+  return {
+    id: state.id,
+    parent_id: state.parent_id,
+    play_sid: state.play_sid,
+    name: state.name,
+    kind: state.kind,
+    status: state.status,
+    attempt: state.attempt,
+    started_at: state.started_at,
+    ended_at: state.ended_at,
+    duration_ms: state.duration_ms,
+    tags: detail.tags,
+    logs,
+    error: error ?? null,
+    source_file: detail.source_file,
+    source_line: detail.source_line,
+    cost_usd: state.cost_usd,
+    usage: usage ?? null,
+    ...(step_key !== undefined && { step_key }),
+    ...(child_play_sid !== undefined && { child_play_sid }),
+    ...(output !== undefined && { output }),
+    ...(output_omitted && { output_omitted }),
+  };
+}
+
+export type ShownSpan = Pick<
+  SpanState,
+  | 'id'
+  | 'parent_id'
+  | 'play_sid'
+  | 'name'
+  | 'kind'
+  | 'status'
+  | 'attempt'
+  | 'started_at'
+  | 'ended_at'
+  | 'duration_ms'
+  | 'cost_usd'
+  | 'detail'
+>;
