@@ -66,12 +66,12 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
   })();
 
   const faults: Record<string, number> = {};
-  const todo = shuffled(deeds(street, plan), random);
-  for (const deed of todo) {
+  const todo = shuffled(faultsOf(street, plan), random);
+  for (const fault of todo) {
     await delay(plan.every * (0.5 + random()));
-    faults[deed.name] = (faults[deed.name] ?? 0) + 1;
-    say(`${((Date.now() - began) / 1000).toFixed(1)} s  ${deed.name}`);
-    await deed.run(random);
+    faults[fault.name] = (faults[fault.name] ?? 0) + 1;
+    say(`${((Date.now() - began) / 1000).toFixed(1)} s  ${fault.name}`);
+    await fault.run(random);
   }
   await starting;
   say(`faults done after ${((Date.now() - began) / 1000).toFixed(1)} s, waiting for the plays`);
@@ -113,14 +113,14 @@ export async function patiently<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-interface Deed {
+interface Fault {
   name: string;
   run(random: () => number): Promise<unknown>;
 }
 
-function deeds(street: Street, plan: FaultPlan): Deed[] {
-  const times = (count: number, deed: Deed): Deed[] => Array.from({ length: count }, () => deed);
-  const killExecutor: Deed = {
+function faultsOf(street: Street, plan: FaultPlan): Fault[] {
+  const times = (count: number, fault: Fault): Fault[] => Array.from({ length: count }, () => fault);
+  const killExecutor: Fault = {
     name: 'executor killed',
     run: async (random) => {
       const live = street.liveExecutors();
@@ -128,14 +128,14 @@ function deeds(street: Street, plan: FaultPlan): Deed[] {
       await street.startExecutor();
     },
   };
-  const restartNats: Deed = {
+  const restartNats: Fault = {
     name: 'nats killed',
     run: async () => {
       await street.nats.kill();
       await street.nats.restart();
     },
   };
-  const wipe: Deed = {
+  const wipe: Fault = {
     name: 'JetStream folder deleted',
     run: async () => {
       await street.nats.kill();
@@ -143,7 +143,7 @@ function deeds(street: Street, plan: FaultPlan): Deed[] {
       await street.nats.restart();
     },
   };
-  const killPostgres: Deed = {
+  const killPostgres: Fault = {
     name: 'postgres killed',
     run: async () => {
       await street.postgres?.kill();

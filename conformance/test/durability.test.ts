@@ -1,20 +1,20 @@
 /** What durable and pipelined promise, and what payloads may be. */
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
-import { MODES, Stage } from './stage.js';
+import { MODES, FlowRunner } from './flow-runner.js';
 
-let stage: Stage;
+let runner: FlowRunner;
 
 describe.each(MODES)('durability, %s', (mode, env) => {
   beforeAll(async () => {
-    stage = await Stage.open({ executors: 1, slots: 8, env });
+    runner = await FlowRunner.open({ executors: 1, slots: 8, env });
   }, 60_000);
-  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
+  afterAll(async () => await runner?.[Symbol.asyncDispose](), 60_000);
 
   it('pipelined: what is remembered after a crash is a prefix of what ran, and a flush is a promise', async () => {
-    const path = `${stage.folder}/ran-${mode.length}`;
+    const path = `${runner.folder}/ran-${mode.length}`;
     const count = mode === 'plainly' ? 2_000 : 60;
-    const play_sid = await stage.start(
+    const play_sid = await runner.start(
       `
 @flow(name="mark")
 def mark(n, path):
@@ -41,14 +41,14 @@ def main(path):
         () => false,
       );
     await until(() => there(`${path}-flushed`), { within: 30_000, what: 'the flush' });
-    const flushed = await stage.street.sql<{ n: number }>(
+    const flushed = await runner.street.sql<{ n: number }>(
       `SELECT count(*)::int AS n FROM registry.steps WHERE play_sid = $1 AND name = 'mark'`,
       [play_sid],
     );
     expect(flushed[0]?.n).toBeGreaterThan(count / 2);
-    const [victim] = stage.street.liveExecutors();
+    const [victim] = runner.street.liveExecutors();
     await victim?.kill();
-    const remembered = await stage.street.sql<{ outcome: number }>(
+    const remembered = await runner.street.sql<{ outcome: number }>(
       `SELECT outcome::text::int AS outcome FROM registry.steps WHERE play_sid = $1 AND name = 'mark' ORDER BY 1`,
       [play_sid],
     );
@@ -56,8 +56,8 @@ def main(path):
     const ran = (await readFile(path, 'utf8')).trim().split('\n').map(Number);
     expect(ran.length).toBeGreaterThanOrEqual(remembered.length);
     await writeFile(`${path}-go`, '');
-    await stage.street.startExecutor();
-    expect(await stage.ended(play_sid)).toMatchObject({ status: 'success', output_data: count });
+    await runner.street.startExecutor();
+    expect(await runner.ended(play_sid)).toMatchObject({ status: 'success', output_data: count });
     const all = (await readFile(path, 'utf8')).trim().split('\n').map(Number);
     // Nothing that was remembered ran again.
     for (let n = 0; n < remembered.length; n++) expect(all.filter((ran) => ran === n)).toHaveLength(1);
@@ -65,7 +65,7 @@ def main(path):
 
   it('an input, an outcome, an answer and an output of nearly 16 MiB pass everywhere; a larger one is an error where it arises', async () => {
     const size = 16 * 1024 * 1024 - 1_000;
-    const workflow = await stage.save(`
+    const workflow = await runner.save(`
 @flow(name="echo")
 def echo(text):
     return text
@@ -85,15 +85,15 @@ def main(text):
     return [told, len(echo(text)), len(answer), grow(${Math.floor(size / 2) - 100})][:4]
 `);
     const text = 'x'.repeat(size);
-    const { sid } = await stage.hero.play_start({ workflow_sid: workflow.sid, input_data: { text: text.slice(20) } });
-    await stage.waiting(sid);
+    const { sid } = await runner.hero.play_start({ workflow_sid: workflow.sid, input_data: { text: text.slice(20) } });
+    await runner.waiting(sid);
     await expect(
-      stage.hero.play_resume({ play_sid: sid, name: 'more', payload: `${text}${'x'.repeat(2_000)}` }),
+      runner.hero.play_resume({ play_sid: sid, name: 'more', payload: `${text}${'x'.repeat(2_000)}` }),
     ).rejects.toMatchObject({
       code: 'PAYLOAD_TOO_LARGE',
     });
-    await stage.answer(sid, 'more', text);
-    const play = await stage.ended(sid);
+    await runner.answer(sid, 'more', text);
+    const play = await runner.ended(sid);
     expect(play.error).toBeNull();
     const [told, input, answer, grown] = play.output_data as [string, number, number, string];
     expect([told, input, answer, grown.length]).toEqual([
@@ -103,13 +103,13 @@ def main(text):
       Math.floor(size / 2) - 100,
     ]);
     await expect(
-      stage.hero.play_start({ workflow_sid: workflow.sid, input_data: { text: 'x'.repeat(17 << 20) } }),
+      runner.hero.play_start({ workflow_sid: workflow.sid, input_data: { text: 'x'.repeat(17 << 20) } }),
     ).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
   }, 120_000);
 
   it('an outcome of nearly 16 MiB is in the spans, in the events and in the live view', async () => {
     const size = 16 * 1024 * 1024 - 1_000;
-    const play_sid = await stage.start(`
+    const play_sid = await runner.start(`
 @flow(name="grow")
 def grow(size):
     return "x" * size
@@ -119,16 +119,16 @@ def main():
     grow(${size})
     flow.pause("look")
 `);
-    await stage.waiting(play_sid);
+    await runner.waiting(play_sid);
     const live: number[] = [];
-    for await (const message of stage.hero.follow(play_sid)) {
+    for await (const message of runner.hero.follow(play_sid)) {
       if (message.kind === 'snapshot') {
         live.push(...message.spans.filter(({ name }) => name === 'grow').map(({ output }) => String(output).length));
-        await stage.answer(play_sid, 'look');
+        await runner.answer(play_sid, 'look');
       }
     }
     expect(live).toEqual([size]);
-    const { items } = await stage.hero.play_events({ play_sid });
+    const { items } = await runner.hero.play_events({ play_sid });
     const ends = items.flatMap((event) =>
       event.type === 'span_ended' && typeof event.output === 'string' ? [event.output.length] : [],
     );
@@ -137,7 +137,7 @@ def main():
   }, 60_000);
 
   it('a play calls what it was granted, and nothing else', async () => {
-    const output = await stage.output(`
+    const output = await runner.output(`
 @flow(grants=["workflow_list"])
 def main():
     told = [len(flow.call("workflow_list", limit=1)["items"]), flow.call("flow_library_search", query="")]

@@ -1,23 +1,23 @@
 /** Steps: tries, time-outs, at most once, remembered values and errors, divergence. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
-import { MODES, Stage } from './stage.js';
+import { MODES, FlowRunner } from './flow-runner.js';
 
-let stage: Stage;
+let runner: FlowRunner;
 
 describe.each(MODES)('a step, %s', (mode, env) => {
   beforeAll(async () => {
-    stage = await Stage.open({ executors: 2, slots: 8, env });
+    runner = await FlowRunner.open({ executors: 2, slots: 8, env });
   }, 60_000);
-  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
+  afterAll(async () => await runner?.[Symbol.asyncDispose](), 60_000);
 
   const lines = async (file: string): Promise<string[]> => {
-    const text = await readFile(`${stage.folder}/${file}`, 'utf8').catch(() => '');
+    const text = await readFile(`${runner.folder}/${file}`, 'utf8').catch(() => '');
     return text.split('\n').filter((line) => line !== '');
   };
 
   it('with retries shows each try as a child, with one key for all of them', async () => {
-    const play_sid = await stage.start(
+    const play_sid = await runner.start(
       `
 @flow(name="flaky", retries=3, retry_delay=0.05, jitter=0)
 def flaky(path):
@@ -31,12 +31,12 @@ def flaky(path):
 def main(path):
     return flaky(path)
 `,
-      { path: `${stage.folder}/flaky-${mode.length}` },
+      { path: `${runner.folder}/flaky-${mode.length}` },
     );
-    expect(await stage.ended(play_sid)).toMatchObject({ status: 'success', output_data: 'done', diverged: null });
+    expect(await runner.ended(play_sid)).toMatchObject({ status: 'success', output_data: 'done', diverged: null });
     const keys = await lines(`flaky-${mode.length}`);
     expect([keys.length, new Set(keys).size]).toEqual([3, 1]);
-    const spans = await stage.spans(play_sid);
+    const spans = await runner.spans(play_sid);
     const step = spans.find((span) => span.name === 'flaky');
     const tries = spans.filter((span) => span.parent_id === step?.id && span.name.startsWith('try'));
     expect(tries.map(({ name }) => name)).toEqual(['try 1', 'try 2', 'try 3']);
@@ -44,8 +44,8 @@ def main(path):
   }, 60_000);
 
   it('gets no extra tries from crashes, and a long backoff is a timer that holds no process', async () => {
-    const path = `${stage.folder}/tries-${mode.length}`;
-    const play_sid = await stage.start(
+    const path = `${runner.folder}/tries-${mode.length}`;
+    const play_sid = await runner.start(
       `
 @flow(name="hopeless", retries=2, retry_delay=3, backoff=1, jitter=0)
 def hopeless(path):
@@ -61,7 +61,7 @@ def main(path):
     );
     for (const tries of [1, 2]) {
       const waits = async (): Promise<boolean> => {
-        const play = await stage.hero.play_status({ play_sid });
+        const play = await runner.hero.play_status({ play_sid });
         return (
           play.status === 'awaiting_resume' &&
           play.waits[0]?.kind === 'timer' &&
@@ -69,9 +69,9 @@ def main(path):
         );
       };
       await until(waits, { within: 20_000, what: `the backoff after try ${tries}` });
-      if (tries === 1) await stage.replaceExecutors();
+      if (tries === 1) await runner.replaceExecutors();
     }
-    expect(await stage.ended(play_sid)).toMatchObject({
+    expect(await runner.ended(play_sid)).toMatchObject({
       status: 'failed',
       error: { type: 'ValueError', message: 'never' },
     });
@@ -79,7 +79,7 @@ def main(path):
   }, 90_000);
 
   it('that takes longer than its timeout fails with an error that is remembered, though Python cannot stop it', async () => {
-    const output = await stage.output(`
+    const output = await runner.output(`
 @flow(name="stuck", timeout=0.3)
 def stuck():
     time.sleep(60)
@@ -105,8 +105,8 @@ async def main():
   }, 60_000);
 
   it('that nobody catches when it timed out makes the play failed; its own limit makes it timed_out, waits excluded', async () => {
-    const failed = await stage.ended(
-      await stage.start('\n@flow(timeout=0.2)\ndef stuck():\n    time.sleep(60)\n\n@flow\ndef main():\n    stuck()\n'),
+    const failed = await runner.ended(
+      await runner.start('\n@flow(timeout=0.2)\ndef stuck():\n    time.sleep(60)\n\n@flow\ndef main():\n    stuck()\n'),
     );
     expect(failed).toMatchObject({ status: 'failed', error: { type: 'StepTimeout' } });
     const source = `
@@ -117,16 +117,16 @@ def main():
     while True:
         time.sleep(0.01)
 `;
-    const play_sid = await stage.start(source);
-    await stage.waiting(play_sid);
+    const play_sid = await runner.start(source);
+    await runner.waiting(play_sid);
     await new Promise((done) => setTimeout(done, 3_200));
-    expect((await stage.hero.play_status({ play_sid })).status).toBe('awaiting_resume');
-    await stage.answer(play_sid, 'first');
-    expect(await stage.ended(play_sid)).toMatchObject({ status: 'timed_out', error: { type: 'TimeLimit' } });
+    expect((await runner.hero.play_status({ play_sid })).status).toBe('awaiting_resume');
+    await runner.answer(play_sid, 'first');
+    expect(await runner.ended(play_sid)).toMatchObject({ status: 'timed_out', error: { type: 'TimeLimit' } });
   }, 90_000);
 
   it('declared at_most_once is never run again by itself after it was cut: a person decides', async () => {
-    const path = `${stage.folder}/once-${mode.length}`;
+    const path = `${runner.folder}/once-${mode.length}`;
     const source = `
 @flow(name="charge", at_most_once=True)
 def charge(path):
@@ -145,25 +145,25 @@ def main(path):
       [{ action: 'run' }, 'receipt', 2],
     ] as const) {
       await rm(path, { force: true });
-      const play_sid = await stage.start(source, { path });
+      const play_sid = await runner.start(source, { path });
       await until(async () => (await lines(`once-${mode.length}`)).length === 1, {
         within: 20_000,
         what: 'the effect',
       });
-      await stage.replaceExecutors();
-      const play = await stage.waiting(play_sid);
+      await runner.replaceExecutors();
+      const play = await runner.waiting(play_sid);
       expect(play.pending_resumes[0]).toMatchObject({ name: 'decide:charge', ui: expect.anything() });
-      await expect(stage.hero.play_resume({ play_sid, name: 'decide:charge', payload: 'yes' })).rejects.toMatchObject({
+      await expect(runner.hero.play_resume({ play_sid, name: 'decide:charge', payload: 'yes' })).rejects.toMatchObject({
         code: 'INVALID_PARAMS',
       });
-      await stage.answer(play_sid, 'decide:charge', decision);
-      expect(await stage.ended(play_sid)).toMatchObject({ status: 'success', output_data: output });
+      await runner.answer(play_sid, 'decide:charge', decision);
+      expect(await runner.ended(play_sid)).toMatchObject({ status: 'success', output_data: output });
       expect(await lines(`once-${mode.length}`)).toHaveLength(effects);
     }
   }, 120_000);
 
   it('gives five equal calls five values, the same in order after a pause and after a crash', async () => {
-    const play_sid = await stage.start(`
+    const play_sid = await runner.start(`
 @flow(name="draw")
 def draw():
     return random.random()
@@ -175,21 +175,21 @@ def main():
     flow.pause("twice")
     return values
 `);
-    const before = await stage.waiting(play_sid);
+    const before = await runner.waiting(play_sid);
     const drawn = (before.step_outputs ?? []).map(({ output }) => output);
     expect(new Set(drawn).size).toBe(8);
-    await stage.answer(play_sid, 'once');
-    await stage.waiting(play_sid);
-    await stage.replaceExecutors();
-    await stage.answer(play_sid, 'twice');
-    const { output_data } = await stage.ended(play_sid);
+    await runner.answer(play_sid, 'once');
+    await runner.waiting(play_sid);
+    await runner.replaceExecutors();
+    await runner.answer(play_sid, 'twice');
+    const { output_data } = await runner.ended(play_sid);
     expect((output_data as unknown[]).slice(0, 7)).toEqual(drawn.slice(0, 7));
     expect(Date.parse(String((output_data as unknown[])[7]))).toBe(Date.parse(String(drawn[7])));
   }, 60_000);
 
   it('that failed and was caught goes the same way after the resume, though it would now succeed', async () => {
-    const path = `${stage.folder}/caught-${mode.length}`;
-    const play_sid = await stage.start(
+    const path = `${runner.folder}/caught-${mode.length}`;
+    const play_sid = await runner.start(
       `
 @flow(name="read")
 def read(path):
@@ -205,15 +205,15 @@ def main(path):
 `,
       { path },
     );
-    await stage.waiting(play_sid);
+    await runner.waiting(play_sid);
     await writeFile(path, 'now it is there');
-    await stage.answer(play_sid, 'go on', 1);
-    expect((await stage.ended(play_sid)).output_data).toEqual(['not there: FileNotFoundError', 1]);
+    await runner.answer(play_sid, 'go on', 1);
+    expect((await runner.ended(play_sid)).output_data).toEqual(['not there: FileNotFoundError', 1]);
   }, 60_000);
 
   it('that is not asked for again is reported with the first difference', async () => {
-    const path = `${stage.folder}/diverge-${mode.length}`;
-    const play_sid = await stage.start(
+    const path = `${runner.folder}/diverge-${mode.length}`;
+    const play_sid = await runner.start(
       `
 @flow(name="left")
 def left():
@@ -231,18 +231,18 @@ def main(path):
 `,
       { path },
     );
-    await stage.waiting(play_sid);
+    await runner.waiting(play_sid);
     await writeFile(path, '');
-    await stage.answer(play_sid, 'go on');
-    const play = await stage.ended(play_sid);
+    await runner.answer(play_sid, 'go on');
+    const play = await runner.ended(play_sid);
     expect(play).toMatchObject({ status: 'success', output_data: 'right', diverged: { name: 'left' } });
-    const { items } = await stage.hero.play_events({ play_sid });
+    const { items } = await runner.hero.play_events({ play_sid });
     expect(items.filter(({ type }) => type === 'diverged')).toHaveLength(1);
   }, 60_000);
 
   it('runs 10,000 items in one fan-out', async () => {
     const items = mode === 'plainly' ? 10_000 : 300;
-    const output = await stage.output(`
+    const output = await runner.output(`
 @flow(name="double")
 def double(n):
     return 2 * n
@@ -255,8 +255,8 @@ def main():
   }, 90_000);
 
   it('without memory runs again in each replay, and what it calls is remembered', async () => {
-    const path = `${stage.folder}/light-${mode.length}`;
-    const play_sid = await stage.start(
+    const path = `${runner.folder}/light-${mode.length}`;
+    const play_sid = await runner.start(
       `
 @flow(name="inner")
 def inner(path):
@@ -274,9 +274,9 @@ def main(path):
 `,
       { path },
     );
-    await stage.waiting(play_sid);
-    await stage.answer(play_sid, 'go on');
-    const [first, , second] = (await stage.ended(play_sid)).output_data as number[];
+    await runner.waiting(play_sid);
+    await runner.answer(play_sid, 'go on');
+    const [first, , second] = (await runner.ended(play_sid)).output_data as number[];
     expect(first).not.toBe(second);
     expect(await readFile(`${path}-inner`, 'utf8')).toBe('xx');
     expect((await readFile(path, 'utf8')).length).toBeGreaterThanOrEqual(3);

@@ -1,16 +1,16 @@
 /** Sub-flows: in the play's own process, and as plays of their own. */
-import { MODES, Stage } from './stage.js';
+import { MODES, FlowRunner } from './flow-runner.js';
 
-let stage: Stage;
+let runner: FlowRunner;
 
 describe.each(MODES)('a sub-flow, %s', (_mode, env) => {
   beforeAll(async () => {
-    stage = await Stage.open({ executors: 2, slots: 8, env });
+    runner = await FlowRunner.open({ executors: 2, slots: 8, env });
   }, 60_000);
-  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
+  afterAll(async () => await runner?.[Symbol.asyncDispose](), 60_000);
 
   it('in process is a subflow span with its steps below it, and keeps its version although a new one became current', async () => {
-    const inner = await stage.save(
+    const inner = await runner.save(
       `
 @flow(name="half")
 def half(n):
@@ -24,21 +24,21 @@ def main(n, more):
 `,
       'inner pinned',
     );
-    const play_sid = await stage.start(`
+    const play_sid = await runner.start(`
 @flow(name="outer")
 def main():
     return flow.invoke("inner pinned", n=8)
 `);
-    await stage.waiting(play_sid);
-    await stage.version(inner, '\n@flow\ndef main(n=0):\n    return {"version": 2}\n');
-    await stage.replaceExecutors();
-    await stage.answer(play_sid, 'inside');
-    expect(await stage.ended(play_sid)).toMatchObject({
+    await runner.waiting(play_sid);
+    await runner.version(inner, '\n@flow\ndef main(n=0):\n    return {"version": 2}\n');
+    await runner.replaceExecutors();
+    await runner.answer(play_sid, 'inside');
+    expect(await runner.ended(play_sid)).toMatchObject({
       status: 'success',
       output_data: { version: 1, value: 5 },
       diverged: null,
     });
-    const spans = await stage.spans(play_sid);
+    const spans = await runner.spans(play_sid);
     const subflow = spans.find((span) => span.kind === 'subflow');
     const half = spans.find((span) => span.name === 'half');
     expect(spans.find((span) => span.id === subflow?.parent_id)?.kind).toBe('flow_root');
@@ -47,7 +47,7 @@ def main():
   }, 60_000);
 
   it('spawned is a play of its own below the caller’s span: its output or its error comes back', async () => {
-    await stage.save(
+    await runner.save(
       `
 @flow(name="child", inputs={"n": {"type": "integer", "required": True}})
 def main(n):
@@ -58,7 +58,7 @@ def main(n):
 `,
       'a child',
     );
-    const play_sid = await stage.start(`
+    const play_sid = await runner.start(`
 from hero_tracing import ChildFailed
 
 @flow(name="parent")
@@ -70,29 +70,29 @@ def main():
         bad = [str(error), error.status, error.error_type]
     return [good, bad]
 `);
-    const play = await stage.ended(play_sid);
+    const play = await runner.ended(play_sid);
     expect(play).toMatchObject({
       status: 'success',
       output_data: [{ twice: 42 }, [expect.stringContaining('too small'), 'failed', 'Failed']],
       total_cost_usd: 0.5,
       waits: [],
     });
-    const { items } = await stage.hero.play_list({ parent_play_sid: play_sid });
+    const { items } = await runner.hero.play_list({ parent_play_sid: play_sid });
     const [second, first] = items;
     expect(items.map(({ status }) => status)).toEqual(['failed', 'success']);
-    const callers = (await stage.spans(play_sid)).filter(({ kind }) => kind === 'subflow');
+    const callers = (await runner.spans(play_sid)).filter(({ kind }) => kind === 'subflow');
     expect(callers.map(({ child_play_sid }) => child_play_sid)).toEqual([first?.sid, second?.sid]);
     expect(callers.map(({ status }) => status)).toEqual([expect.stringMatching(/success|replayed/), 'failed']);
-    const [root] = await stage.spans(first?.sid ?? '');
+    const [root] = await runner.spans(first?.sid ?? '');
     expect(root).toMatchObject({ kind: 'flow_root', parent_id: callers[0]?.id });
   }, 60_000);
 
   it('that is unknown, or gets inputs that do not fit, is an error with every fault, which the caller may catch', async () => {
-    await stage.save(
+    await runner.save(
       '\n@flow(inputs={"n": {"type": "integer", "required": True}})\ndef main(n):\n    return n\n',
       'strict child',
     );
-    const output = await stage.output(`
+    const output = await runner.output(`
 @flow(name="parent")
 def main():
     told = []
@@ -116,10 +116,10 @@ def main():
   }, 60_000);
 
   it('is cancelled with its parent, at any depth, also while it waits', async () => {
-    await stage.save('\n@flow\ndef main():\n    return ask_user.confirm("Stop me?")\n', 'leaf that waits');
-    await stage.save('\n@flow\ndef main():\n    return flow.invoke("leaf that waits", spawn=True)\n', 'middle');
-    const play_sid = await stage.start('\n@flow\ndef main():\n    return flow.invoke("middle", spawn=True)\n');
-    const below = async (sid: string) => (await stage.hero.play_list({ parent_play_sid: sid })).items[0];
+    await runner.save('\n@flow\ndef main():\n    return ask_user.confirm("Stop me?")\n', 'leaf that waits');
+    await runner.save('\n@flow\ndef main():\n    return flow.invoke("leaf that waits", spawn=True)\n', 'middle');
+    const play_sid = await runner.start('\n@flow\ndef main():\n    return flow.invoke("middle", spawn=True)\n');
+    const below = async (sid: string) => (await runner.hero.play_list({ parent_play_sid: sid })).items[0];
     const { until } = await import('@hero/testing');
     const leaf = await until(
       async () => {
@@ -129,25 +129,27 @@ def main():
       },
       { within: 20_000, what: 'the leaf’s question' },
     );
-    expect((await stage.hero.play_status({ play_sid })).waits).toMatchObject([{ kind: 'child', name: 'middle' }]);
-    await stage.hero.play_cancel({ play_sid, reason: 'enough' });
+    expect((await runner.hero.play_status({ play_sid })).waits).toMatchObject([{ kind: 'child', name: 'middle' }]);
+    await runner.hero.play_cancel({ play_sid, reason: 'enough' });
     for (const sid of [play_sid, (await below(play_sid))?.sid ?? '', leaf.sid]) {
-      expect((await stage.ended(sid)).status).toBe('cancelled');
+      expect((await runner.ended(sid)).status).toBe('cancelled');
     }
-    await expect(stage.hero.play_resume({ play_sid: leaf.sid, name: 'stop_me', payload: true })).rejects.toMatchObject({
-      code: 'INVALID_STATE',
-    });
+    await expect(runner.hero.play_resume({ play_sid: leaf.sid, name: 'stop_me', payload: true })).rejects.toMatchObject(
+      {
+        code: 'INVALID_STATE',
+      },
+    );
   }, 60_000);
 });
 
 describe.each(MODES)('one slot, %s', (mode, env) => {
   beforeAll(async () => {
-    stage = await Stage.open({ executors: 1, slots: 1, env });
+    runner = await FlowRunner.open({ executors: 1, slots: 1, env });
   }, 60_000);
-  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
+  afterAll(async () => await runner?.[Symbol.asyncDispose](), 60_000);
 
   it('runs a chain of spawned children 50 deep', async () => {
-    const chain = await stage.save(
+    const chain = await runner.save(
       `
 @flow(name="chain", inputs={"depth": {"type": "integer", "required": True}})
 def main(depth):
@@ -155,18 +157,18 @@ def main(depth):
 `,
       'the chain',
     );
-    const { sid } = await stage.hero.play_start({ workflow_sid: chain.sid, input_data: { depth: 50 } });
-    const play = await stage.hero.play_wait({ play_sid: sid, timeout_ms: 100_000 });
+    const { sid } = await runner.hero.play_start({ workflow_sid: chain.sid, input_data: { depth: 50 } });
+    const play = await runner.hero.play_wait({ play_sid: sid, timeout_ms: 100_000 });
     expect(play).toMatchObject({ status: 'success', output_data: 50 });
   }, 120_000);
 
   it('runs a fan-out of 100 spawned children, and the parent holds no process while it waits long', async () => {
-    await stage.save(
+    await runner.save(
       '\n@flow(inputs={"n": {"type": "integer", "required": True}})\ndef main(n):\n    return n * n\n',
       'squares',
     );
     const count = mode === 'plainly' ? 100 : 30;
-    const play_sid = await stage.start(`
+    const play_sid = await runner.start(`
 @flow(name="square")
 def square(n):
     return flow.invoke("squares", spawn=True, n=n)
@@ -175,8 +177,8 @@ def square(n):
 def main():
     return sum(flow.map(square, range(${count}), max_workers=${count}))
 `);
-    const play = await stage.hero.play_wait({ play_sid, timeout_ms: 100_000 });
+    const play = await runner.hero.play_wait({ play_sid, timeout_ms: 100_000 });
     expect(play).toMatchObject({ status: 'success', output_data: ((count - 1) * count * (2 * count - 1)) / 6 });
-    expect((await stage.hero.play_list({ parent_play_sid: play_sid, limit: 500 })).items).toHaveLength(count);
+    expect((await runner.hero.play_list({ parent_play_sid: play_sid, limit: 500 })).items).toHaveLength(count);
   }, 120_000);
 });

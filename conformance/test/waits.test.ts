@@ -1,17 +1,17 @@
 /** Waits: several questions at once, timers that survive everything, signed links. */
 import { until } from '@hero/testing';
 import { postTo } from '../src/post.js';
-import { MODES, Stage } from './stage.js';
+import { MODES, FlowRunner } from './flow-runner.js';
 
-let stage: Stage;
+let runner: FlowRunner;
 
-const post = (path: string, body: string) => postTo(stage.street.adminSocket, path, body);
+const post = (path: string, body: string) => postTo(runner.street.adminSocket, path, body);
 
 describe.each(MODES)('a wait, %s', (mode, env) => {
   beforeAll(async () => {
-    stage = await Stage.open({ executors: 2, slots: 8, env, ownPostgres: true });
+    runner = await FlowRunner.open({ executors: 2, slots: 8, env, ownPostgres: true });
   }, 60_000);
-  afterAll(async () => await stage?.[Symbol.asyncDispose](), 60_000);
+  afterAll(async () => await runner?.[Symbol.asyncDispose](), 60_000);
 
   it.each([
     ['flow.map', 'def', '', 'flow.map(branch, [1, 2, 3])'],
@@ -19,7 +19,7 @@ describe.each(MODES)('a wait, %s', (mode, env) => {
   ])(
     'of three branches of %s is answered 2-3-1 with the executor killed in between; each step ran once',
     async (_, def, awaits, call) => {
-      const play_sid = await stage.start(`
+      const play_sid = await runner.start(`
 @flow(name="draw")
 ${def} draw(n, when):
     return random.random()
@@ -34,19 +34,19 @@ ${def} branch(n):
 ${def} main():
     return ${call}
 `);
-      const first = await stage.waiting(play_sid, 3);
+      const first = await runner.waiting(play_sid, 3);
       const drawn = (first.step_outputs ?? []).map(({ output }) => output);
       expect(drawn).toHaveLength(3);
       for (const [index, n] of [2, 3, 1].entries()) {
-        await stage.answer(play_sid, `stop ${n}`, n * 10);
-        await stage.replaceExecutors();
-        if (index < 2) await stage.waiting(play_sid, 2 - index);
+        await runner.answer(play_sid, `stop ${n}`, n * 10);
+        await runner.replaceExecutors();
+        if (index < 2) await runner.waiting(play_sid, 2 - index);
       }
-      const play = await stage.ended(play_sid);
+      const play = await runner.ended(play_sid);
       const rows = play.output_data as [number, number, number][];
       expect(rows.map(([, answer]) => answer)).toEqual([10, 20, 30]);
       expect(rows.map(([before]) => before).sort()).toEqual([...drawn].sort());
-      const steps = await stage.street.sql<{ name: string; times: number }>(
+      const steps = await runner.street.sql<{ name: string; times: number }>(
         `SELECT name, count(*)::int AS times FROM registry.steps WHERE play_sid = $1 GROUP BY name ORDER BY name`,
         [play_sid],
       );
@@ -59,7 +59,7 @@ ${def} main():
   );
 
   it('flow.sleep goes through a restart of registry, NATS, PostgreSQL and executors', async () => {
-    const play_sid = await stage.start(`
+    const play_sid = await runner.start(`
 @flow
 def main():
     began = flow.now()
@@ -67,15 +67,15 @@ def main():
     return (flow.now() - began).total_seconds()
 `);
     const asleep = async (): Promise<boolean> => {
-      const play = await stage.hero.play_status({ play_sid });
+      const play = await runner.hero.play_status({ play_sid });
       return play.status === 'awaiting_resume' && play.waits[0]?.kind === 'timer';
     };
     await until(asleep, { within: 20_000, what: 'the sleep' });
-    await stage.street.processes.get('registry')?.kill();
-    await stage.street.postgres?.restart();
-    await stage.street.nats.restart();
-    await Promise.all([stage.street.startService('registry'), stage.replaceExecutors()]);
-    const play = await stage.ended(play_sid);
+    await runner.street.processes.get('registry')?.kill();
+    await runner.street.postgres?.restart();
+    await runner.street.nats.restart();
+    await Promise.all([runner.street.startService('registry'), runner.replaceExecutors()]);
+    const play = await runner.ended(play_sid);
     expect(play.status).toBe('success');
     expect(play.output_data).toBeGreaterThanOrEqual(5.9);
   }, 90_000);
@@ -91,28 +91,28 @@ def main(late):
     return flow.pause("paid", schema={"type": "object", "required": ["amount"]})
 `;
     const link = async (play_sid: string): Promise<string> => {
-      const found = async () => (await stage.spans(play_sid))[0]?.tags.link;
+      const found = async () => (await runner.spans(play_sid))[0]?.tags.link;
       return String(await until(found, { within: 10_000, what: 'the link' }));
     };
-    const asked = await stage.start(source, { late: false });
-    await stage.waiting(asked);
+    const asked = await runner.start(source, { late: false });
+    await runner.waiting(asked);
     const path = await link(asked);
     expect(path).toMatch(/^\/hooks\/resume\/[\w.~-]+$/);
     expect((await post(path.slice(0, -2), '{"amount": 1}')).status).toBe(404);
     expect((await post(path, '{"sum": 1}')).status).toBe(422);
     expect(await post(path, '{"amount": 1}')).toMatchObject({ status: 200, json: { ok: true, kept: false } });
     expect(await post(path, '{"amount": 2}')).toMatchObject({ status: 409 });
-    expect((await stage.ended(asked)).output_data).toEqual({ amount: 1 });
+    expect((await runner.ended(asked)).output_data).toEqual({ amount: 1 });
 
-    const early = await stage.start(source, { late: true });
-    await stage.waiting(early);
+    const early = await runner.start(source, { late: true });
+    await runner.waiting(early);
     expect(await post(await link(early), '{"amount": 3}')).toMatchObject({ status: 200, json: { kept: true } });
-    await stage.answer(early, 'first');
-    expect((await stage.ended(early)).output_data).toEqual({ amount: 3 });
+    await runner.answer(early, 'first');
+    expect((await runner.ended(early)).output_data).toEqual({ amount: 3 });
   }, 60_000);
 
   it('of a fan-out takes a prefilled sequence in the order of the branches, exact names before globs', async () => {
-    const workflow = await stage.save(`
+    const workflow = await runner.save(`
 @flow(name="ask")
 def ask(n):
     return flow.pause("pick" if n < 3 else "other")
@@ -121,15 +121,15 @@ def ask(n):
 def main():
     return flow.map(ask, range(5))
 `);
-    const { sid } = await stage.hero.play_start({
+    const { sid } = await runner.hero.play_start({
       workflow_sid: workflow.sid,
       prefill_resumes: { pick: ['a', 'b', 'c'], '*': ['d', 'e'] },
     });
-    expect((await stage.ended(sid)).output_data).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect((await runner.ended(sid)).output_data).toEqual(['a', 'b', 'c', 'd', 'e']);
   }, 60_000);
 
   it('that times out is answered by its default, or raised where it waited', async () => {
-    const output = await stage.output(`
+    const output = await runner.output(`
 @flow
 def main():
     first = flow.pause("a", timeout=0.3, default="nobody")
@@ -142,7 +142,7 @@ def main():
   }, 60_000);
 
   it('until a time is a timer, too', async () => {
-    const output = await stage.output(`
+    const output = await runner.output(`
 from datetime import timedelta
 @flow
 def main():
@@ -154,21 +154,21 @@ def main():
   }, 60_000);
 
   it('of a play with prefilled answers fails at once where none is left, until somebody answers by hand', async () => {
-    const { sid: workflow_sid } = await stage.save(`
+    const { sid: workflow_sid } = await runner.save(`
 @flow
 def main(asks):
     return [flow.pause(name) for name in asks]
 `);
     const play = (asks: string[]): Promise<{ sid: string }> =>
-      stage.hero.play_start({ workflow_sid, input_data: { asks }, prefill_resumes: { first: [1] } });
-    const failed = await stage.ended((await play(['first', 'second'])).sid);
+      runner.hero.play_start({ workflow_sid, input_data: { asks }, prefill_resumes: { first: [1] } });
+    const failed = await runner.ended((await play(['first', 'second'])).sid);
     expect(failed).toMatchObject({ status: 'failed', prefill_only: true });
     expect(failed.error?.message).toContain('second');
     const { sid } = await play(['first', 'by hand', 'asked']);
-    await stage.answer(sid, 'by hand', 2);
-    await stage.waiting(sid);
-    expect(await stage.hero.play_status({ play_sid: sid })).toMatchObject({ prefill_only: false });
-    await stage.answer(sid, 'asked', 3);
-    expect((await stage.ended(sid)).output_data).toEqual([1, 2, 3]);
+    await runner.answer(sid, 'by hand', 2);
+    await runner.waiting(sid);
+    expect(await runner.hero.play_status({ play_sid: sid })).toMatchObject({ prefill_only: false });
+    await runner.answer(sid, 'asked', 3);
+    expect((await runner.ended(sid)).output_data).toEqual([1, 2, 3]);
   }, 60_000);
 });

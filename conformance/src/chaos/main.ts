@@ -3,7 +3,7 @@
  * `npm run chaos -- --planted` removes guards of the product one by one, and ends with 1 where that was not noticed.
  */
 import { parseArgs } from 'node:util';
-import { PLANTED, runPlanted } from './planted.js';
+import { MUTATIONS, runMutation } from './mutations.js';
 import { chaos } from './run.js';
 
 const { values } = parseArgs({
@@ -24,17 +24,17 @@ const whole = (name: Exclude<keyof typeof values, 'planted'>): number => {
 
 if (values.planted) {
   let missed = 0;
-  const control = await runPlanted({ name: 'nothing', invariant: '', patches: [] }, whole('seed'));
+  const control = await runMutation({ name: 'nothing', invariant: '', patches: [] }, whole('seed'));
   process.stdout.write(`with nothing removed: ${control.report.violations.length} violations\n`);
-  for (const planted of PLANTED) {
-    const { report } = await runPlanted(planted, whole('seed'));
+  for (const mutation of MUTATIONS) {
+    const { report } = await runMutation(mutation, whole('seed'));
     const [first = 'NOT CAUGHT'] = report.violations;
     if (report.violations.length === 0) missed++;
     process.stdout.write(
-      `${report.violations.length > 0 ? '✓' : '✗'} ${planted.name} (${planted.invariant}): ${first.slice(0, 160)}\n`,
+      `${report.violations.length > 0 ? '✓' : '✗'} ${mutation.name} (${mutation.invariant}): ${first.slice(0, 160)}\n`,
     );
   }
-  process.stdout.write(`${PLANTED.length - missed} of ${PLANTED.length} planted bugs caught\n`);
+  process.stdout.write(`${MUTATIONS.length - missed} of ${MUTATIONS.length} planted bugs caught\n`);
   process.exit(missed === 0 && control.report.violations.length === 0 ? 0 : 1);
 }
 

@@ -9,10 +9,10 @@ import { HeroClient, unixTransport } from '@hero/openrpc';
 import { mountedFolder, patiently } from '../faults.js';
 import { seeded } from '../random.js';
 import { Street } from '../street.js';
-import { Actor } from './actor.js';
+import { Answerer } from './answerer.js';
 import { check, type Findings, type Given, type Started } from './checker.js';
-import { type FaultName, injectFaults } from './deeds.js';
-import { HEAD, LIBRARY, randomFlow, type SyncMove } from './grammar.js';
+import { type FaultName, injectFaults } from './fault-injector.js';
+import { HEAD, LIBRARY, randomFlow, type SyncStatement } from './random-flow.js';
 
 const TOLD_WITHIN_MS = 60_000;
 
@@ -26,7 +26,7 @@ export interface ChaosPlan {
   /** Mean time between two faults, ms; 0: no faults. */
   every?: number;
   /** Flows are made of these statements only; default: of everything. */
-  only?: readonly SyncMove[];
+  only?: readonly SyncStatement[];
   /** Which faults, by name, in turn; default: all of them, at random. */
   faults?: readonly FaultName[];
   /** Where the built services are; default: this checkout. */
@@ -64,13 +64,13 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   for (const [name, source] of Object.entries(LIBRARY)) {
     await hero.workflow_create({ name, python_source: HEAD + source });
   }
-  const actor = new Actor(hero, seeded(seed + 2), folder, street.adminSocket);
-  const run = new Run(street, hero, folder, seeded(seed + 1), plan, actor.given);
-  actor.start();
+  const answerer = new Answerer(hero, seeded(seed + 2), folder, street.adminSocket);
+  const run = new Run(street, hero, folder, seeded(seed + 1), plan, answerer.given);
+  answerer.start();
   const told = setInterval(() => {
     const seconds = Math.round((Date.now() - began) / 1_000);
     const { started, ended, forks } = run;
-    say(`${seconds} s: ${started.length - forks} plays started, ${ended} ended, ${actor.answers} answers`);
+    say(`${seconds} s: ${started.length - forks} plays started, ${ended} ended, ${answerer.answers} answers`);
   }, 5_000);
   const until = Date.now() + seconds * 1_000;
   const feeding = run.feed(until, plays);
@@ -80,21 +80,21 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   say('no more faults; waiting for the plays');
   const lost = await run.finish(within);
   run.stop();
-  await actor.stop();
-  // What is lost says enough; what others did can only be judged when nothing moves any more.
+  await answerer.stop();
+  // What is lost says enough; what others did can only be judged when nothing statements any more.
   const unsettled = lost.length > 0 ? lost : await untold(street);
   if (unsettled.length > 0) for (const { name, log } of logsOf(street)) say(`── ${name}\n${log}`);
   const findings: Findings =
     unsettled.length > 0
       ? { steps: 0, effects: 0, repeated: 0, violations: unsettled }
-      : await check(street, hero, folder, run.started, actor.given);
+      : await check(street, hero, folder, run.started, answerer.given);
   hero.close();
   const { started, refused, cancels, retries, forks } = run;
   return {
     ...findings,
     violations: [...refused, ...findings.violations],
     plays: started.length - forks,
-    answers: actor.answers,
+    answers: answerer.answers,
     cancels,
     retries,
     forks,
@@ -205,7 +205,7 @@ class Run {
     this.waiting.add(work);
   }
 
-  /** The current version moves on under the play (I9). */
+  /** The current version statements on under the play (I9). */
   private async trap(name: string): Promise<void> {
     const { sid } = await this.patiently(() => this.hero.workflow_get({ name }));
     const python_source = `${HEAD}\n@flow(inputs={"folder": "string", "label": "string"})\ndef main(folder, label):\n    return []\n`;

@@ -15,7 +15,7 @@ export const MODES = [
 
 const WITHIN_MS = 30_000;
 
-export class Stage implements AsyncDisposable {
+export class FlowRunner implements AsyncDisposable {
   private saved = 0;
 
   private constructor(
@@ -26,11 +26,11 @@ export class Stage implements AsyncDisposable {
     private readonly mounted: TempFolder,
   ) {}
 
-  static async open(options: StreetOptions): Promise<Stage> {
+  static async open(options: StreetOptions): Promise<FlowRunner> {
     const mounted = await mountedFolder();
     const street = await Street.start({ ...options, env: { ...options.env, HERO_MOUNTS: `${mounted.path}:rw` } });
     const always = options.env?.HERO_ALWAYS_REPLAY === '1';
-    return new Stage(street, new HeroClient(unixTransport(street.rpcSocket)), always, mounted);
+    return new FlowRunner(street, new HeroClient(unixTransport(street.rpcSocket)), always, mounted);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

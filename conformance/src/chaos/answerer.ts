@@ -12,7 +12,7 @@ import type { Given } from './checker.js';
 /** What says that an answer was not taken: it decided nothing. */
 const REFUSALS = ['ALREADY_RESUMED', 'INVALID_STATE', 'NOT_FOUND', 'INVALID_PARAMS'];
 
-export class Actor {
+export class Answerer {
   readonly given = new Map<string, Given>();
   answers = 0;
   private readonly used = new Set<string>();

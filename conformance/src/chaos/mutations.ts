@@ -1,16 +1,16 @@
 /** The proof that the checker works: guards of the product removed one by one, each of which a chaos run must notice. */
-import type { FaultName } from './deeds.js';
-import type { SyncMove } from './grammar.js';
+import type { FaultName } from './fault-injector.js';
+import type { SyncStatement } from './random-flow.js';
 import { type ChaosReport, chaos } from './run.js';
-import { type Patch, Tree } from './tree.js';
+import { type Patch, BuildCopy } from './build-copy.js';
 
-export interface Planted {
+export interface Mutation {
   name: string;
   /** The invariant whose guard is removed. */
   invariant: string;
   patches: readonly Patch[];
   /** What the flows are made of, where few of the random ones would need the guard. */
-  only?: readonly SyncMove[];
+  only?: readonly SyncStatement[];
   faults?: readonly FaultName[];
 }
 
@@ -25,7 +25,7 @@ const sdk = (file: string, find: string, replace: string): Patch => ({
   replace,
 });
 
-export const PLANTED: readonly Planted[] = [
+export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a replay does not look into its memory',
     invariant: 'I3',
@@ -143,14 +143,14 @@ const FAULTS: readonly FaultName[] = [
 ];
 
 export interface Caught {
-  planted: Planted;
+  mutation: Mutation;
   report: ChaosReport;
 }
 
 /** Runs with this guard removed. */
-export async function runPlanted(planted: Planted, seed: number, say?: (line: string) => void): Promise<Caught> {
-  await using tree = await Tree.copy();
-  await tree.apply(planted.patches);
+export async function runMutation(mutation: Mutation, seed: number, say?: (line: string) => void): Promise<Caught> {
+  await using copy = await BuildCopy.copy();
+  await copy.apply(mutation.patches);
   const report = await chaos({
     seconds: 15,
     seed,
@@ -158,11 +158,11 @@ export async function runPlanted(planted: Planted, seed: number, say?: (line: st
     plays: 16,
     every: 1_200,
     // Each guard has its fault, however short the run.
-    faults: planted.faults ?? FAULTS,
+    faults: mutation.faults ?? FAULTS,
     within: 30_000,
-    root: tree.root,
-    only: planted.only,
+    root: copy.root,
+    only: mutation.only,
     say,
   });
-  return { planted, report };
+  return { mutation, report };
 }

@@ -4,9 +4,9 @@ import { connectBus, publishJson } from '@hero/bus';
 import { WORK_SUBJECT } from '@hero/contracts';
 import { removeJetStream } from '../faults.js';
 import type { Street, StreetService } from '../street.js';
-import { pick } from './grammar.js';
+import { pick } from './random-flow.js';
 
-type Deed = (street: Street, random: () => number) => Promise<unknown>;
+type Fault = (street: Street, random: () => number) => Promise<unknown>;
 
 const someExecutor = (street: Street, random: () => number) => {
   const live = street.liveExecutors();
@@ -14,19 +14,19 @@ const someExecutor = (street: Street, random: () => number) => {
 };
 
 const restarted =
-  (name: StreetService): Deed =>
+  (name: StreetService): Fault =>
   async (street) => {
     await street.processes.get(name)?.kill();
     await street.startService(name);
   };
 
-const killExecutor: Deed = async (street, random) => {
+const killExecutor: Fault = async (street, random) => {
   await someExecutor(street, random)?.kill();
   await street.startExecutor();
 };
 
 const stopExecutor =
-  (least: number, most: number): Deed =>
+  (least: number, most: number): Fault =>
   async (street, random) => {
     const victim = someExecutor(street, random);
     victim?.signal('SIGSTOP');
@@ -34,19 +34,19 @@ const stopExecutor =
     victim?.signal('SIGCONT');
   };
 
-const restartNats: Deed = async (street, random) => {
+const restartNats: Fault = async (street, random) => {
   await street.nats.kill();
   if (random() < 0.2) await removeJetStream(street.nats.folder);
   await street.nats.restart();
 };
 
-const restartPostgres: Deed = async (street) => {
+const restartPostgres: Fault = async (street) => {
   await street.postgres?.kill();
   await street.postgres?.restart();
 };
 
 /** Wake-ups come twice: of what is pending, and of what is long running or over (I8). */
-const doubleDeliveries: Deed = async (street) => {
+const doubleDeliveries: Fault = async (street) => {
   const rows = await street.sql<{ play_sid: string; run_seq: number }>(
     `SELECT sid AS play_sid, run_seq FROM registry.plays ORDER BY sid DESC LIMIT 20`,
   );
@@ -60,7 +60,7 @@ const doubleDeliveries: Deed = async (street) => {
   }
 };
 
-const DEEDS = {
+const FAULTS = {
   'executor killed': killExecutor,
   'executor stopped': stopExecutor(1_000, 6_000),
   // Longer than its lease lives: it goes on when others have its plays.
@@ -71,11 +71,11 @@ const DEEDS = {
   'span-ingest killed': restarted('span-ingest'),
   'gateway killed': restarted('admin-gateway'),
   'wake-ups doubled': doubleDeliveries,
-} satisfies Record<string, Deed>;
-export type FaultName = keyof typeof DEEDS;
+} satisfies Record<string, Fault>;
+export type FaultName = keyof typeof FAULTS;
 
 /** Executors die most often. */
-const LIKELY: readonly FaultName[] = ['executor killed', 'executor killed', ...(Object.keys(DEEDS) as FaultName[])];
+const LIKELY: readonly FaultName[] = ['executor killed', 'executor killed', ...(Object.keys(FAULTS) as FaultName[])];
 
 /** Until the time is over; counts what was done, by name. */
 export async function injectFaults(
@@ -92,6 +92,6 @@ export async function injectFaults(
     if (Date.now() >= until) return done;
     const name = faults?.[n % faults.length] ?? pick(random, LIKELY);
     done[name] = (done[name] ?? 0) + 1;
-    await DEEDS[name](street, random);
+    await FAULTS[name](street, random);
   }
 }

@@ -109,14 +109,18 @@ def light(folder, label, id):
 `;
 
 /** What one statement of the flow does: its lines, and the ids that it adds to the output. */
-interface Move {
+interface Statement {
   lines: string[];
   ids: string[];
   asks?: string[];
 }
 
 /** `only`: sync flows made of nothing but these. */
-export function randomFlow(random: Random, label: string, only?: readonly SyncMove[]): RandomFlow & { asks: string[] } {
+export function randomFlow(
+  random: Random,
+  label: string,
+  only?: readonly SyncStatement[],
+): RandomFlow & { asks: string[] } {
   if (only === undefined && random() < 0.1) {
     const flow = randomFlow(random, label, ANSWERED);
     return { ...flow, prefilled: flow.asks };
@@ -127,10 +131,10 @@ export function randomFlow(random: Random, label: string, only?: readonly SyncMo
   const count = 2 + Math.floor(random() * 5);
   let next = 0;
   const id = (): string => `m${next++}`;
-  const moves = Array.from({ length: count }, () =>
-    isAsync ? asyncMove(random, label, id) : syncMove(pick(random, only ?? SYNC), random, label, id),
+  const statements = Array.from({ length: count }, () =>
+    isAsync ? asyncStatement(random, label, id) : syncStatement(pick(random, only ?? SYNC), random, label, id),
   );
-  if (failsFirst) moves.splice(Math.floor(random() * moves.length), 0, once('gate', label, id()));
+  if (failsFirst) statements.splice(Math.floor(random() * statements.length), 0, once('gate', label, id()));
   const [def, wait] = isAsync ? ['async def', 'await '] : ['def', ''];
   const source = [
     HEAD,
@@ -147,20 +151,20 @@ export function randomFlow(random: Random, label: string, only?: readonly SyncMo
     `@flow(name="chaos"${pipelined ? ', durability="pipelined"' : ''}, grants=["workflow_list"], inputs={"folder": "string", "label": "string"})`,
     `${def} main(folder, label):`,
     '    seen = []',
-    ...moves.flatMap(({ lines }) => lines).map((line) => `    ${line}`),
+    ...statements.flatMap(({ lines }) => lines).map((line) => `    ${line}`),
     '    return seen',
     '',
   ].join('\n');
-  const asks = moves.flatMap(({ asks = [] }) => asks);
-  return { source, ids: moves.flatMap(({ ids }) => ids), asks, prefilled: [], failsFirst, pipelined };
+  const asks = statements.flatMap(({ asks = [] }) => asks);
+  return { source, ids: statements.flatMap(({ ids }) => ids), asks, prefilled: [], failsFirst, pipelined };
 }
 
-const once = (name: string, label: string, id: string): Move => ({
+const once = (name: string, label: string, id: string): Statement => ({
   lines: [`seen.append(${name}(folder, label, "${id}"))`],
   ids: [`${label}.${id}`],
 });
 
-function syncMove(kind: SyncMove, random: Random, label: string, id: () => string): Move {
+function syncStatement(kind: SyncStatement, random: Random, label: string, id: () => string): Statement {
   const own = id();
   const named = (suffix = ''): string => `${label}.${own}${suffix}`;
   switch (kind) {
@@ -264,7 +268,7 @@ function syncMove(kind: SyncMove, random: Random, label: string, id: () => strin
   }
 }
 
-function asyncMove(random: Random, label: string, id: () => string): Move {
+function asyncStatement(random: Random, label: string, id: () => string): Statement {
   const own = id();
   const named = (suffix = ''): string => `${label}.${own}${suffix}`;
   switch (pick(random, ASYNC)) {
@@ -294,7 +298,7 @@ function asyncMove(random: Random, label: string, id: () => string): Move {
 }
 
 /** A step whose tries may all fail: that is an outcome, too. */
-const caught = (name: string, label: string, id: string): Move => ({
+const caught = (name: string, label: string, id: string): Statement => ({
   lines: [
     'try:',
     `    seen.append(${name}(folder, label, "${id}"))`,
@@ -330,7 +334,7 @@ const SYNC = [
   'map',
 ] as const;
 /** Flows of these are played with all answers given at the start. */
-const ANSWERED: readonly SyncMove[] = ['mark', 'flaky', 'pause', 'pause', 'sleep', 'map'];
-export type SyncMove = (typeof SYNC)[number];
+const ANSWERED: readonly SyncStatement[] = ['mark', 'flaky', 'pause', 'pause', 'sleep', 'map'];
+export type SyncStatement = (typeof SYNC)[number];
 const ASYNC = ['mark', 'pause', 'sleep', 'spawn', 'gather', 'gather'] as const;
 export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;

@@ -21,14 +21,14 @@ export async function patched({ file, find, replace }: Patch, root = ROOT): Prom
   return parts.join(replace);
 }
 
-export class Tree implements AsyncDisposable {
+export class BuildCopy implements AsyncDisposable {
   private constructor(private readonly folder: TempFolder) {}
 
   get root(): string {
     return this.folder.path;
   }
 
-  static async copy(): Promise<Tree> {
+  static async copy(): Promise<BuildCopy> {
     const folder = await tempFolder();
     const { path } = folder;
     for (const part of COPIED)
@@ -42,7 +42,7 @@ export class Tree implements AsyncDisposable {
     for (const name of await readdir(join(ROOT, 'node_modules/@hero'))) {
       await symlink(await readlink(join(ROOT, 'node_modules/@hero', name)), join(modules, '@hero', name));
     }
-    return new Tree(folder);
+    return new BuildCopy(folder);
   }
 
   async apply(patches: readonly Patch[]): Promise<void> {
