@@ -139,9 +139,9 @@ class Call:
         if not cancelled and not self.node.open and self.declaration.memo:
             session.memory.ended(self.node.place, self.declaration.name)
         if session.tree.close(self.node):
-            session.at_rest()
+            session.questions.at_rest()
         if session.always_replay and self.declaration.memo:
-            session.replay_now()
+            session.questions.replay_now()
 
 
 class Remembered:

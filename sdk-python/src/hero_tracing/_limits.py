@@ -89,7 +89,7 @@ class Limit(Gate):
         trial.commit_timeout(self.error)
         self._settled.set()
         if self._cancel is not None or not self._over.wait(GRACE_SECONDS):
-            trial.call.session.leave_for_replay()
+            trial.call.session.questions.leave_for_replay()
 
     @property
     def over(self) -> bool:

@@ -154,7 +154,7 @@ class _Map:
         else:
             node.span.end("failed", error=describe(first))
         if self.tree.close(node):
-            self.session.at_rest()
+            self.session.questions.at_rest()
         if first is not None:
             raise first
         return self.results
@@ -296,7 +296,7 @@ class _Map:
 
     def _finish(self, branch: Node) -> None:
         if self.tree.close(branch):
-            self.session.at_rest()
+            self.session.questions.at_rest()
         with self.changed:
             self.unfinished -= 1
             last = self.unfinished == 0

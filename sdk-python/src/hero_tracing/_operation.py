@@ -98,7 +98,7 @@ class Leaf:
             self.span.end("success", key=self.key, output=text)
         self._close()
         if self.session.always_replay:
-            self.session.replay_now()
+            self.session.questions.replay_now()
         if error is not None:
             try:
                 raise error
@@ -112,7 +112,7 @@ class Leaf:
 
     def _close(self) -> None:
         if self.session.tree.close(self.node):
-            self.session.at_rest()
+            self.session.questions.at_rest()
 
     def __enter__(self) -> Leaf:
         return self

@@ -16,7 +16,8 @@ from ._output import Budget, Output
 from ._memory import Memory
 from ._remember import describe, happened_in, spans_of
 from ._root import run_root
-from ._session import Session, activate, leave
+from ._questions import leave
+from ._session import Session, activate
 from ._source import FILE, Functions, load_source
 from ._telemetry import Telemetry
 
@@ -53,7 +54,7 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
         out.end()
         err.end()
 
-    session.before_leaving = end_lines
+    session.questions.before_leaving = end_lines
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = out, err
     activate(session)
@@ -143,7 +144,7 @@ def _send_end(session: Session, status: str, output: str | None, error: BaseExce
 
 def end_failed(session: Session, error: BaseException) -> NoReturn:
     """Ends the play from any thread, with nothing unwound."""
-    session.before_leaving()
+    session.questions.before_leaving()
     shown = json.dumps({**describe(error), "span_id": session.root.span.id}, ensure_ascii=False)
     _end_frame(session, "failed", None, shown, [session.root.span.id])
     leave(0)

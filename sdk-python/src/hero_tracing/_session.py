@@ -1,36 +1,32 @@
-"""One running play, in the runtime or outside of it: identity, memory, lanes, open questions.
+"""One running play, in the runtime or outside of it: identity, memory and lanes.
 
 Rules:
  1. A step's outcome is committed before the step returns to user code (I3).
- 2. Questions are sent when the tree is at rest, all in one request; a suspended process leaves at once, with nothing
-    unwound.
- 3. What is remembered is read from `memory` only; nothing is ever put into it while the play runs.
- 4. In a pipelined play nothing leaves the play before all that was sent is committed (`drain`).
+ 2. What is remembered is read from `memory` only; nothing is ever put into it while the play runs.
+ 3. In a pipelined play nothing leaves the play before all that was sent is committed (`drain`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from . import _events, _places
 from ._canonical import load
-from ._errors import NoContext, NotAwaited, Refused
+from ._errors import NoContext, NotAwaited
 from ._memory import Memory
 from ._pipeline import Pipeline
+from ._questions import Questions
 from ._remember import happened_in, rebuild
 from ._source import Functions
 from ._spans import Span
 from ._tree import Node, Tree
-from ._waits import Question
 
-EXIT_SUSPENDED = 75
 DONE = {"t": "done"}
 ALWAYS_REPLAYS = 200
 
@@ -90,15 +86,12 @@ class Session:
         self.loading = threading.Lock()
         self.tree = Tree()
         self.lock = threading.Lock()
-        self.asked = threading.Condition(self.lock)  # nobody asks any more
-        self.questions: list[Question] = []
-        self.asking = False
+        self.questions = Questions(self)
         self.bodies = 0
         self.cost = 0.0
         self.last_output: str | None = None
         self.missing_await: str | None = None
         self.root = self._root()
-        self.before_leaving: Callable[[], None] = lambda: None
 
     def _root(self) -> Node:
         span = Span(self, _places.span_id(self.play_sid, _places.ROOT_PLACE), "")
@@ -160,124 +153,6 @@ class Session:
             cost, self.cost = self.cost, 0.0
         return cost
 
-    # --- pauses -------------------------------------------------------------------------------------------------------
-
-    def ask(self, question: Question) -> None:
-        """The question waits from now on; its `deliver` is called when it has an answer or an error."""
-        with self.lock:
-            self.questions.append(question)
-        if self.tree.wait(question.node):
-            self.at_rest()
-
-    def forget(self, question: Question) -> None:
-        """The branch that asked was cancelled."""
-        with self.lock:
-            if question in self.questions:
-                self.questions.remove(question)
-
-    def at_rest(self) -> None:
-        """Every open leaf waits. Where an event loop takes part, what is ready in it goes first."""
-        with self.lock:
-            loop = next((question.loop for question in self.questions if question.loop is not None), None)
-        if loop is None:
-            self._send_questions()
-        else:
-            loop.call_soon_threadsafe(self._when_idle, loop, 3)
-
-    def _when_idle(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
-        if not self.tree.resting:
-            return
-        ready = getattr(loop, "_ready", None)
-        if rounds and (ready is None or ready):
-            loop.call_soon(self._when_idle, loop, rounds - 1 if ready is None else 3)
-        else:
-            self._send_questions()
-
-    def send_stuck(self) -> None:
-        """An event loop has nothing left to do but to wait for answers (`_tasks.watch`)."""
-        self._send_questions(stuck=True)
-
-    def _send_questions(self, stuck: bool = False) -> None:
-        while True:
-            with self.lock:
-                if self.asking or not self.questions or not (self.tree.resting or stuck):
-                    return
-                self.asking = True
-            try:
-                self._send_once()
-            finally:
-                self._asked()  # then look again: others may have come to rest meanwhile
-            stuck = False
-
-    def _send_once(self) -> None:
-        with self.lock:
-            asked = sorted(self.questions, key=lambda question: question.node.path())
-        for question in asked:
-            question.node.span.end("paused")
-        reply = self._pause([question.frame() for question in asked], replay=False)
-        kind = reply.get("t")
-        done: list[Question] = []
-        if kind == "answers":
-            by_place = {question.node.place: question for question in asked}
-            for answer in reply.get("answers", ()):
-                answered = by_place.get(answer.get("place"))
-                if answered is not None:
-                    answered.outcome = answer.get("kind", "answer"), answer["payload"]
-                    done.append(answered)
-        elif kind == "refused":
-            asked[0].error = Refused(reply.get("code", ""), reply.get("message", ""))
-            done.append(asked[0])
-        if not done:
-            from ._control import garbage
-
-            garbage()
-        with self.lock:
-            for question in done:
-                self.questions.remove(question)
-        self.tree.wake([question.node for question in done])
-        for question in done:
-            question.deliver()
-
-    def _pause(self, questions: list[str], replay: bool) -> dict[str, Any]:
-        self.before_leaving()
-        self.drain()
-        emitted = self.telemetry.flush(1.0)
-        body = (
-            f'"questions":[{",".join(questions)}],"replay":{"true" if replay else "false"},'
-            f'"cost_usd":{self.take_cost()!r},"emitted":{emitted}{self.memory.take_difference()}'
-        )
-        reply = self.lane.request("pause", body)
-        if reply.get("t") == "suspended":
-            leave(EXIT_SUSPENDED)
-        return reply
-
-    def replay_now(self) -> None:
-        """Always-replay tests: a commit is done and no step body is open, so this attempt ends here."""
-        with self.lock:
-            if self.asking or self.bodies:
-                return
-            self.asking = True
-        try:
-            self._pause([], replay=True)
-        finally:
-            self._asked()
-
-    def leave_for_replay(self) -> None:
-        """A body that cannot be stopped must not run on: the process goes, and the play is replayed."""
-        with self.asked:
-            while self.asking:
-                self.asked.wait()
-            self.asking = True
-        try:
-            self._pause([], replay=True)
-        finally:  # outside of the runtime nothing replays: the body goes on to its end
-            self._asked()
-
-    def _asked(self) -> None:
-        with self.asked:
-            self.asking = False
-            self.asked.notify_all()
-
     # --- commits ----------------------------------------------------------------------------------------------------------
 
     def frame(self, step: str) -> str:
@@ -302,7 +177,7 @@ class Session:
         return await self.lane.request_async("commit", self.frame(step))
 
     def drain(self) -> None:
-        """Waits until all that was sent is committed (rule 4)."""
+        """Waits until all that was sent is committed (rule 3)."""
         if self.pipeline is not None:
             self.pipeline.drain()
 
@@ -343,11 +218,6 @@ def active() -> Session | None:
 def activate(session: Session | None) -> None:
     global _active
     _active = session
-
-
-def leave(code: int) -> NoReturn:
-    """Ends the process with nothing unwound: no `except`, no `finally`, no `atexit` sees it."""
-    os._exit(code)
 
 
 def _after_fork() -> None:

@@ -89,7 +89,7 @@ class StepBlock:
             happened_in(error, node.span.id)
             node.span.end("failed", error=describe(error))
         if node.session.tree.close(node):
-            node.session.at_rest()
+            node.session.questions.at_rest()
 
     async def __aenter__(self) -> StepBlock:
         parent = here(self._what)

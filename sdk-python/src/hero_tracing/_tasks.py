@@ -68,7 +68,7 @@ def spawn(loop: Any, coro: Coroutine[Any, Any, Any], node: Node, **options: Any)
 
     def done(_: Any) -> None:
         if node.session.tree.close(node):
-            node.session.at_rest()
+            node.session.questions.at_rest()
 
     task.add_done_callback(done)
     return task
@@ -95,7 +95,7 @@ def watch(loop: Any, session: Session) -> None:
     def select(timeout: float | None = None) -> Any:
         drains = session.pipeline is not None and session.pipeline.busy
         if timeout is None and session.questions and not drains and _is_stuck(loop, selector):
-            session.send_stuck()
+            session.questions.send_stuck()
             timeout = 0
         return plain_select(timeout)
 

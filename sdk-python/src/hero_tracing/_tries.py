@@ -98,7 +98,7 @@ class Trial:
         if not isinstance(error, NOT_REMEMBERED) and not node.open and self.call.declaration.memo:
             node.session.memory.ended(node.place, f"{self.call.declaration.name} (try {self.number})")
         if node.session.tree.close(node):
-            node.session.at_rest()
+            node.session.questions.at_rest()
 
     def step(self, kind: str, outcome: str) -> str:
         """An item of this place for a `commit` frame."""

@@ -75,7 +75,7 @@ def wait(question: Question) -> Any:
     latch = threading.Lock()
     latch.acquire()
     question.deliver = latch.release
-    session.ask(question)
+    session.questions.ask(question)
     latch.acquire()
     for gate in _gates(question.node):
         gate.enter()
@@ -93,13 +93,13 @@ async def wait_async(question: Question) -> Any:
 
     question.deliver, question.loop = deliver, loop
     watch(loop, session)
-    session.ask(question)
+    session.questions.ask(question)
     try:
         await future
         for gate in _gates(question.node):
             await gate.enter_async()
     except asyncio.CancelledError:
-        session.forget(question)
+        session.questions.forget(question)
         question.node.span.end("cancelled")
         session.tree.close(question.node)
         raise
