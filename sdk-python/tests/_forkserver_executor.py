@@ -45,7 +45,7 @@ class NotStarted(Exception):
 class Play:
     """One ordered attempt and its three connections."""
 
-    def __init__(self, executor: "Executor", number: int, sid: str) -> None:
+    def __init__(self, executor: Executor, number: int, sid: str) -> None:
         self.executor, self.number, self.sid = executor, number, sid
         self.token = f"token-{number}"
         self.workdir = executor.plays / f"{sid}.{number}" / "work"
@@ -216,7 +216,7 @@ class Executor:
             opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> "Executor":
+    def __enter__(self) -> Executor:
         return self
 
     def __exit__(self, *_: object) -> None:

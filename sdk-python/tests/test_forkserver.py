@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from _forkserver_executor import Executor, NotStarted
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="namespaces are Linux's")
@@ -44,7 +42,9 @@ def _until_gone(pids: set[int], seconds: float) -> None:
 
 
 def test_a_play_is_pid_2_of_its_own_namespace_and_its_status_is_reported(executor: Executor) -> None:
-    play = executor.start("import os\nsay([os.getpid(), os.getppid(), sorted(p for p in os.listdir('/proc') if p.isdigit())])\ncode = 7")
+    play = executor.start(
+        "import os\nsay([os.getpid(), os.getppid(), sorted(p for p in os.listdir('/proc') if p.isdigit())])\ncode = 7"
+    )
     assert play.says() == [2, 0, ["1", "2"]]
     assert play.exit() == {"t": "exit", "id": play.number, "code": 7, "signal": None, "why": ""}
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from _forkserver_executor import Executor
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the jail is Linux's")
@@ -95,13 +94,22 @@ def test_its_python_and_the_sdk_are_read_only(executor: Executor) -> None:
 
 
 def test_heros_own_files_and_other_plays_are_not_there(executor: Executor) -> None:
-    neighbour = executor.start("open('secret', 'w').write('mine')\nsay('up')\nimport time\ntime.sleep(1000)", sid="neighbour")
+    neighbour = executor.start(
+        "open('secret', 'w').write('mine')\nsay('up')\nimport time\ntime.sleep(1000)", sid="neighbour"
+    )
     assert neighbour.says() == "up"
     home = executor.home
-    for path in (executor.secret, executor.address, neighbour.workdir / "secret", home / "var/plays/neighbour/work/secret"):
+    for path in (
+        executor.secret,
+        executor.address,
+        neighbour.workdir / "secret",
+        home / "var/plays/neighbour/work/secret",
+    ):
         refused(executor, f"open({str(path)!r})")
     refused(executor, f"socket.socket(socket.AF_UNIX).connect({executor.address!r})")
-    seen = attack(executor, f"import os\nsay([os.listdir({str(home)!r} + '/var'), os.listdir('/.plays'), os.listdir('/.tmp')])")
+    seen = attack(
+        executor, f"import os\nsay([os.listdir({str(home)!r} + '/var'), os.listdir('/.plays'), os.listdir('/.tmp')])"
+    )
     assert isinstance(seen, dict), seen
     pids = attack(executor, "import os\nsay(sorted(p for p in os.listdir('/proc') if p.isdigit()))")
     assert pids == ["1", "2"]
@@ -190,5 +198,8 @@ def test_with_egress_host_it_has_the_machines_network_and_nothing_else() -> None
     with Executor(egress="host") as executor, socket.create_server(("127.0.0.1", 0)) as server:
         assert "no network" not in executor.ready["enforced"]
         port = server.getsockname()[1]
-        assert attack(executor, f"import socket\nsocket.create_connection(('127.0.0.1', {port}))\nsay('connected')") == "connected"
+        assert (
+            attack(executor, f"import socket\nsocket.create_connection(('127.0.0.1', {port}))\nsay('connected')")
+            == "connected"
+        )
         refused(executor, "socket.socket(socket.AF_UNIX)")

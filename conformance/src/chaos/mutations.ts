@@ -124,7 +124,7 @@ export const MUTATIONS: readonly Mutation[] = [
     faults: ['executor stopped for long'],
     patches: [
       // Plays that outlive their lease are killed, twice over. That must not be what keeps I2: the lease is no guard.
-      sdk('forkserver', 'time.monotonic() > self.deadline', 'False'),
+      sdk('_jail/server', 'time.monotonic() > self.deadline', 'False'),
       { file: 'apps/executor/dist/executor.js', find: '(gone) => plays.gone(gone)', replace: '() => undefined' },
       registry('runs/step-store', "l.epoch <> g.epoch OR l.owner <> g.owner OR l.status <> 'running'", 'false'),
       registry('runs/step-store', 'NOT l.suspended AND g.group_no = l.group_no + 1', 'true'),

@@ -18,9 +18,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import _sandbox
-from . import _sandbox_kernel as kernel
-from ._jail import Jail
+from . import kernel, sandbox
+from .jail import Jail
 
 LANES = ("control", "telemetry", "output")
 # What main exits with when it could not become the play; the reason is on the order socket.
@@ -110,13 +109,13 @@ def _become_play(jail: Jail, level: str, order_socket: socket.socket, lanes: lis
     _default_signals()
     os.setsid()
     order_fd, fds = _only_these_stay_open(order_socket, lanes)
-    fence = _sandbox.prepare(jail, level)
+    rules = sandbox.prepare(jail, level)
     line = _read_order(order_fd)
     if line is None:
         return 0
     order = json.loads(line)
     hello = (json.dumps({"t": "hello", "token": order["token"]})[:-1] + ', "lane": "%s"}\n').encode()
-    workdir = _sandbox.close_around(jail, fence, order, level)
+    workdir = sandbox.close_around(jail, rules, order, level)
     for fd, lane in zip(fds, LANES):
         _write_all(fd, hello.replace(b"%s", lane.encode()))
     os.close(order_fd)
@@ -124,10 +123,10 @@ def _become_play(jail: Jail, level: str, order_socket: socket.socket, lanes: lis
     gc.enable()
     control, telemetry = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
     if order["kind"] == "inspect":
-        from ._launch_inspect import run_inspection
+        from .._inspect.process import run_inspection
 
         return run_inspection(control)
-    from ._play import run_play
+    from .._play import run_play
 
     code = run_play(control, telemetry)
     _flush()

@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
-from . import _sandbox_kernel as kernel
-from ._jail_root import JailPaths, build_root
+from . import kernel
+from .root import JailPaths, build_root
 
 # A uid and gid that nothing else on a machine uses; plays of a root executor run as this.
 PLAY_UID = 64210
@@ -41,7 +43,7 @@ class Jail:
         self.missing.append(f"{what} ({error.strerror or error})")
 
 
-def enter(settings: dict) -> Jail:
+def enter(settings: dict[str, Any]) -> Jail:
     """Builds the jail as far as this machine lets, and returns inside of it, possibly in a child of the caller.
 
     The caller's process then only waits for that child and ends as it ends.
@@ -74,7 +76,7 @@ def _as_root(jail: Jail) -> None:
     jail.network_closed = not jail.host_network and _try(jail, "network namespace", kernel.CLONE_NEWNET)
     os.setgroups([])
     os.setresgid(jail.gid, jail.gid, jail.gid)
-    # Keeping uid 0 until here lets a machine without user namespaces fall back to it (`_launch` then changes the uid).
+    # Keeping uid 0 until here lets a machine without user namespaces fall back to it (`launch` then changes the uid).
     if os.access("/proc/self/ns/user", os.F_OK) and _user_namespaces():
         os.setresuid(jail.uid, jail.uid, jail.uid)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else /proc/self/uid_map belongs to root
@@ -112,7 +114,7 @@ def _pid_namespaces_only(jail: Jail, root: bool) -> None:
     _own_pid_namespace(jail, lambda: None)
 
 
-def _own_pid_namespace(jail: Jail, inside) -> None:
+def _own_pid_namespace(jail: Jail, inside: Callable[[], None]) -> None:
     """Goes on as pid 1 of a PID namespace that belongs to the jail: only there each play can be given one of its own."""
     if not _try(jail, "pid namespace", kernel.CLONE_NEWPID):
         inside()
@@ -133,7 +135,7 @@ def _mount_proc(jail: Jail) -> None:
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
 
 
-def _wait_for(child: int) -> None:
+def _wait_for(child: int) -> NoReturn:
     """The outer process: keeps nothing open that would hide the inner one's end, and ends with it."""
     os.closerange(3, 1024)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import resource
+from typing import Any
 
-from . import _sandbox_kernel as kernel
-from . import _sandbox_seccomp as seccomp
-from ._jail import Jail
-from ._jail_root import EMPTY, HIDDEN_PLAYS, HIDDEN_TMP
+from . import kernel, seccomp
+from .jail import Jail
+from .root import EMPTY, HIDDEN_PLAYS, HIDDEN_TMP
 
 _TMP = "mode=1777,size=256m,nr_inodes=65536"
 _COVER = "mode=755,size=64k,nr_inodes=16"
@@ -25,7 +25,7 @@ def prepare(jail: Jail, level: str) -> kernel.Landlock | None:
     return _common_rules(jail) if level != "off" and kernel.LINUX else None
 
 
-def close_around(jail: Jail, fence: kernel.Landlock | None, order: dict, level: str) -> str:
+def close_around(jail: Jail, rules: kernel.Landlock | None, order: dict[str, Any], level: str) -> str:
     """Shuts the calling process in, and returns the path of its workdir as it is seen from inside."""
     workdir = _mount_workdir(jail, order) if _own_mounts(jail) else order["workdir"]
     if level != "off":
@@ -36,9 +36,9 @@ def close_around(jail: Jail, fence: kernel.Landlock | None, order: dict, level: 
             kernel.drop_capabilities()
         if level != "off":
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-            if fence:
-                fence.allow(workdir, write=True)
-                fence.enforce()
+            if rules:
+                rules.allow(workdir, write=True)
+                rules.enforce()
             seccomp.install()
     os.chdir(workdir)
     return workdir
@@ -91,7 +91,7 @@ def _common_mounts(jail: Jail) -> None:
     kernel.mount("plays", jail.paths.shown_plays, "tmpfs", careful, _COVER)
 
 
-def _mount_workdir(jail: Jail, order: dict) -> str:
+def _mount_workdir(jail: Jail, order: dict[str, Any]) -> str:
     workdir = f"{jail.paths.shown_plays}/{order['sid']}/work"
     os.makedirs(workdir, mode=0o755)
     kernel.mount(HIDDEN_PLAYS + order["workdir"][len(jail.paths.plays) :], workdir, None, kernel.MS_BIND)
@@ -123,7 +123,7 @@ def _identity(jail: Jail) -> None:
         os.setresuid(jail.uid, jail.uid, jail.uid)
 
 
-def _limits(limits: dict, per_play: bool) -> None:
+def _limits(limits: dict[str, Any], per_play: bool) -> None:
     names = {
         "nofile": resource.RLIMIT_NOFILE,
         "core": resource.RLIMIT_CORE,
@@ -149,11 +149,11 @@ def _common_rules(jail: Jail) -> kernel.Landlock | None:
     abi = kernel.landlock_abi()
     if abi == 0:
         return None
-    fence = kernel.Landlock(abi, deny_tcp=not jail.host_network)
+    rules = kernel.Landlock(abi, deny_tcp=not jail.host_network)
     for path in jail.paths.readable(inside=jail.mount_ns):
-        fence.allow(path, write=False)
+        rules.allow(path, write=False)
     own_tmp = ["/tmp"] if _own_mounts(jail) else []
     devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
     for path in (*own_tmp, *devices, *jail.paths.writable()):
-        fence.allow(path, write=True)
-    return fence
+        rules.allow(path, write=True)
+    return rules

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from typing import Any
 
-from . import _sandbox_kernel as kernel
+from . import kernel
 
 # Where the folder of all plays is bound; every play covers it and sees its own workdir only.
 HIDDEN_PLAYS = "/.plays"
@@ -34,7 +35,7 @@ class JailPaths:
     shown_plays: str
 
     @staticmethod
-    def of(settings: dict) -> "JailPaths":
+    def of(settings: dict[str, Any]) -> JailPaths:
         return JailPaths(
             system=[path for path in _SYSTEM if os.path.lexists(path)],
             python=python_paths(),

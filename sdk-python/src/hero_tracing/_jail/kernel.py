@@ -151,9 +151,9 @@ def landlock_abi() -> int:
 class Landlock:
     """An allow-list of paths for the calling process and its children.
 
-    >>> fence = Landlock(abi=7, deny_tcp=True)      # doctest: +SKIP
-    >>> fence.allow("/usr", write=False)            # doctest: +SKIP
-    >>> fence.enforce()                             # doctest: +SKIP
+    >>> rules = Landlock(abi=7, deny_tcp=True)      # doctest: +SKIP
+    >>> rules.allow("/usr", write=False)            # doctest: +SKIP
+    >>> rules.enforce()                             # doctest: +SKIP
     """
 
     def __init__(self, abi: int, deny_tcp: bool) -> None:

@@ -14,13 +14,13 @@ import inspect
 import warnings
 from typing import Any
 
-from . import _inspect_names as names
-from ._declare import check_name, check_option, check_together, check_value
-from ._errors import OptionError
-from ._fields import Field, fields_of
-from ._inspect_requirements import requirements_of
-from ._inspect_types import fields_of_parameters, fields_of_result
-from ._source import FILE, function_sha256
+from .._declare import check_name, check_option, check_together, check_value
+from .._errors import OptionError
+from .._fields import Field, fields_of
+from .._source import FILE, function_sha256
+from . import names
+from .requirements import requirements_of
+from .types import fields_of_parameters, fields_of_result
 
 LARGEST_SOURCE = 4 * 1024 * 1024
 Function = ast.FunctionDef | ast.AsyncFunctionDef

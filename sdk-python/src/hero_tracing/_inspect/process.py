@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import socket
 
+from .inspection import inspect_source
+
 
 def run_inspection(control: socket.socket) -> int:
     """Reads `{"source": …}` and answers with what `inspect_source` says."""
-    from ._inspect import inspect_source
-
     with control, control.makefile("rwb") as lines:
         source = json.loads(lines.readline())["source"]
         lines.write(json.dumps(inspect_source(source)).encode() + b"\n")

@@ -10,7 +10,7 @@ import ctypes
 import errno
 import struct
 
-from . import _sandbox_kernel as kernel
+from . import kernel
 
 _COMMON = {
     "pidfd_send_signal": 424, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ._canonical import dump
-from ._errors import NotJson
-from ._fields import Field
-from ._inspect_names import Function, Scope, Unreadable, value_of
+from .._canonical import dump
+from .._errors import NotJson
+from .._fields import Field
+from .names import Function, Scope, Unreadable, value_of
 
 _KINDS = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "any", "Any": "any",
