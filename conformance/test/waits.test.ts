@@ -13,6 +13,31 @@ describe.each(MODES)('a wait, %s', (mode, env) => {
   }, 60_000);
   afterAll(async () => await runner?.[Symbol.asyncDispose](), 60_000);
 
+  it('a set is iterated in one order by every executor: a map over it runs no step again after a takeover', async () => {
+    const play_sid = await runner.start(`
+@flow(name="effect")
+def effect(word):
+    return random.random()
+
+@flow
+def main():
+    words = {f"word {n}" for n in range(12)}
+    before = flow.map(effect, words)
+    flow.pause("stop")
+    return [before, flow.map(effect, words), list(words)]
+`);
+    await runner.waiting(play_sid);
+    await runner.replaceExecutors();
+    await runner.answer(play_sid, 'stop');
+    const play = await runner.ended(play_sid);
+    expect(play).toMatchObject({ status: 'success', diverged: null });
+    const [steps] = await runner.street.sql<{ times: number }>(
+      `SELECT count(*)::int AS times FROM registry.steps WHERE play_sid = $1 AND name = 'effect'`,
+      [play_sid],
+    );
+    expect(steps).toEqual({ times: 24 });
+  }, 60_000);
+
   it.each([
     ['flow.map', 'def', '', 'flow.map(branch, [1, 2, 3])'],
     ['asyncio.gather', 'async def', 'await ', 'await asyncio.gather(branch(1), branch(2), branch(3))'],

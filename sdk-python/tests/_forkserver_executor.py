@@ -18,6 +18,7 @@ SOURCES = str(Path(__file__).resolve().parent.parent / "src")
 # The play's side of these tests: runs the text it is sent instead of a flow.
 STAND_IN = """
 import sys
+sys.path[:] = [folder for folder in sys.path if folder]
 sys.path.insert(0, {sources!r})
 def run_play(control, telemetry):
     with control.makefile("rb") as lines:
@@ -102,14 +103,15 @@ class Executor:
         self.count = 0
         self.channel, theirs = socket.socketpair()
         self.channel.settimeout(10)
-        command = [python, "-I", "-B", "-X", "utf8", "-c", STAND_IN.format(sources=SOURCES)]
+        # As apps/executor/src/fork-server.ts starts it.
+        command = [python, "-s", "-B", "-X", "utf8", "-c", STAND_IN.format(sources=SOURCES)]
         if uid is not None:
             command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *command]
 
         def hand_over_channel() -> None:
             os.dup2(theirs.fileno(), 3)
 
-        self.process = subprocess.Popen(command, env={}, close_fds=False, preexec_fn=hand_over_channel, cwd="/")
+        self.process = subprocess.Popen(command, env={"PYTHONHASHSEED": "0"}, close_fds=False, preexec_fn=hand_over_channel, cwd="/")
         theirs.close()
         self.settings = {
             "t": "settings",

@@ -49,6 +49,22 @@ def test_a_play_is_pid_2_of_its_own_namespace_and_its_status_is_reported(executo
     assert play.exit() == {"t": "exit", "id": play.number, "code": 7, "signal": None, "why": ""}
 
 
+def test_sets_and_hashes_are_the_same_in_every_fork_server_and_in_what_a_play_starts(executor: Executor) -> None:
+    ask = "import json, subprocess, sys\nwords = {f'word {n}' for n in range(40)}\n"
+    child = "print(hash('word'))"
+    text = ask + f"out = subprocess.run([sys.executable, '-c', {child!r}], capture_output=True, text=True).stdout\n"
+    text += "say([list(words), hash('word'), hash(b'word'), int(out)])"
+    with Executor() as other:
+        first, second = (server.start(text, sid="seed").says() for server in (executor, other))
+    assert first == second and first[1] == first[3]
+
+
+def test_nothing_is_imported_from_the_working_directory_or_the_users_packages(executor: Executor) -> None:
+    play = executor.start("import sys\nsay([[p for p in sys.path if p in ('', '.', '/')], sys.flags.no_user_site])")
+    assert play.says() == [[], 1]
+    play.exit()
+
+
 def test_a_signal_is_reported_by_name(executor: Executor) -> None:
     play = executor.start("import os\nos.kill(os.getpid(), 11)")
     assert play.exit()["signal"] == "SIGSEGV"
@@ -68,7 +84,7 @@ def test_nothing_else_is_open_and_nothing_is_inherited(executor: Executor) -> No
         "    except OSError: pass\n"
         "say([open_fds, open('/proc/self/environ').read()])"
     )
-    assert play.says() == [[0, 1, 2, 3, 4], ""]
+    assert play.says() == [[0, 1, 2, 3, 4], "PYTHONHASHSEED=0\0"]
     play.exit()
 
 

@@ -74,12 +74,17 @@ export class ForkServer {
   }
 
   static async start(python: Python, settings: ForkSettings, log: Log): Promise<ForkServer> {
-    const import_ = 'from hero_tracing.forkserver import main; main()';
-    const code =
-      python.sdk === null ? import_ : `import sys; sys.path.insert(0, ${JSON.stringify(python.sdk)}); ${import_}`;
-    const child = spawn(python.executable, ['-I', '-B', '-X', 'utf8', '-c', code], {
-      // What it is started with stays readable in every play: nothing.
-      env: {},
+    const code = [
+      'import sys',
+      // -P, for Python 3.10 too: nothing is imported from the working directory.
+      'sys.path[:] = [folder for folder in sys.path if folder]',
+      ...(python.sdk === null ? [] : [`sys.path.insert(0, ${JSON.stringify(python.sdk)})`]),
+      'from hero_tracing.forkserver import main; main()',
+    ].join('; ');
+    const child = spawn(python.executable, ['-s', '-B', '-X', 'utf8', '-c', code], {
+      // What it is started with stays readable in every play: no secret. -I and -E would ignore the seed: with a seed of
+      // its own each attempt of a play would iterate its sets in another order, and run remembered steps again.
+      env: { PYTHONHASHSEED: '0' },
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });

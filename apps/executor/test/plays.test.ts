@@ -33,7 +33,7 @@ def main(n):
     expect(play.output).toEqual({
       sum: 42,
       cwd: `${street.home}/var/plays/${play.sid}/work`,
-      env: ['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONUTF8', 'TMPDIR'],
+      env: ['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'PYTHONUTF8', 'TMPDIR'],
     });
     expect(play.steps.map(({ name, outcome }) => [name, outcome])).toEqual([
       ['add', '40'],

@@ -198,6 +198,7 @@ def _environment(workdir: str, jail: Jail) -> None:
         LANG="C.UTF-8",
         PYTHONUTF8="1",
         PYTHONDONTWRITEBYTECODE="1",
+        PYTHONHASHSEED="0",  # the play's own: what it starts iterates sets in the same order
     )
 
 
