@@ -94,7 +94,12 @@ export class Attempt {
       this.tellStarted();
       await failpoint('executor.fork.before');
       const order = { sid: run.play_sid, kind: 'play' as const, token: this.token, workdir, limits: PLAY_LIMITS };
-      this.started = await around.forks.fork(order);
+      try {
+        this.started = await around.forks.fork(order, this.stopped.signal);
+      } catch (error) {
+        if (this.killed) return { t: 'lost' };
+        throw error;
+      }
       if (this.killed) this.started.kill();
       await failpoint('executor.fork.after');
       const ending = await this.started.ended;

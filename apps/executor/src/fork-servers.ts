@@ -4,6 +4,7 @@
  * 1. After so many forks a new one takes over; the old one ends with its last play: no running play is lost.
  * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced.
  */
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '@hero/bus';
 import type { SandboxReport } from '@hero/contracts';
@@ -51,9 +52,15 @@ export class ForkServers {
     return [...this.all].map(({ pid }) => pid);
   }
 
-  /** Waits for the next fork server where the current one has died. */
-  async fork(order: Order): Promise<Started> {
-    if (!this.healthy) await this.replacing;
+  /** Waits for the next fork server where the current one has died; rejects with the signal's reason. */
+  async fork(order: Order, signal: AbortSignal): Promise<Started> {
+    signal.throwIfAborted();
+    if (!this.healthy) {
+      const aborted = new AbortController();
+      await Promise.race([this.replacing, once(signal, 'abort', { signal: aborted.signal }).catch(() => undefined)]);
+      aborted.abort();
+      signal.throwIfAborted();
+    }
     const started = this.current.fork(order);
     if (this.current.forks >= this.recycleAfter) this.replace();
     return started;

@@ -21,13 +21,15 @@ export class Inspections {
   constructor(private readonly around: Pick<Surroundings, 'forks' | 'lanes' | 'workdirs' | 'log'>) {}
 
   async inspect(source: string): Promise<Inspection> {
-    if (this.running >= AT_ONCE) await new Promise<void>((resolve) => this.queue.push(resolve));
-    this.running++;
+    if (this.running < AT_ONCE) this.running++;
+    else await new Promise<void>((resolve) => this.queue.push(resolve));
     try {
       return await this.run(source);
     } finally {
-      this.running--;
-      this.queue.shift()?.();
+      // Whoever waits takes over what this one had: a newcomer cannot slip in between.
+      const next = this.queue.shift();
+      if (next) next();
+      else this.running--;
     }
   }
 
@@ -47,7 +49,8 @@ export class Inspections {
         });
       });
       const order = { sid: 'inspection', kind: 'inspect' as const, token, workdir, limits: INSPECT_LIMITS };
-      const started = await forks.fork(order);
+      const started = await forks.fork(order, AbortSignal.timeout(WITHIN_MS)).catch(() => undefined);
+      if (!started) throw cutShort();
       const late = setTimeout(() => started.kill(), WITHIN_MS);
       const ending = await started.ended;
       clearTimeout(late);

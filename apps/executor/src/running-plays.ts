@@ -104,13 +104,9 @@ export class RunningPlays {
 
   private async takeUp(message: PulledMessage): Promise<void> {
     if (this.all.free === 0) return message.nak(NO_ROOM_AGAIN_AFTER_MS);
-    const slot = this.all.take();
-    try {
-      const run = await this.claim(message);
-      if (run) await this.attempt(run, slot);
-    } finally {
-      slot.give();
-    }
+    using slot = this.all.take();
+    const run = await this.claim(message);
+    if (run) await this.attempt(run, slot);
   }
 
   private async claim(message: PulledMessage): Promise<Run | null> {
@@ -143,7 +139,7 @@ export class RunningPlays {
     this.held.set(key, attempt);
     this.around.log.info({ play_sid: run.play_sid, epoch: run.epoch, attempt: run.attempt }, 'play claimed');
     try {
-      const ending = await attempt.live().finally(() => slot.give());
+      const ending = await attempt.live().finally(() => slot[Symbol.dispose]());
       await attempt.report(ending);
     } finally {
       this.held.delete(key);

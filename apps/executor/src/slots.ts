@@ -1,14 +1,23 @@
 /**
  * Slots of an executor, one for each play that works.
  *
- * 1. A lingering play (it waits, and its process is still there) gives its slot back, and takes one again before it goes on: before
- *    new work does (`free` leaves out what is wanted back).
- * 2. At most as many plays linger as there are slots: so there are at most twice as many processes.
+ * 1. Each play has one `Slot`. Which plays work, linger or return is told by the set that its Slot is in; nothing is counted
+ *    beside these sets, so nothing can be counted wrong.
+ * 2. A Slot that was disposed is in no set, for good: whatever still waits on its behalf gets none.
+ * 3. A lingering play (it waits, and its process is still there) leaves its slot to new work, and takes one again before it
+ *    goes on: before new work does (`free` leaves out what returning plays want).
+ * 4. At most as many plays linger as there are slots: so there are at most twice as many processes.
  */
+import { Waiters } from './waiters.js';
+
+type State = 'working' | 'lingering' | 'returning';
+
 export class Slots {
-  private taken = 0;
-  private lingering = 0;
-  private readonly wanted = new Set<() => void>();
+  private readonly plays: Readonly<Record<State, Set<Slot>>> = {
+    working: new Set(),
+    lingering: new Set(),
+    returning: new Set(),
+  };
 
   constructor(
     readonly count: number,
@@ -17,92 +26,81 @@ export class Slots {
   ) {}
 
   get busy(): number {
-    return this.taken;
+    return this.plays.working.size;
+  }
+
+  /** Processes that wait without a slot. */
+  get lingering(): number {
+    return this.plays.lingering.size + this.plays.returning.size;
   }
 
   /** How much new work there is room for. */
   get free(): number {
-    return Math.max(0, this.count - this.taken - this.wanted.size);
+    return Math.max(0, this.count - this.busy - this.plays.returning.size);
   }
 
+  /** To be bound with `using`: it is given back however the block ends. */
   take(): Slot {
-    this.taken++;
-    return new Slot(this);
+    const slot = new Slot(this);
+    this.plays.working.add(slot);
+    return slot;
   }
 
   /** Of `Slot` only, as all below. */
-  give(): void {
-    this.taken--;
-    const [next] = this.wanted;
-    if (next && this.taken < this.count) next();
-    else this.onFree();
+  stateOf(slot: Slot): State | undefined {
+    const { working, lingering, returning } = this.plays;
+    if (working.has(slot)) return 'working';
+    if (lingering.has(slot)) return 'lingering';
+    return returning.has(slot) ? 'returning' : undefined;
   }
 
-  lend(): boolean {
-    if (this.lingering >= this.count) return false;
-    this.lingering++;
-    this.give();
-    return true;
+  move(slot: Slot, to?: State): void {
+    for (const plays of Object.values(this.plays)) plays.delete(slot);
+    if (to) this.plays[to].add(slot);
+    this.handOut();
   }
 
-  /** False: there was no slot in time. */
-  async back(withinMs: number): Promise<boolean> {
-    try {
-      return await this.wait(withinMs);
-    } finally {
-      this.lingering--;
+  /** Rule 3. */
+  private handOut(): void {
+    for (const slot of this.plays.returning) {
+      if (this.busy >= this.count) return;
+      this.plays.returning.delete(slot);
+      this.plays.working.add(slot);
+      slot.changed();
     }
-  }
-
-  forget(): void {
-    this.lingering--;
-  }
-
-  private wait(withinMs: number): Promise<boolean> {
-    if (this.taken < this.count) {
-      this.taken++;
-      return Promise.resolve(true);
-    }
-    return new Promise((resolve) => {
-      const done = (slot: boolean): void => {
-        clearTimeout(late);
-        this.wanted.delete(call);
-        if (slot) this.taken++;
-        resolve(slot);
-      };
-      const call = (): void => done(true);
-      const late = setTimeout(() => done(false), withinMs);
-      this.wanted.add(call);
-    });
+    if (this.free > 0) this.onFree();
   }
 }
 
 /** The slot of one play. */
-export class Slot {
-  private state: 'held' | 'lent' | 'given' = 'held';
+export class Slot implements Disposable {
+  private readonly changes = new Waiters();
 
   constructor(private readonly of: Slots) {}
 
   /** Gives it back for a while; false where too many plays do so already. */
   lend(): boolean {
-    if (this.state !== 'held' || !this.of.lend()) return false;
-    this.state = 'lent';
+    if (this.of.stateOf(this) !== 'working' || this.of.lingering >= this.of.count) return false;
+    this.of.move(this, 'lingering');
     return true;
   }
 
-  /** Takes one again; false where there was none in time: then the play must go. */
+  /** Takes one again; false where there was none in time, or the play is over: then it must go. */
   async back(withinMs: number): Promise<boolean> {
-    if (this.state !== 'lent') return this.state === 'held';
-    this.state = 'given';
-    if (!(await this.of.back(withinMs))) return false;
-    this.state = 'held';
-    return true;
+    if (this.of.stateOf(this) === 'lingering') this.of.move(this, 'returning');
+    if (this.of.stateOf(this) === 'returning' && !(await this.changes.next(withinMs))) this.of.move(this, 'lingering');
+    return this.of.stateOf(this) === 'working';
   }
 
-  /** The play's process is gone, or is to go. */
-  give(): void {
-    if (this.state === 'held') this.of.give();
-    if (this.state === 'lent') this.of.forget();
-    this.state = 'given';
+  /** Of `Slots` only. */
+  changed(): void {
+    this.changes.all();
+  }
+
+  /** The play’s process is gone. May be called any number of times. */
+  [Symbol.dispose](): void {
+    if (this.of.stateOf(this) === undefined) return;
+    this.of.move(this);
+    this.changed();
   }
 }
