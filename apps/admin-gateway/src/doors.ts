@@ -8,7 +8,7 @@
 import type { IncomingMessage } from 'node:http';
 import { HeroError } from '@hero/contracts';
 import type { Access } from './access.js';
-import { cookiesOf } from './http.js';
+import { cookiesOf, WrongMediaType } from './http.js';
 
 export type DoorKind = 'rpc' | 'admin' | 'http';
 export interface Door {
@@ -81,7 +81,7 @@ export function checkJson(req: IncomingMessage): void {
     !/^application\/json(\s*;\s*charset="?utf-8"?)?\s*$/.test(type) ||
     req.headers['content-encoding'] !== undefined
   ) {
-    throw new HeroError(
+    throw new WrongMediaType(
       'INVALID_PARAMS',
       'Send the body as `Content-Type: application/json`, in UTF-8 and not compressed.',
     );

@@ -1,7 +1,7 @@
 /** Small words for HTTP that every route here uses. */
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { HeroError } from '@hero/contracts';
+import { ERRORS, HeroError } from '@hero/contracts';
 
 /** What Express adds to a request. */
 export interface Request extends IncomingMessage {
@@ -11,17 +11,6 @@ export interface Request extends IncomingMessage {
 }
 export type Response = ServerResponse;
 export type Next = (error?: unknown) => void;
-
-const STATUS: Partial<Record<HeroError['code'], number>> = {
-  NOT_FOUND: 404,
-  UNAUTHORIZED: 401,
-  FORBIDDEN: 403,
-  INVALID_PARAMS: 400,
-  PAYLOAD_TOO_LARGE: 413,
-  RATE_LIMITED: 429,
-  TIMEOUT: 504,
-  UNAVAILABLE: 503,
-};
 
 export function sendJson(res: Response, status: number, body: object | string): void {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -38,8 +27,13 @@ export function sendText(res: Response, type: string, text: string): void {
   res.end(text);
 }
 
+/** The body has a type that is not served. */
+export class WrongMediaType extends HeroError {}
+
+export const statusOf = (error: HeroError): number => (error instanceof WrongMediaType ? 415 : ERRORS[error.code].http);
+
 /** A refusal beside JSON-RPC: `{error: {code, message, retry, …}}`. */
-export function sendError(res: Response, error: HeroError, status = STATUS[error.code] ?? 500): void {
+export function sendError(res: Response, error: HeroError, status = statusOf(error)): void {
   if (error.code === 'UNAUTHORIZED') res.setHeader('www-authenticate', 'Bearer');
   if (error.code === 'UNAVAILABLE') res.setHeader('retry-after', '1');
   sendJson(res, status, { error: error.toData() });

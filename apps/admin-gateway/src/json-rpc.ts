@@ -10,7 +10,7 @@ import type { Log } from '@hero/bus';
 import { type Contract, HeroError, MIB, PAYLOAD_LIMIT } from '@hero/contracts';
 import { type Scan, type ScannedCall, scanJson } from '@hero/json';
 import { type Methods, refuseKeys } from './methods.js';
-import { INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, type RpcError, rpcErrorOf } from './rpc-error.js';
+import { type RpcError, rpcErrorOf, rpcFault } from './rpc-error.js';
 
 export const BATCH_LIMIT = 50;
 /** What stands around the parameters of a call: its braces, version, id and name. */
@@ -39,12 +39,12 @@ export class JsonRpc {
     const scan = scanJson(body);
     const refused = this.refusal(scan);
     if (refused) return refused;
-    if (!isUtf8(body)) return failure(null, { code: PARSE_ERROR, message: 'The body is not UTF-8.' });
+    if (!isUtf8(body)) return failure(null, rpcFault('PARSE_ERROR', 'The body is not UTF-8.'));
     let value: unknown;
     try {
       value = JSON.parse(body.toString('utf8'));
     } catch {
-      return failure(null, { code: PARSE_ERROR, message: 'The body is not JSON.' });
+      return failure(null, rpcFault('PARSE_ERROR', 'The body is not JSON.'));
     }
     if (!Array.isArray(value)) return this.one(value, scan.calls[0], signal);
     if (value.length === 0) return failure(null, invalid('A batch has at least one call.'));
@@ -86,9 +86,7 @@ export class JsonRpc {
   ): Promise<{ result: unknown } | { error: RpcError }> {
     const contract = this.methods.find(method);
     if (!contract) {
-      return {
-        error: { code: METHOD_NOT_FOUND, message: `There is no method ${method.slice(0, 100)}; see rpc.discover.` },
-      };
+      return { error: rpcFault('METHOD_NOT_FOUND', `There is no method ${method.slice(0, 100)}; see rpc.discover.`) };
     }
     try {
       return { result: (await this.call(contract, params, scanned, signal)) ?? null };
@@ -130,7 +128,7 @@ function callOf(value: unknown): Call | { fault: string; id: Id } {
   return { id, method, params };
 }
 
-const invalid = (message: string): RpcError => ({ code: INVALID_REQUEST, message });
+const invalid = (message: string): RpcError => rpcFault('INVALID_REQUEST', message);
 const withId = (id: Id, reply: object): string => JSON.stringify({ jsonrpc: '2.0', id, ...reply });
 export const failure = (id: Id, error: RpcError): string => withId(id, { error });
 

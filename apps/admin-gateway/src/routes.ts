@@ -19,6 +19,7 @@ import {
   sendError,
   sendJson,
   sendText,
+  statusOf,
 } from './http.js';
 import { answerHook, refuseHookGet } from './hook-route.js';
 import { BODY_LIMIT, failure, type JsonRpc } from './json-rpc.js';
@@ -211,13 +212,10 @@ async function answerRpc(
 
 function refuseRpc(log: Log, req: IncomingMessage, res: Response, cause: unknown): void {
   const error = heroErrorOf(cause, log, '/rpc');
-  const status = { UNAUTHORIZED: 401, FORBIDDEN: 403, INVALID_PARAMS: 415, PAYLOAD_TOO_LARGE: 413 }[
-    error.code as string
-  ];
   if (error.code === 'UNAUTHORIZED') res.setHeader('www-authenticate', 'Bearer');
   // What is left of the body is not read: the connection cannot be used again.
   if (!req.complete) res.setHeader('connection', 'close');
-  sendJson(res, status ?? 500, failure(null, rpcErrorOf(error, log, '/rpc')));
+  sendJson(res, statusOf(error), failure(null, rpcErrorOf(error, log, '/rpc')));
 }
 
 async function answerReady(bus: Bus, res: Response, signal: AbortSignal): Promise<void> {

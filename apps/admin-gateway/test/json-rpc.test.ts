@@ -61,6 +61,14 @@ describe('a malformed body', () => {
     expect(await errorOf(body)).toEqual([id, code]);
   });
 
+  test.each([
+    ['PARSE_ERROR', 'hello'],
+    ['INVALID_REQUEST', '[]'],
+    ['METHOD_NOT_FOUND', call({ method: 'no_such' })],
+  ])('is called %s in data.code, as every other refusal has its word', async (code, body) => {
+    expect((await post(body)).json().error?.data).toEqual({ code, retry: false });
+  });
+
   test('nested deeper than 64 levels is refused before it is parsed, alone and in a batch', async () => {
     const deep = (levels: number): string =>
       `{"jsonrpc":"2.0","id":7,"method":"play_list","params":{"input":{"a":${'['.repeat(levels)}${']'.repeat(levels)}}}}`;

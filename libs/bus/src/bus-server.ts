@@ -144,7 +144,12 @@ export class BusServer extends Server implements CustomTransportStrategy {
 
   private refuse(contract: Contract, message: Msg, cause: unknown): void {
     try {
-      const error = toHeroError(cause, contract, this.closing.signal.aborted, this.log);
+      const error = toHeroError(cause, {
+        service: contract.service,
+        method: contract.name,
+        abortable: this.closing.signal.aborted,
+        log: this.log,
+      });
       this.reply(message, encode(error.toData()), error.code);
     } catch (unsent) {
       this.log.error({ err: unsent, method: contract.name }, 'question left unanswered');

@@ -1,26 +1,35 @@
 import { randomBytes } from 'node:crypto';
-import { type Contract, HeroError } from '@hero/contracts';
+import { HeroError } from '@hero/contracts';
 import type { Log } from './log.js';
 
+export interface Failed {
+  service: string;
+  /** What was asked for, for the log. */
+  method: string;
+  /** An AbortError means that the service stops, or that the caller went away: neither is a fault. */
+  abortable: boolean;
+  log: Log;
+}
+
 /**
- * What the asker is told of whatever a handler threw. Libraries below the bus know no HeroError: an error that carries
- * `unavailable: true` says that what it needs is away for now (a database that restarts).
+ * The last catch of every service, for the bus and for HTTP: what the caller is told of whatever was thrown. Libraries below
+ * know no HeroError: an error that carries `unavailable: true` says that what it needs is away for now (a database that restarts).
  */
-export function toHeroError(cause: unknown, contract: Contract, closing: boolean, log: Log): HeroError {
+export function toHeroError(cause: unknown, { service, method, abortable, log }: Failed): HeroError {
   if (cause instanceof HeroError) {
-    if (cause.code === 'INTERNAL') log.error({ err: cause, method: contract.name }, 'question failed');
+    if (cause.code === 'INTERNAL') log.error({ err: cause, method }, 'call failed');
     return cause;
   }
   if (field(cause, 'unavailable') === true) {
-    log.warn({ err: cause, method: contract.name }, 'question refused for now');
-    return new HeroError('UNAVAILABLE', `${contract.service} cannot answer for now; try again in a moment.`, { cause });
+    log.warn({ err: cause, method }, 'call refused for now');
+    return new HeroError('UNAVAILABLE', `${service} cannot answer for now; try again in a moment.`, { cause });
   }
-  if (closing && field(cause, 'name') === 'AbortError') {
-    return new HeroError('UNAVAILABLE', `${contract.service} is stopping; ask again.`, { cause });
+  if (abortable && field(cause, 'name') === 'AbortError') {
+    return new HeroError('UNAVAILABLE', `${service} is stopping, or the caller went away; ask again.`, { cause });
   }
   const faultId = randomBytes(4).toString('hex');
-  log.error({ err: cause, method: contract.name, fault_id: faultId }, 'question failed');
-  return new HeroError('INTERNAL', `${contract.service} failed; its log has the cause under fault_id ${faultId}.`, {
+  log.error({ err: cause, method, fault_id: faultId }, 'call failed');
+  return new HeroError('INTERNAL', `${service} failed; its log has the cause under fault_id ${faultId}.`, {
     details: { fault_id: faultId },
     cause,
   });

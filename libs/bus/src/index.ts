@@ -6,6 +6,7 @@ export type { ConnectOptions } from './connect.js';
 export { connectBus } from './connect.js';
 export type { Pull, PullEvent, PullOptions } from './consume-pull.js';
 export { consumePull } from './consume-pull.js';
+export { toHeroError } from './faults.js';
 export { Forgotten } from './forgotten.js';
 export type { GatherOptions } from './gather.js';
 export type { CallContext } from './handle.js';

@@ -78,7 +78,7 @@ describe('a question', () => {
     const error = await failure(bus.ask(fail, { how: 'unknown' }));
     expect(error.code).toBe('INTERNAL');
     expect(JSON.stringify(error.toData())).not.toContain('hunter2');
-    const line = log.lines.find(({ message }) => message === 'question failed');
+    const line = log.lines.find(({ message }) => message === 'call failed');
     expect(line?.fields).toMatchObject({ method: 'fail', fault_id: error.details?.fault_id });
     expect(String(line?.fields.err)).toContain('hunter2');
   });

@@ -1,29 +1,102 @@
 import { z } from 'zod';
 
-/** The stable words of `data.code`, and whether the same call can succeed later without being changed. */
-export const ERROR_CODES = {
-  NOT_FOUND: false,
-  CONFLICT: false,
-  INVALID_STATE: false,
-  INVALID_PARAMS: false,
-  ALREADY_RESUMED: false,
-  SOURCE_INVALID: false,
-  PAYLOAD_TOO_LARGE: false,
-  UNAUTHORIZED: false,
-  FORBIDDEN: false,
-  RATE_LIMITED: true,
-  TIMEOUT: true,
-  UNAVAILABLE: true,
-  INTERNAL: false,
-} as const;
-export type ErrorCode = keyof typeof ERROR_CODES;
+/** What every door derives from a code. A new code needs a line here, and nothing anywhere else. */
+interface ErrorFacts {
+  /** The same call can succeed later without being changed. */
+  readonly retry: boolean;
+  /** The status of a reply over plain HTTP. */
+  readonly http: number;
+  /** The `code` of a JSON-RPC error. */
+  readonly rpc: number;
+  /** Any method may answer with it, so contracts do not list it. */
+  readonly always: boolean;
+  readonly meaning: string;
+}
+
+const RPC_ERROR = -32000;
+
+/** The stable words of `data.code`. */
+export const ERRORS = {
+  NOT_FOUND: { retry: false, http: 404, rpc: RPC_ERROR, always: false, meaning: 'There is no such thing.' },
+  CONFLICT: { retry: false, http: 409, rpc: RPC_ERROR, always: false, meaning: 'Something else has that name or key.' },
+  INVALID_STATE: {
+    retry: false,
+    http: 409,
+    rpc: RPC_ERROR,
+    always: false,
+    meaning: 'Not possible in the state it is in.',
+  },
+  INVALID_PARAMS: {
+    retry: false,
+    http: 400,
+    rpc: -32602,
+    always: true,
+    meaning: 'The parameters do not fit; `data.issues` has every fault.',
+  },
+  ALREADY_RESUMED: {
+    retry: false,
+    http: 409,
+    rpc: RPC_ERROR,
+    always: false,
+    meaning: 'The question was answered before.',
+  },
+  SOURCE_INVALID: {
+    retry: false,
+    http: 422,
+    rpc: RPC_ERROR,
+    always: false,
+    meaning: 'The source does not parse; `data.issues` has lines and columns.',
+  },
+  PAYLOAD_TOO_LARGE: {
+    retry: false,
+    http: 413,
+    rpc: RPC_ERROR,
+    always: true,
+    meaning: 'More bytes than are accepted.',
+  },
+  UNAUTHORIZED: {
+    retry: false,
+    http: 401,
+    rpc: RPC_ERROR,
+    always: false,
+    meaning: 'No token or session, or not a good one.',
+  },
+  FORBIDDEN: { retry: false, http: 403, rpc: RPC_ERROR, always: false, meaning: 'Known, but not allowed.' },
+  RATE_LIMITED: { retry: true, http: 429, rpc: RPC_ERROR, always: false, meaning: 'Too many calls at the same time.' },
+  TIMEOUT: {
+    retry: true,
+    http: 504,
+    rpc: RPC_ERROR,
+    always: true,
+    meaning: 'No answer in time; it may have been done.',
+  },
+  UNAVAILABLE: {
+    retry: true,
+    http: 503,
+    rpc: RPC_ERROR,
+    always: true,
+    meaning: 'A service is not reachable for now.',
+  },
+  INTERNAL: {
+    retry: false,
+    http: 500,
+    rpc: -32603,
+    always: true,
+    meaning: 'A fault of the runtime; its log has the cause.',
+  },
+} as const satisfies Record<string, ErrorFacts>;
+export type ErrorCode = keyof typeof ERRORS;
+export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+
+/** What JSON-RPC itself refuses, before a method is found. */
+export const RPC_FAULTS = { PARSE_ERROR: -32700, INVALID_REQUEST: -32600, METHOD_NOT_FOUND: -32601 } as const;
 
 /** One fault of the caller's parameters. `path` is dotted from the parameters' root, e.g. `input_data.topic`. */
 export const Issue = z.object({ path: z.string(), message: z.string() });
 export type Issue = z.infer<typeof Issue>;
 
 export const ErrorData = z.object({
-  code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+  code: z.enum(ERROR_CODES),
   message: z.string(),
   retry: z.boolean(),
   /** Every fault at once, where the parameters were refused. */
@@ -58,7 +131,7 @@ export class HeroError extends Error {
     this.name = 'HeroError';
     this.issues = options.issues;
     this.details = options.details;
-    this.retry = options.retry ?? ERROR_CODES[code];
+    this.retry = options.retry ?? ERRORS[code].retry;
   }
 
   toData(): ErrorData {

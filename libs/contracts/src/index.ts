@@ -2,7 +2,7 @@ export { CATALOGUE, publicContracts } from './catalogue.js';
 export type { Contract, Params, ParamsInput, Result, Role, ServiceName, Waits } from './contract.js';
 export { contract, MIB, PAYLOAD_LIMIT, SERVICES, subjectOf } from './contract.js';
 export type { ErrorCode } from './errors.js';
-export { ERROR_CODES, ErrorData, HeroError, Issue, issuesOf } from './errors.js';
+export { ERROR_CODES, ERRORS, ErrorData, HeroError, Issue, issuesOf, RPC_FAULTS } from './errors.js';
 export { EVENT_LIMIT, ExecutorFrame, FRAME_LIMIT, Hello, PlayFrame } from './frames.js';
 export {
   playCancel,

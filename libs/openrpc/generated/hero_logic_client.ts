@@ -129,13 +129,6 @@ const WAIT_SLICE_MS = 30_000;
 const OUTAGE_MS = 60_000;
 const SILENCE_MS = 45_000;
 const RETRY_MS = 250;
-const PLAIN_CODES: Record<number, string> = {
-  [-32700]: 'PARSE_ERROR',
-  [-32600]: 'INVALID_REQUEST',
-  [-32601]: 'METHOD_NOT_FOUND',
-  [-32602]: 'INVALID_PARAMS',
-  [-32603]: 'INTERNAL',
-};
 
 interface Reply {
   id?: unknown;
@@ -144,7 +137,7 @@ interface Reply {
 }
 
 function errorOf({ code, message, retry, data }: NonNullable<Reply['error']>): HeroError {
-  const word = typeof code === 'string' ? code : (PLAIN_CODES[code] ?? 'INTERNAL');
+  const word = typeof code === 'string' ? code : 'INTERNAL';
   return new HeroError({ retry, ...data, code: data?.code ?? word }, message);
 }
 

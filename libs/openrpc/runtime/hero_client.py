@@ -29,13 +29,6 @@ class HeroError(Exception):
         return f"{self.code}: {self.message}{faults}"
 
 
-_PLAIN_CODES = {
-    -32700: "PARSE_ERROR",
-    -32600: "INVALID_REQUEST",
-    -32601: "METHOD_NOT_FOUND",
-    -32602: "INVALID_PARAMS",
-    -32603: "INTERNAL",
-}
 _BATCH = 50
 _WAIT_SLICE_MS = 30_000
 _OUTAGE_SECONDS = 60.0
@@ -44,14 +37,13 @@ _SILENCE_SECONDS = 45.0
 
 def _error_of(error: dict[str, Any]) -> HeroError:
     data = error.get("data") or {}
-    number = error.get("code", -32603)
     return HeroError(
-        data.get("code") or _PLAIN_CODES.get(number, "INTERNAL"),
+        data.get("code", "INTERNAL"),
         error.get("message", ""),
         retry=bool(data.get("retry")),
         issues=data.get("issues"),
         details=data.get("details"),
-        rpc_code=number,
+        rpc_code=error.get("code", -32603),
     )
 
 

@@ -1,4 +1,4 @@
-import { type Contract, ERROR_CODES, type ErrorCode, ErrorData } from '@hero/contracts';
+import { type Contract, ERROR_CODES, type ErrorCode, ErrorData, ERRORS } from '@hero/contracts';
 import { EXAMPLES } from './examples.js';
 import { type Schema, Schemas } from './schemas.js';
 
@@ -44,30 +44,6 @@ export interface ErrorEntry {
 
 export const OPENRPC_VERSION = '1.3.2';
 export const VERSION = '0.1.0';
-/** Any method may answer with these. */
-const ALWAYS: readonly ErrorCode[] = ['INVALID_PARAMS', 'PAYLOAD_TOO_LARGE', 'TIMEOUT', 'UNAVAILABLE', 'INTERNAL'];
-
-const MEANINGS: Record<ErrorCode, string> = {
-  NOT_FOUND: 'There is no such thing.',
-  CONFLICT: 'Something else has that name or key.',
-  INVALID_STATE: 'Not possible in the state it is in.',
-  INVALID_PARAMS: 'The parameters do not fit; `data.issues` has every fault.',
-  ALREADY_RESUMED: 'The question was answered before.',
-  SOURCE_INVALID: 'The source does not parse; `data.issues` has lines and columns.',
-  PAYLOAD_TOO_LARGE: 'More bytes than are accepted.',
-  UNAUTHORIZED: 'No token or session, or not a good one.',
-  FORBIDDEN: 'Known, but not allowed.',
-  RATE_LIMITED: 'Too many calls at once.',
-  TIMEOUT: 'No answer in time; it may have been done.',
-  UNAVAILABLE: 'A service is not reachable for now.',
-  INTERNAL: 'A fault of the runtime; its log has the cause.',
-};
-
-const jsonRpcCode = (code: ErrorCode): number => {
-  if (code === 'INVALID_PARAMS') return -32602;
-  return code === 'INTERNAL' ? -32603 : -32000;
-};
-
 export function openRpcDocument(contracts: readonly Contract[]): OpenRpcDocument {
   const schemas = new Schemas();
   schemas.of(ErrorData, 'output');
@@ -92,7 +68,7 @@ function methodEntry(contract: Contract, schemas: Schemas): MethodEntry {
   const params = paramEntries(schemas.of(contract.params, 'input'));
   const example = EXAMPLES[name];
   const waits = contract.waits && Object.keys(contract.waits.slice({}, 1) as object)[0];
-  const errors = [...new Set([...contract.errors, ...ALWAYS])];
+  const errors = [...new Set([...contract.errors, ...ERROR_CODES.filter((code) => ERRORS[code].always)])];
   return {
     name,
     summary,
@@ -125,11 +101,10 @@ function paramEntries(schema: Schema): ParamEntry[] {
 }
 
 function errorEntries(): Record<string, ErrorEntry> {
-  const codes = Object.keys(ERROR_CODES) as ErrorCode[];
   return Object.fromEntries(
-    codes.map((code) => [
-      code,
-      { code: jsonRpcCode(code), message: MEANINGS[code], data: { code, retry: ERROR_CODES[code] } },
-    ]),
+    ERROR_CODES.map((code) => {
+      const { rpc, meaning, retry } = ERRORS[code];
+      return [code, { code: rpc, message: meaning, data: { code, retry } }];
+    }),
   );
 }

@@ -1,3 +1,4 @@
+import { type ErrorCode, ERRORS } from '@hero/contracts';
 import type { OpenRpcDocument } from './document.js';
 import { headOf } from './head.js';
 import { runtimeFile } from './runtime.js';
@@ -180,7 +181,7 @@ function assignment(given: string): string {
 
 function docstring({ entry, params, result }: Method): string {
   const notes = params.filter((p) => p.note).map((p) => wrap(`${word(p.name)}: ${p.note}`, '            ', '    '));
-  const codes = entry.errors.map(({ $ref }) => $ref.split('/').pop() ?? '').filter((code) => !EVERYWHERE.has(code));
+  const codes = entry.errors.map(({ $ref }) => $ref.split('/').pop() ?? '').filter((code) => !isAlways(code));
   const lines = [
     wrap(`"""${entry.summary}`, '        '),
     ...(entry.description ? ['', wrap(entry.description, '        ')] : []),
@@ -192,7 +193,8 @@ function docstring({ entry, params, result }: Method): string {
   return lines.join('\n');
 }
 
-const EVERYWHERE = new Set(['TIMEOUT', 'UNAVAILABLE', 'INTERNAL', 'PAYLOAD_TOO_LARGE']);
+/** INVALID_PARAMS is worth a word: it carries the faults. */
+const isAlways = (code: string): boolean => code !== 'INVALID_PARAMS' && ERRORS[code as ErrorCode].always;
 
 const word = (name: string): string => (KEYWORDS.has(name) ? `${name}_` : name);
 
