@@ -66,17 +66,17 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
   });
 
   test('waits until the play is final, woken by its end', async () => {
-    const { sid } = rig.world.play(`wait${Math.random()}`);
+    const { sid } = rig.world.play(named('wait'));
     const waiting = hero.play_wait({ play_sid: sid });
     finish(sid);
     expect((await waiting).status).toBe('success');
-    const { sid: other } = rig.world.play(`wait${Math.random()}`);
+    const { sid: other } = rig.world.play(named('wait'));
     expect((await hero.play_wait({ play_sid: other, timeout_ms: 50 })).status).toBe('running');
   });
 
   test('ends what waits when it is closed, and says so to whoever calls it afterwards', async () => {
     const closing = new HeroClient(transport());
-    const { sid } = rig.world.play(`closed${Math.random()}`);
+    const { sid } = rig.world.play(named('closed'));
     const followed = (async () => {
       for await (const _message of closing.follow(sid)) closing.close();
       return 'over';
@@ -89,7 +89,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
   });
 
   test('gives up after its own time limit, and when it is told to', async () => {
-    const { sid } = rig.world.play(`late${Math.random()}`);
+    const { sid } = rig.world.play(named('late'));
     await expect(hero.call('play_wait', { play_sid: sid }, { timeoutMs: 50 })).rejects.toMatchObject({
       code: 'TIMEOUT',
       retry: true,
@@ -101,7 +101,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
   });
 
   test('follows a play to its end, over lost connections', async () => {
-    const { sid } = rig.world.play(`follow${Math.random()}`);
+    const { sid } = rig.world.play(named('follow'));
     const seen: Follow[] = [];
     for await (const message of hero.follow(sid)) {
       seen.push(message);
@@ -137,6 +137,9 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     expect(heard[0]).toEqual({ kind: 'play', sid: 'p9', status: 'running' });
   });
 });
+
+let plays = 0;
+const named = (word: string): string => `${word}-${++plays}`;
 
 describe('the TypeScript client', () => {
   test('says that a gateway is away, or that the token is wrong', async () => {

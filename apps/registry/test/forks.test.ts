@@ -176,7 +176,7 @@ describe('from a span', () => {
     const play = await fork(mine.play_sid, { from_span_id: spanOf(mine.play_sid, ROOT) });
     expect(play.forked_from).toMatchObject({ kept: 0, left: 1 });
     expect(await rememberedBy(play.sid)).toEqual([]);
-    expect(await codeOf(fork(mine.play_sid, { from_span_id: 'nobody' }))).toBe('NOT_FOUND');
+    expect(await codeOf(fork(mine.play_sid, { from_span_id: '0000000000000bad' }))).toBe('NOT_FOUND');
     expect(await codeOf(fork('nobody'))).toBe('NOT_FOUND');
   });
 });

@@ -101,7 +101,21 @@ export {
 } from './subjects.js';
 export { ServiceInfo, SystemStatus } from './system.js';
 export { registryStatus, rpcDiscover, systemStatus } from './system-methods.js';
-export { Cursor, Json, JsonObject, JsonText, Limit, Name, Ok, paged, Sid, Time } from './values.js';
+export {
+  Cursor,
+  Json,
+  JsonObject,
+  JsonText,
+  Limit,
+  Name,
+  Ok,
+  paged,
+  ResumeId,
+  Sid,
+  Text,
+  textFault,
+  Time,
+} from './values.js';
 export {
   ChangedWorkflow,
   flowLibrarySearch,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { contract } from './contract.js';
+import { SpanId } from './spans.js';
 import { isFinal, Play, PlayStatus, ResumeRequest } from './plays.js';
-import { Cursor, Json, JsonObject, Limit, Name, Ok, paged, Sid, Time } from './values.js';
+import { Cursor, Json, JsonObject, Limit, Name, Ok, paged, ResumeId, Sid, Text, Time } from './values.js';
 
 const TimeoutMs = z
   .int()
@@ -10,7 +11,7 @@ const TimeoutMs = z
 
 const startFields = {
   workflow_sid: Sid.optional(),
-  workflow_name: z.string().optional(),
+  workflow_name: Name.optional(),
   input_data: JsonObject.default({}),
   name: Name.optional().describe('Default: the workflow’s name.'),
   version_sid: Sid.optional().describe('Default: the current version.'),
@@ -18,7 +19,7 @@ const startFields = {
     .record(z.string().min(1), Json)
     .optional()
     .describe('Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob.'),
-  idempotency_key: z.string().min(1).max(200).optional().describe('The same key returns the same play.'),
+  idempotency_key: Text.min(1).max(200).optional().describe('The same key returns the same play.'),
   timeout_ms: TimeoutMs.optional().describe('Limit of the play’s own running time, waits excluded.'),
 };
 const oneWorkflow = (p: { workflow_sid?: string; workflow_name?: string }) =>
@@ -44,7 +45,7 @@ export const playRunAsync = contract({
   large: true,
   summary: 'Starts a play like play_start and returns only its sid.',
   params: z
-    .strictObject({ ...startFields, parent_span_id: z.string().optional(), parent_play_sid: Sid.optional() })
+    .strictObject({ ...startFields, parent_span_id: SpanId.optional(), parent_play_sid: Sid.optional() })
     .refine(oneWorkflow, oneWorkflowFault),
   result: Sid,
   errors: ['NOT_FOUND', 'INVALID_PARAMS', 'CONFLICT', 'PAYLOAD_TOO_LARGE'],
@@ -101,7 +102,7 @@ export const playList = contract({
     version_sid: Sid.optional(),
     status: z.union([PlayStatus, z.array(PlayStatus).min(1)]).optional(),
     parent_play_sid: Sid.optional(),
-    text: z.string().max(500).optional().describe('Found in name, workflow name or error, without regard to case.'),
+    text: Text.max(500).optional().describe('Found in name, workflow name or error, without regard to case.'),
     input: JsonObject.optional().describe('An object that the input must contain.'),
     since: Time.optional(),
     until: Time.optional(),
@@ -117,7 +118,7 @@ export const playCancel = contract({
   service: 'registry',
   role: 'runner',
   summary: 'Cancels a play in any state that is not final, with its spawned children.',
-  params: z.strictObject({ play_sid: Sid, reason: z.string().max(1000).default('') }),
+  params: z.strictObject({ play_sid: Sid, reason: Text.max(1000).default('') }),
   result: Play,
   errors: ['NOT_FOUND', 'INVALID_STATE'],
 });
@@ -135,8 +136,8 @@ export const playResume = contract({
   params: z
     .strictObject({
       play_sid: Sid,
-      resume_id: z.string().optional(),
-      name: z.string().optional(),
+      resume_id: ResumeId.optional(),
+      name: Name.optional(),
       payload: Json,
     })
     .refine((p) => (p.resume_id === undefined) !== (p.name === undefined), {
@@ -183,7 +184,7 @@ export const playFork = contract({
     '`forked_from` of the new play says what was kept, what was not, and why.',
   params: z.strictObject({
     play_sid: Sid,
-    from_span_id: z.string().optional(),
+    from_span_id: SpanId.optional(),
     input_data: JsonObject.optional().describe('Default: the input of the other play.'),
     version_sid: Sid.optional().describe('Default: the version of the other play.'),
   }),
@@ -201,7 +202,7 @@ export const playHook = contract({
     'the body of the POST is the answer. A question that was answered refuses the link with ALREADY_RESUMED.',
   params: z.strictObject({
     play_sid: Sid,
-    resume_id: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hexadecimal digits'),
+    resume_id: ResumeId,
   }),
   result: z.object({ token: z.string(), path: z.string() }),
   errors: ['NOT_FOUND', 'INVALID_STATE'],
@@ -225,7 +226,7 @@ export const spanOutputs = contract({
   service: 'registry',
   visibility: 'inner',
   summary: 'The outputs of steps, answers of waits and the output of the play, by span.',
-  params: z.strictObject({ play_sid: Sid, span_ids: z.array(z.string()).max(1000) }),
+  params: z.strictObject({ play_sid: Sid, span_ids: z.array(SpanId).max(1000) }),
   result: z.object({ outputs: z.record(z.string(), Json) }),
   errors: ['NOT_FOUND'],
   idempotent: true,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contract } from './contract.js';
-import { Log, PlayEvent, Span } from './spans.js';
+import { Log, PlayEvent, Span, SpanId } from './spans.js';
 import { JsonObject, Ok, Sid, Time } from './values.js';
 
 const AfterSeq = z.int().min(0).default(0).describe('Only what changed after this number.');
@@ -83,7 +83,7 @@ export const spanBegan = contract({
   visibility: 'inner',
   summary: 'When a span of a play began, in its newest attempt, and where the other spans stand to it.',
   description: 'A span that is in none of the lists has no end, or was never heard of.',
-  params: z.strictObject({ play_sid: Sid, span_id: z.string() }),
+  params: z.strictObject({ play_sid: Sid, span_id: SpanId }),
   result: z.object({
     began_at: Time,
     below: z.array(z.string()).describe('What stands below it in the tree, at any depth.'),

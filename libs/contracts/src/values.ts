@@ -1,8 +1,33 @@
 import { z } from 'zod';
 import { anyJson } from './json.js';
 
-/** Building blocks of every shape. All times are ISO 8601 UTC with milliseconds; all keys are snake_case. */
-export const Sid = z.string().min(1).max(64).describe('Identifier of a stored thing (a UUIDv7).');
+/**
+ * Building blocks of every shape. All times are ISO 8601 UTC with milliseconds; all keys are snake_case.
+ *
+ * What is written with these types is refused at each door (the gateway's, and that of the service that answers), so no handler
+ * checks it again: identifiers that fit a NATS subject, and text that PostgreSQL stores and UTF-8 can express.
+ */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Why a text cannot be stored, or undefined. */
+export function textFault(text: string): string | undefined {
+  if (text.includes('\0')) return 'must not contain the NUL character';
+  if (LONE_SURROGATE.test(text)) return 'must not contain a lone surrogate (half of a character)';
+  return undefined;
+}
+
+/** Text that can be stored. */
+export const Text = z.string().superRefine((text, context) => {
+  const message = textFault(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+/** A UUIDv7 where the runtime makes it. One token of a NATS subject, whoever made it: no dots, blanks or wildcards. */
+export const Sid = z
+  .string()
+  .regex(/^[\w-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -')
+  .describe('Identifier of a stored thing (a UUIDv7).');
+/** Id of a question or of another wait; derived from its place, so that it is the same in every attempt. */
+export const ResumeId = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hexadecimal digits');
 export const Time = z.string().describe('ISO 8601 UTC with milliseconds, e.g. 2026-11-21T09:30:00.000Z.');
 export const Json = anyJson.describe('Any JSON value.');
 export type Json = z.infer<typeof Json>;
@@ -10,11 +35,10 @@ export const JsonObject = z.record(z.string(), anyJson).describe('A JSON object.
 export type JsonObject = z.infer<typeof JsonObject>;
 /** JSON text that the runtime carries without parsing it, so that 1.0 stays 1.0 and key order is kept. */
 export const JsonText = z.string().describe('JSON text, carried as it is.');
-export const Name = z
-  .string()
-  .min(1)
+/** Name of a workflow, a play or a question. */
+export const Name = Text.min(1)
   .max(200)
-  .regex(/^[^\p{Cc}]+$/u, 'must not contain control characters');
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
 
 export const Limit = z.int().min(1).max(500).default(50).describe('Page size, 1 to 500.');
 export const Cursor = z.string().max(500).describe('`next_cursor` of the page before.');

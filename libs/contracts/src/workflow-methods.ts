@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { contract } from './contract.js';
-import { Cursor, Limit, Name, Ok, paged, Sid } from './values.js';
+import { Cursor, Limit, Name, Ok, paged, Sid, Text } from './values.js';
 import { FlowField, Inspection, Workflow, WorkflowVersion } from './workflows.js';
 
-const Tags = z.array(z.string().min(1).max(100)).max(50);
+const Tags = z.array(Text.min(1).max(100)).max(50);
 const Source = z
   .string()
   .max(16 * 1024 * 1024)
   .describe('Python source with an `@flow` function.');
-const Notes = z.string().max(10_000);
-const Description = z.string().max(10_000);
+const Notes = Text.max(10_000);
+const Description = Text.max(10_000);
 
 export const workflowCreate = contract({
   name: 'workflow_create',
@@ -33,7 +33,7 @@ export const workflowGet = contract({
   service: 'registry',
   summary: 'One workflow, by sid or by name.',
   params: z
-    .strictObject({ workflow_sid: Sid.optional(), name: z.string().optional() })
+    .strictObject({ workflow_sid: Sid.optional(), name: Name.optional() })
     .refine((p) => (p.workflow_sid === undefined) !== (p.name === undefined), {
       message: 'give either workflow_sid or name',
       path: ['workflow_sid'],
@@ -47,7 +47,7 @@ export const workflowList = contract({
   name: 'workflow_list',
   service: 'registry',
   summary: 'Workflows, newest change first.',
-  params: z.strictObject({ tag: z.string().optional(), limit: Limit, cursor: Cursor.optional() }),
+  params: z.strictObject({ tag: Text.max(100).optional(), limit: Limit, cursor: Cursor.optional() }),
   result: paged(Workflow),
   idempotent: true,
 });
@@ -172,9 +172,9 @@ export const flowLibrarySearch = contract({
   service: 'library-search',
   summary: 'Searches the library; best match first, nothing for an empty query.',
   params: z.strictObject({
-    query: z.string().max(1000),
+    query: Text.max(1000),
     limit: z.int().min(1).max(100).default(10),
-    tags: z.array(z.string()).optional().describe('Only workflows that carry all of these.'),
+    tags: z.array(Text.max(100)).max(50).optional().describe('Only workflows that carry all of these.'),
   }),
   result: z.array(LibraryHit),
   idempotent: true,

@@ -13,7 +13,6 @@ export {
   pathTo,
   refuseUnstorable,
   sameJson,
-  textFault,
   written,
 } from './values.js';
 export { isRecord, wellFormed } from './well-formed.js';

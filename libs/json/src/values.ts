@@ -5,26 +5,18 @@
  * 2. No integer beyond ±(2⁵³−1): JavaScript would round it silently.
  * 3. No deeper than 64 levels.
  */
-import { HeroError, type Issue, type Json } from '@hero/contracts';
+import { HeroError, type Issue, type Json, textFault } from '@hero/contracts';
 
 export const DEPTH_LIMIT = 64;
 /** Enough to repair a form; a huge array of faults is no help to anybody. */
 export const ISSUE_LIMIT = 200;
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
 const UNPRINTABLE = /[\p{Cc}\p{Surrogate}]/gu;
 /** JavaScript writes integers from here on with an exponent, so that Python reads them as the floats they are. */
 const WRITTEN_AS_FLOAT = 1e21;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** What is wrong with a text, or undefined. */
-export function textFault(text: string): string | undefined {
-  if (text.includes('\0')) return 'must not contain the NUL character';
-  if (LONE_SURROGATE.test(text)) return 'must not contain a lone surrogate (half of a character)';
-  return undefined;
-}
 
 export function numberFault(value: number): string | undefined {
   if (!Number.isFinite(value)) return 'must be a finite number';

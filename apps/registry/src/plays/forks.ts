@@ -25,7 +25,6 @@ import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { type Committed, type ForkSource, ForkStore, type Rekeyed } from './fork-store.js';
 import { checkInput } from '../workflows/inputs.js';
-import { refuseUnstorable } from '@hero/json';
 import { noPlay, Plays } from './plays.js';
 import { Relay } from '../outbox/relay.js';
 import { resumeIdOf, ROOT_PLACE, spanIdOf } from '../waits/resume-ids.js';
@@ -59,15 +58,13 @@ export class Forks {
   ) {}
 
   async fork(p: Params<typeof playFork>): Promise<Play> {
-    const { input_data, ...words } = p;
-    refuseUnstorable(words);
     const source = await this.store.source(p.play_sid, this.database);
     if (!source) throw noPlay(p.play_sid);
     const version = await this.versions.pin({
       workflow_sid: source.workflow_sid,
       version_sid: p.version_sid ?? source.version_sid,
     });
-    const { input, issues } = checkInput(version.inputs, input_data ?? source.input);
+    const { input, issues } = checkInput(version.inputs, p.input_data ?? source.input);
     refuse(issues);
     refuseTooLarge(input);
     const cut = await this.cut(p);

@@ -7,7 +7,6 @@
 import { Bus } from '@hero/bus';
 import { allChanges, isFinal, type Params, type Play, type playWait } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
-import { refuseUnstorable } from '@hero/json';
 import { Plays } from './plays.js';
 
 @Injectable()
@@ -27,7 +26,6 @@ export class Waits {
   }
 
   async wait(p: Params<typeof playWait>, closing?: AbortSignal): Promise<Play> {
-    refuseUnstorable({ play_sid: p.play_sid });
     const limit = p.timeout_ms === 0 ? Number.POSITIVE_INFINITY : performance.now() + p.timeout_ms;
     const waiter = new Waiter();
     this.list(p.play_sid, waiter.changed);

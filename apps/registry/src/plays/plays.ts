@@ -51,7 +51,6 @@ export class Plays {
   }
 
   async status({ play_sid, include }: Params<typeof playStatus>): Promise<Play> {
-    refuseUnstorable({ play_sid });
     const play = await this.get(play_sid);
     return include.includes('step_outputs') ? { ...play, step_outputs: await this.store.stepOutputs(play_sid) } : play;
   }
@@ -62,7 +61,7 @@ export class Plays {
   }
 
   async list(p: Params<typeof playList>): Promise<Result<typeof playList>> {
-    refuseUnstorable(p);
+    refuseUnstorable({ input: p.input });
     const { status, text, input, since, until, limit, cursor, ...same } = p;
     const rows = await this.store.list(
       {
@@ -85,7 +84,6 @@ export class Plays {
   }
 
   async cancel({ play_sid, reason }: Params<typeof playCancel>): Promise<Play> {
-    refuseUnstorable({ play_sid });
     await failpoint('registry.cancel.before');
     const moved = await this.store.database.tx(async (sql) => {
       const play = await this.store.lock(play_sid, sql);
@@ -119,7 +117,6 @@ export class Plays {
   }
 
   async retry({ play_sid }: Params<typeof playRetry>): Promise<Play> {
-    refuseUnstorable({ play_sid });
     await failpoint('registry.retry.before');
     const moved = await this.store.database.tx(async (sql) => {
       const play = await this.store.lock(play_sid, sql);
@@ -153,7 +150,6 @@ export class Plays {
   }
 
   async remove({ play_sid }: Params<typeof playDelete>): Promise<Result<typeof playDelete>> {
-    refuseUnstorable({ play_sid });
     const change = await this.store.database.tx(async (sql) => {
       const play = await this.store.lock(play_sid, sql);
       if (!play) throw noPlay(play_sid);

@@ -47,9 +47,7 @@ export class Starts {
   }
 
   private async accept(ask: Ask): Promise<{ sid: string; fresh?: Play }> {
-    const { input_data, prefill_resumes, ...words } = ask;
-    refuse(jsonFaults(words, ''));
-    const { idempotency_key: key = null } = ask;
+    const { input_data, prefill_resumes, idempotency_key: key = null } = ask;
     const params_sha256 = hashOf(ask);
     const [pinned, known] = await Promise.allSettled([
       this.versions.pin(ask),

@@ -16,7 +16,7 @@ import {
   type Result,
   type ResumeRequest,
 } from '@hero/contracts';
-import { fits, jsonFaults, refuseUnstorable } from '@hero/json';
+import { fits, jsonFaults } from '@hero/json';
 import type { Sql } from '@hero/persistence';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
@@ -56,11 +56,9 @@ export class Resumes {
   }
 
   async answer(p: Params<typeof playResume>, by: 'caller' | 'hook' = 'caller'): Promise<Answer> {
-    const { payload: value, ...names } = p;
-    refuseUnstorable(names);
-    const unfit = jsonFaults(value, 'payload');
+    const unfit = jsonFaults(p.payload, 'payload');
     if (unfit.length > 0) throw misfit(unfit);
-    const text = JSON.stringify(value);
+    const text = JSON.stringify(p.payload);
     if (!fits(text)) {
       throw new HeroError(
         'PAYLOAD_TOO_LARGE',
@@ -76,7 +74,6 @@ export class Resumes {
 
   async pending({ play_sid }: Params<typeof playPendingResumes>): Promise<ResumeRequest[]> {
     if (play_sid !== undefined) {
-      refuseUnstorable({ play_sid });
       if (!(await this.plays.mark(play_sid))) throw noPlay(play_sid);
     }
     const rows = await this.plays.openResumes(play_sid);

@@ -2,7 +2,7 @@
  * The input of a play against the declaration of its version: every fault at once, each with its field.
  * Pure; `checkInput` is the rule that play_start applies before anything is stored.
  */
-import type { FlowField, Issue, Json, JsonObject } from '@hero/contracts';
+import { type FlowField, type Issue, type Json, type JsonObject, textFault } from '@hero/contracts';
 import {
   checkSchema,
   describe,
@@ -14,7 +14,6 @@ import {
   pathTo,
   sameJson,
   schemaFaults,
-  textFault,
   written,
 } from '@hero/json';
 

@@ -9,9 +9,10 @@ import {
   type JsonObject,
   publicContracts,
   type SourceIssue,
+  textFault,
   unreadableSource,
 } from '@hero/contracts';
-import { didYouMean, jsonFaults, textFault } from '@hero/json';
+import { didYouMean, jsonFaults } from '@hero/json';
 import { Injectable } from '@nestjs/common';
 import { declarationFaults } from './inputs.js';
 

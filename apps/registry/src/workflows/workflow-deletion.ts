@@ -7,7 +7,6 @@
  */
 import { HeroError, type Params, type Result, type workflowDelete } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
-import { refuseUnstorable } from '@hero/json';
 import { PlayStore } from '../plays/play-store.js';
 import { Plays } from '../plays/plays.js';
 import { Relay } from '../outbox/relay.js';
@@ -25,7 +24,6 @@ export class WorkflowDeletion {
   ) {}
 
   async remove({ workflow_sid: sid, force }: Params<typeof workflowDelete>): Promise<Result<typeof workflowDelete>> {
-    refuseUnstorable({ sid });
     const { revision, cancelled, removed } = await this.store.database.tx(async (sql) => {
       found(await this.store.lockForDelete(sql, sid), sid);
       const active = await this.playStore.sidsOf(sid, 'active', sql);

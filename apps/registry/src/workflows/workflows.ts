@@ -29,7 +29,6 @@ import {
 import { uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { page, positionOf } from '../sql/cursors.js';
-import { refuseUnstorable } from '@hero/json';
 import { sha256, Sources } from './sources.js';
 import { WorkflowStore } from './workflow-store.js';
 
@@ -43,7 +42,6 @@ export class Workflows {
 
   async create(params: Params<typeof workflowCreate>): Promise<Workflow> {
     const { python_source, ...words } = params;
-    refuseUnstorable(words);
     // Before the executor is asked: a taken name is the likeliest fault. Decided below, under the lock.
     refuseTaken(words.name, await this.store.ownerOf(this.store.database, words.name));
     const inspection = await this.sources.accept(python_source);
@@ -63,7 +61,6 @@ export class Workflows {
   }
 
   async get(params: Params<typeof workflowGet>): Promise<Workflow> {
-    refuseUnstorable(params);
     const { workflow_sid, name = '' } = params;
     if (workflow_sid !== undefined) return found(await this.store.bySid(workflow_sid), workflow_sid);
     return found(await this.store.byName(name), `named ${JSON.stringify(name)}`);
@@ -71,12 +68,10 @@ export class Workflows {
 
   async list(params: Params<typeof workflowList>): Promise<Result<typeof workflowList>> {
     const { tag = null, limit, cursor } = params;
-    refuseUnstorable({ tag });
     return page(await this.store.list({ tag, below: positionOf(cursor), limit }));
   }
 
   async update(params: Params<typeof workflowUpdate>): Promise<Workflow> {
-    refuseUnstorable(params);
     const { workflow_sid: sid } = params;
     const changed = await this.store.database.tx(async (sql) => {
       const locked = await this.store.lock(sql, sid);
@@ -99,7 +94,6 @@ export class Workflows {
 
   async createVersion(params: Params<typeof workflowCreateVersion>): Promise<WorkflowVersion> {
     const { workflow_sid, python_source, notes, set_current } = params;
-    refuseUnstorable({ workflow_sid, notes });
     found(await this.store.bySid(workflow_sid), workflow_sid);
     const source_sha256 = sha256(python_source);
     const current = await this.store.currentWithHash(workflow_sid, source_sha256);
@@ -121,7 +115,6 @@ export class Workflows {
   }
 
   async setCurrentVersion(params: Params<typeof workflowSetCurrentVersion>): Promise<Workflow> {
-    refuseUnstorable(params);
     const { workflow_sid, version_sid } = params;
     const changed = await this.store.database.tx(async (sql) => {
       const locked = found(await this.store.lock(sql, workflow_sid), workflow_sid);
@@ -142,12 +135,10 @@ export class Workflows {
   }
 
   async fetchVersion(params: Params<typeof workflowVersionFetch>): Promise<WorkflowVersion> {
-    refuseUnstorable(params);
     return foundVersion(await this.store.version(params.version_sid), params.version_sid);
   }
 
   async listVersions(params: Params<typeof workflowVersionList>): Promise<Result<typeof workflowVersionList>> {
-    refuseUnstorable(params);
     const { workflow_sid, limit, cursor } = params;
     found(await this.store.bySid(workflow_sid), workflow_sid);
     return page(await this.store.versions({ workflow_sid, below: positionOf(cursor), limit }));

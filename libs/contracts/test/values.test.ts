@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { issuesOf, Name, publicContracts, ResumeId, Sid, workflowCreate } from '../src/index.js';
+
+/** Texts that only their own readers can judge: a source (with line and column), a page's own token, a time. */
+const READ_BY_ITS_HANDLER = ['python_source', 'cursor', 'since', 'until'];
+
+/** The type of a parameter, without what says that it may be left out. */
+function bare(shape: z.core.$ZodType): z.core.$ZodType {
+  if (shape instanceof z.ZodOptional || shape instanceof z.ZodDefault || shape instanceof z.ZodNullable)
+    return bare(shape.def.innerType);
+  return shape;
+}
+
+const textParameters = publicContracts().flatMap(({ name, params }) =>
+  Object.entries(params instanceof z.ZodObject ? params.shape : {})
+    .map(([key, shape]) => ({ method: name, key, type: bare(shape as z.core.$ZodType) }))
+    .filter(({ key, type }) => type instanceof z.ZodString && !READ_BY_ITS_HANDLER.includes(key)),
+);
+
+const fits = (type: z.core.$ZodType, text: string): boolean => z.safeParse(type, text).success;
+
+test('every text of a public method is refused at the door where it cannot be stored', () => {
+  expect(textParameters.length).toBeGreaterThan(30);
+  const taken = textParameters.filter(({ type }) => fits(type, 'a\0b') || fits(type, 'a\ud800'));
+  expect(taken.map(({ method, key }) => `${method}.${key}`)).toEqual([]);
+});
+
+test('every text of a public method has a largest length', () => {
+  const taken = textParameters.filter(({ type }) => fits(type, 'a'.repeat(20_000)));
+  expect(taken.map(({ method, key }) => `${method}.${key}`)).toEqual([]);
+});
+
+test('every fault is told with its path', () => {
+  const parsed = workflowCreate.params.safeParse({
+    name: 'x\n',
+    python_source: '',
+    description: 'a\0',
+    tags: ['ok', '\udc00'],
+  });
+  expect(issuesOf(parsed.error ?? new z.ZodError([]))).toEqual([
+    { path: 'name', message: 'must not contain control characters' },
+    { path: 'description', message: 'must not contain the NUL character' },
+    { path: 'tags.1', message: 'must not contain a lone surrogate (half of a character)' },
+  ]);
+});
+
+test('an identifier is one token of a subject', () => {
+  const odd = ['', 'a.b', 'a b', '*', '>', 'a\n', 'é', 'a'.repeat(65), 'a'.repeat(5_000)];
+  expect(odd.filter((sid) => fits(Sid, sid))).toEqual([]);
+});
+
+test('identifiers, ids of questions and names have their shapes', () => {
+  expect(fits(Sid, '019a9f3e-7d1c-7a00-8000-0123456789ab')).toBe(true);
+  expect([fits(ResumeId, '0'.repeat(32)), fits(ResumeId, '0'.repeat(31)), fits(ResumeId, 'g'.repeat(32))]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect([fits(Name, 'Wer? 😀'), fits(Name, ''), fits(Name, 'a'.repeat(201))]).toEqual([true, false, false]);
+});
