@@ -4,6 +4,7 @@ import { AuthorizationError, connect, type NodeConnectionOptions } from '@nats-i
 import { Bus } from './bus.js';
 import { type Log, silent } from './log.js';
 import { pause } from './pause.js';
+import { guarded } from './subjects.js';
 
 export interface ConnectOptions {
   /** `nats://host:port`, several with commas; `nats://user:password@host` and `nats://token@host` carry credentials. */
@@ -38,7 +39,7 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
   };
   for (let attempt = 1; ; attempt++) {
     try {
-      const nc = await connect(natsOptions);
+      const nc = guarded(await connect(natsOptions));
       const jsm = await jetstreamManager(nc, { checkAPI: false });
       return new Bus({ nc, js: jetstream(nc), jsm, name, log, waitSliceMs, outageLimitMs });
     } catch (cause) {

@@ -18,6 +18,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { Bus } from './bus.js';
+import { checkPattern, checkSubject } from './subjects.js';
 import { encode } from './wire.js';
 
 export type StreamSettings = Partial<StreamConfig> & { name: string };
@@ -26,6 +27,8 @@ export type ConsumerSettings = Partial<ConsumerConfig> & { durable_name: string 
 /** Makes the stream, or changes it to these settings; returns it as the server has it. */
 export async function ensureStream(jsm: JetStreamManager, settings: StreamSettings): Promise<StreamInfo> {
   const { name, ...changeable } = settings;
+  checkSubject(name);
+  settings.subjects?.forEach(checkPattern);
   let info = await found(jsm.streams.info(name), JetStreamApiCodes.StreamNotFound);
   if (!info) info = await jsm.streams.add(settings);
   else if (differing(settings, info.config).length > 0) info = await jsm.streams.update(name, changeable);
@@ -40,6 +43,8 @@ export async function ensureConsumer(
   settings: ConsumerSettings,
 ): Promise<ConsumerInfo> {
   const name = settings.durable_name;
+  const { filter_subject, filter_subjects = [] } = settings;
+  [...filter_subjects, ...(filter_subject ? [filter_subject] : [])].forEach(checkPattern);
   let info = await found(jsm.consumers.info(stream, name), JetStreamApiCodes.ConsumerNotFound);
   if (!info) info = await jsm.consumers.add(stream, settings);
   else if (differing(settings, info.config).length > 0) info = await jsm.consumers.update(stream, name, settings);
@@ -76,6 +81,7 @@ export async function publishJson(
     const bus = connections.get(js);
     return await (bus ? unlessReconnected(bus, stored) : stored);
   } catch (cause) {
+    if (cause instanceof HeroError) throw cause;
     throw new HeroError('UNAVAILABLE', `Nothing stores ${subject}: is its stream there? Publish it again.`, { cause });
   }
 }
