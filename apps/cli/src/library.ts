@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Workflow } from '@hero/contracts';
@@ -12,10 +13,7 @@ export interface Pushed {
 export async function push(hero: Hero, file: string, name?: string): Promise<Pushed> {
   const python_source = await readFile(file, 'utf8');
   const wanted = name ?? ((await hero.workflow_inspect({ python_source })).name || nameOf(file));
-  const known = await hero.workflow_get({ name: wanted }).catch((error: unknown) => {
-    if (isHeroError(error) && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  });
+  const known = await find(hero, wanted);
   if (!known) return { workflow: await hero.workflow_create({ name: wanted, python_source }), change: 'created' };
   const version = await hero.workflow_create_version({ workflow_sid: known.sid, python_source });
   const workflow = await hero.workflow_get({ workflow_sid: known.sid });
@@ -27,10 +25,51 @@ const nameOf = (file: string): string => {
   return own === 'flow' ? basename(dirname(resolve(file))) : own;
 };
 
-/** Loads every `flows/<name>/flow.py` of the checkout; what is current already is left alone. */
-export async function loadFlows(hero: Hero, folder: string): Promise<Pushed[]> {
-  const names = (await readdir(folder, { withFileTypes: true }))
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
-  return Promise.all(names.map((name) => push(hero, join(folder, name, 'flow.py'), name)));
+/** What tells a version that came with Hero Logic from one that a person saved. */
+const SHIPPED_NOTES = 'Shipped with Hero Logic.';
+
+export interface Loaded {
+  readonly workflow: Workflow;
+  readonly change: Pushed['change'] | 'changed here, left alone';
+}
+
+/** Loads every `flows/<name>/flow.py` of the checkout. */
+export async function loadFlows(hero: Hero, folder: string): Promise<Loaded[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return Promise.all(
+    names.map(async (name) => loadFlow(hero, name, await readFile(join(folder, name, 'flow.py'), 'utf8'))),
+  );
+}
+
+/**
+ * A flow that ships never takes the place of what a person made of it: a newer one becomes current only where the current
+ * version was shipped too. What was loaded before stays as it is, also where a person went back to an older version.
+ */
+export async function loadFlow(hero: Hero, name: string, python_source: string): Promise<Loaded> {
+  const notes = SHIPPED_NOTES;
+  const known = await find(hero, name);
+  if (!known) return { workflow: await hero.workflow_create({ name, python_source, notes }), change: 'created' };
+  const workflow_sid = known.sid;
+  const sha256 = createHash('sha256').update(python_source).digest('hex');
+  let cursor: string | undefined;
+  do {
+    const page = await hero.workflow_version_list({ workflow_sid, ...(cursor && { cursor }) });
+    if (page.items.some(({ source_sha256 }) => source_sha256 === sha256))
+      return { workflow: known, change: 'unchanged' };
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor);
+  const current = await hero.workflow_version_fetch({ version_sid: known.current_version_sid });
+  if (current.notes !== SHIPPED_NOTES) return { workflow: known, change: 'changed here, left alone' };
+  await hero.workflow_create_version({ workflow_sid, python_source, notes });
+  return { workflow: await hero.workflow_get({ workflow_sid }), change: 'new version' };
+}
+
+async function find(hero: Hero, name: string): Promise<Workflow | undefined> {
+  try {
+    return await hero.workflow_get({ name });
+  } catch (error) {
+    if (isHeroError(error) && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
 }

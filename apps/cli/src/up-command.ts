@@ -23,9 +23,9 @@ export async function up({ home, each, welcome, once: endsAfter, say }: UpComman
   const began = Date.now();
   say(`Hero Logic (build ${process.env.HERO_BUILD_NR ?? 'dev'}) starts in ${home}`);
   const running = await startAll({ home, each, say });
+  const hero = connect(home);
   try {
     say(`ready after ${((Date.now() - began) / 1000).toFixed(1)} s`);
-    const hero = connect(home);
     for (const { workflow, change } of await loadFlows(hero, FLOWS))
       say(`flow ${workflow.name}: ${change}, version ${workflow.current_version_number}`);
     let ok = true;
@@ -51,6 +51,8 @@ export async function up({ home, each, welcome, once: endsAfter, say }: UpComman
     return 0;
   } finally {
     say('stopping');
+    // The client waits for a gateway that is away to come back; this one is leaving for good.
+    hero.close();
     await running.stop();
   }
 }

@@ -891,7 +891,13 @@ class HeroClient(_Client):
         return cast("list[LibraryHit]", self.call("flow_library_search", params))
 
     def workflow_create(
-        self, name: str, python_source: str, *, description: str = _LEFT_OUT, tags: list[str] = _LEFT_OUT
+        self,
+        name: str,
+        python_source: str,
+        *,
+        description: str = _LEFT_OUT,
+        tags: list[str] = _LEFT_OUT,
+        notes: str = _LEFT_OUT,
     ) -> Workflow:
         """Saves a source as a new workflow; its first version is current.
 
@@ -901,10 +907,11 @@ class HeroClient(_Client):
             python_source: Python source with an `@flow` function.
             description: Default: what the entry flow declares.
             tags: Default: what the entry flow declares.
+            notes: Of the first version.
 
         Returns Workflow. Raises HeroError: CONFLICT, SOURCE_INVALID, INVALID_PARAMS.
         """
-        params = _given(name=name, python_source=python_source, description=description, tags=tags)
+        params = _given(name=name, python_source=python_source, description=description, tags=tags, notes=notes)
         return cast("Workflow", self.call("workflow_create", params))
 
     def workflow_create_version(

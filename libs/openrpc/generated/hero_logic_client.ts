@@ -842,6 +842,8 @@ export interface WorkflowCreateParams {
   description?: string;
   /** Default: what the entry flow declares. */
   tags?: string[];
+  /** Of the first version. */
+  notes?: string;
 }
 
 export interface WorkflowCreateVersionParams {
