@@ -220,3 +220,29 @@ async def works():
 async def main(): return await asyncio.gather(asks(), works())
 """)
         assert executor.run().logs() == ["worked"] and len(executor.commits) == 1
+
+
+def test_a_call_is_counted_where_it_is_written_not_where_its_task_first_runs(play: Any) -> None:
+    executor = play("""
+import asyncio
+from hero_tracing import flow
+@flow
+async def step(n): return n
+@flow
+async def main():
+    first, second = step(1), step(1)
+    late = asyncio.create_task(first)
+    await asyncio.create_task(second)
+    return [await late, await flow.map(step, [1])]
+""")
+    executor.run()
+    sequential = play("""
+from hero_tracing import flow
+@flow
+async def step(n): return n
+@flow
+async def main():
+    return [await step(1), await step(1), await flow.map(step, [1])]
+""")
+    sequential.run()
+    assert {step["place"] for step in executor.commits} == {step["place"] for step in sequential.commits}

@@ -33,11 +33,11 @@ def call(method: str, params: dict[str, Any]) -> Any:
         raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
         raise PayloadTooLarge(f"{what}: the parameters have {len(text.encode()) >> 20} MiB; 16 MiB fit")
-    return operate(what, node, lambda node: _called(node, method, args, text))
+    return operate(what, node, f"call:{method}", args, lambda node, place: _called(node, place, method, text))
 
 
-def _called(node: Node, method: str, args: str, params: str) -> Doing:
-    with Leaf(node, f"call:{method}", args, kind="rpc", shown=method) as leaf:
+def _called(node: Node, place: str, method: str, params: str) -> Doing:
+    with Leaf(node, f"call:{method}", place=place, kind="rpc", shown=method) as leaf:
         if leaf.item is not None:
             return leaf.recall()
         return (yield from _ask(leaf, method, params, None))
@@ -47,12 +47,12 @@ def webhook(name: str) -> Any:
     what = f"flow.webhook({name!r})"
     node = here(what)
     check_name(name, "flow.webhook")
-    return operate(what, node, lambda node: _linked(node, name))
+    return operate(what, node, f"webhook:{name}", "null", lambda node, place: _linked(node, place, name))
 
 
-def _linked(node: Node, name: str) -> Doing:
+def _linked(node: Node, place: str, name: str) -> Doing:
     session = node.session
-    with Leaf(node, f"webhook:{name}", kind="rpc") as leaf:
+    with Leaf(node, f"webhook:{name}", place=place, kind="rpc") as leaf:
         if leaf.item is not None:
             return leaf.recall()
         place = node.coming_place(quoted(f"pause:{name}"), "null")  # rule 3

@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextvars import Token
 from time import perf_counter
 from typing import Any
@@ -22,6 +22,7 @@ from ._fields import check_outputs
 from ._memory import step_json
 from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
 from ._session import Session, no_context
+from ._site import Site
 from ._spans import Span
 from ._tree import Node, current
 from ._tries import drive, drive_async
@@ -166,15 +167,14 @@ class Remembered:
             raise
 
 
-def enter(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Call | Remembered:
+def enter(declaration: Declaration, parent: Node, place: Callable[[], str]) -> Call | Remembered:
     """Finds the place of the call and what is remembered there."""
     session = parent.session
     if parent.closed:
         raise no_context(f"The flow {declaration.name!r} (its caller has returned already; it)")
     if session.missing_await is not None:
         session.check_awaited()
-    place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
-    return enter_at(declaration, parent, place)
+    return enter_at(declaration, parent, place())
 
 
 def enter_at(declaration: Declaration, parent: Node, place: str) -> Call | Remembered:
@@ -191,7 +191,9 @@ def enter_at(declaration: Declaration, parent: Node, place: str) -> Call | Remem
 
 
 def call_sync(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Any:
-    call = enter(declaration, args, kwargs, parent)
+    call = enter(
+        declaration, parent, lambda: parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
+    )
     if type(call) is Remembered:
         return call.recall()
     assert type(call) is Call
@@ -250,8 +252,10 @@ def finish(call: Call, value: Any, error: BaseException | None) -> Any:
     return call.result
 
 
-async def call_async(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Any:
-    call = enter(declaration, args, kwargs, parent)
+async def call_async(
+    declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node, site: Site
+) -> Any:
+    call = enter(declaration, parent, lambda: site.place_in(parent))
     if type(call) is Remembered:
         return call.recall()
     assert type(call) is Call

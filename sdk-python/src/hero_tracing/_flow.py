@@ -17,6 +17,7 @@ from ._local import run_local, run_local_async
 from ._map import map_items
 from ._places import idempotency_key
 from ._session import active, no_context
+from ._site import Site
 from ._spans import Span
 from ._steps import StepBlock
 from ._tree import current
@@ -255,7 +256,8 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             parent = current.get(None)
-            inner = _call_async(declaration, args, kwargs)
+            site = Site(parent, declaration.name_json, lambda: declaration.arguments(args, kwargs)) if parent else None
+            inner = _call_async(declaration, args, kwargs, site)
             return Awaited(f"{declaration.name}(…)", inner, parent.session if parent else None)
 
         mark = getattr(inspect, "markcoroutinefunction", None)
@@ -276,10 +278,13 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
     return wrapper
 
 
-async def _call_async(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+async def _call_async(
+    declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], site: Site | None
+) -> Any:
     parent = current.get(None)
     if parent is not None:
-        return await call_async(declaration, args, kwargs, parent)
+        site = site or Site(parent, declaration.name_json, lambda: declaration.arguments(args, kwargs))
+        return await call_async(declaration, args, kwargs, parent, site)
     if active() is not None:
         raise no_context(f"The flow {declaration.name!r}")
     return await run_local_async(declaration, args, kwargs)

@@ -40,9 +40,16 @@ def invoke(name: str, spawn: bool, version_sid: str, inputs: dict[str, Any]) -> 
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
         raise PayloadTooLarge(f"{what}: the inputs have {len(text.encode()) >> 20} MiB; 16 MiB fit")
     if not spawn:
-        return operate(what, node, lambda node: _in_process(node, name, version_sid, args, text))
-    doing = _spawned if node.session.spawns else _spawned_here
-    return operate(what, node, lambda node: doing(node, name, version_sid, args, text))
+        return operate(
+            what, node, f"invoke:{name}", args, lambda node, place: _in_process(node, place, name, version_sid, text)
+        )
+    if not node.session.spawns:
+        return operate(
+            what, node, f"invoke:{name}", args, lambda node, place: _spawned_here(node, place, name, version_sid, text)
+        )
+    return operate(
+        what, node, f"spawn:{name}", args, lambda node, place: _spawned(node, place, name, version_sid, text)
+    )
 
 
 # --- in process -----------------------------------------------------------------------------------------------------------
@@ -52,10 +59,9 @@ def _unresolved() -> None:
     """What stands for a workflow of which the source is not there yet."""
 
 
-def _in_process(node: Node, name: str, version_sid: str, args: str, text: str) -> Doing:
+def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) -> Doing:
     session = node.session
     session.check_awaited()
-    place = node.child_place(quoted(f"invoke:{name}"), args)
     call = enter_at(Declaration(_unresolved, name=name), node, place)
     if isinstance(call, Remembered):
         return call.recall()
@@ -95,11 +101,11 @@ def _settled(call: Call, value: Any, error: BaseException | None) -> Doing:
 # --- spawned --------------------------------------------------------------------------------------------------------------
 
 
-def _spawned(node: Node, name: str, version_sid: str, args: str, text: str) -> Doing:
-    with Leaf(node, f"spawn:{name}", args, kind="subflow", tags='{"spawned":true}', shown=name) as leaf:
+def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> Doing:
+    with Leaf(node, f"spawn:{name}", place=place, kind="subflow", tags='{"spawned":true}', shown=name) as leaf:
         if leaf.item is not None:
             return leaf.recall()
-        place, parent = leaf.node.place, leaf.node.known
+        parent = leaf.node.known
         reply = yield Request(
             "spawn",
             f'"place":"{place}","parent_place":"{parent}","span_id":"{leaf.span.id}",{resolve_body(name, version_sid)},'
@@ -111,10 +117,10 @@ def _spawned(node: Node, name: str, version_sid: str, args: str, text: str) -> D
         return (yield Question(leaf.node, name, kind="child"))
 
 
-def _spawned_here(node: Node, name: str, version_sid: str, args: str, text: str) -> Doing:
+def _spawned_here(node: Node, place: str, name: str, version_sid: str, text: str) -> Doing:
     """Outside of the runtime there are no other plays: it runs in this process, and fails as a child would."""
     try:
-        return (yield from _in_process(node, name, version_sid, args, text))
+        return (yield from _in_process(node, place, name, version_sid, text))
     except (FlowNotFound, InputsInvalid):
         raise
     except Exception as error:

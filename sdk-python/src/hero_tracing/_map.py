@@ -30,6 +30,7 @@ from ._errors import OptionError
 from ._map_place import Place
 from ._pause import here
 from ._remember import NOT_REMEMBERED, describe, note_members
+from ._site import Site
 from ._spans import Span
 from ._tasks import spawn
 from ._tree import Node, Tree, current
@@ -48,19 +49,20 @@ def map_items(fn: Callable[..., Any], items: Iterable[Any], max_workers: int | N
     workers = WORKERS if max_workers is None else max_workers
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise OptionError("flow.map: max_workers is a whole number, 1 or more")
+    site = Site(node, quoted(f"map:{declaration.name}"))
     if check_sync_here(what, node):
-        return Awaited(what, _map_async(declaration, list(items), workers), node.session)
+        return Awaited(what, _map_async(declaration, list(items), workers, site), node.session)
     if declaration.is_async:
         raise OptionError(f"{what}: {declaration.name} is async, so call the map from an async flow and await it")
-    return _Map(declaration, list(items), workers, node).run()
+    return _Map(declaration, list(items), workers, node, site).run()
 
 
-async def _map_async(declaration: Declaration, items: list[Any], workers: int) -> list[Any]:
+async def _map_async(declaration: Declaration, items: list[Any], workers: int, site: Site) -> list[Any]:
     node = here("flow.map")
     if declaration.is_async:
-        return await _Map(declaration, items, workers, node).run_async()
+        return await _Map(declaration, items, workers, node, site).run_async()
     context = contextvars.copy_context()
-    made = _Map(declaration, items, workers, node)
+    made = _Map(declaration, items, workers, node, site)
     return await asyncio.get_running_loop().run_in_executor(None, context.run, made.run)
 
 
@@ -77,7 +79,7 @@ class _Item:
 
 
 class _Map:
-    def __init__(self, declaration: Declaration, items: list[Any], workers: int, parent: Node) -> None:
+    def __init__(self, declaration: Declaration, items: list[Any], workers: int, parent: Node, site: Site) -> None:
         session = self.session = parent.session
         session.check_awaited()
         self.declaration = declaration
@@ -85,7 +87,7 @@ class _Map:
         self.workers = workers
         self.parent = parent
         name = f"map:{declaration.name}"
-        place = parent.child_place(quoted(name), "null")
+        place = site.place_in(parent)
         span = Span(session, _places.span_id(session.play_sid, place), name)
         self.node = Node(session, parent, span, place, parent.is_async)
         self.node.owner = parent.owner

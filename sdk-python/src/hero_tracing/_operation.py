@@ -24,6 +24,7 @@ from ._memory import step_json
 from ._pause import here
 from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
 from ._session import Session
+from ._site import Site
 from ._spans import Span
 from ._tree import Node, current
 from ._tries import Commit, Sleep
@@ -55,12 +56,20 @@ class Leaf:
     """
 
     def __init__(
-        self, parent: Node, name: str, args: str = "null", *, kind: str = "other", tags: str = "{}", shown: str = ""
+        self,
+        parent: Node,
+        name: str,
+        args: str = "null",
+        *,
+        kind: str = "other",
+        tags: str = "{}",
+        shown: str = "",
+        place: str = "",
     ) -> None:
         session = self.session = parent.session
         session.check_awaited()
         self.name, self.kind = name, kind
-        place = parent.child_place(quoted(name), args)
+        place = place or parent.child_place(quoted(name), args)
         self.span = Span(session, _places.span_id(session.play_sid, place), shown or name)
         self.node = Node(session, parent, self.span, place, parent.is_async)
         self.key = session.step_key(place)
@@ -128,11 +137,12 @@ class Leaf:
         self._close()
 
 
-def operate(what: str, node: Node, make: Callable[[Node], Doing]) -> Any:
-    """Does it; inside a coroutine it returns what must be awaited."""
+def operate(what: str, node: Node, name: str, args: str, make: Callable[[Node, str], Doing]) -> Any:
+    """Does it at the place that is counted now; inside a coroutine it returns what must be awaited."""
+    site = Site(node, quoted(name), args)
     if check_sync_here(what, node):
-        return Awaited(what, _operate_async(what, node, make), node.session)
-    return drive_here(node.session, make(node))
+        return Awaited(what, _operate_async(what, node, site, make), node.session)
+    return drive_here(node.session, make(node, site.place_in(node)))
 
 
 def drive_here(session: Session, doing: Doing) -> Any:
@@ -150,10 +160,10 @@ def drive_here(session: Session, doing: Doing) -> Any:
         return end.value
 
 
-async def _operate_async(what: str, node: Node, make: Callable[[Node], Doing]) -> Any:
+async def _operate_async(what: str, node: Node, site: Site, make: Callable[[Node, str], Doing]) -> Any:
     if current.get(None) is not node:
         node = here(what)  # awaited in a Task of its own
-    doing = make(node)
+    doing = make(node, site.place_in(node))
     try:
         op = next(doing)
         while True:

@@ -13,6 +13,7 @@ from ._canonical import dump
 from ._declare import check_name
 from ._errors import NoContext, NotJson, OptionError
 from ._session import active, no_context
+from ._site import Site
 from ._spans import Span
 from ._tree import Node, current
 from ._waits import Question, wait, wait_async
@@ -47,29 +48,29 @@ def pause(
     spec = (name, _object(schema, "schema"), _object(ui, "ui"), _milliseconds(timeout), _default(default))
     if spec[3] is None and spec[4] is not None:
         raise OptionError("flow.pause: a default is what the timeout answers, so it needs a timeout")
+    site = Site(node, quoted(f"pause:{name}"))
     if check_sync_here(what, node):
-        return Awaited(what, _wait_async(node, *spec), node.session)
-    return _wait(node, *spec)
+        return Awaited(what, _wait_async(node, site, *spec), node.session)
+    return _wait(node, site, *spec)
 
 
-def _wait(node: Node, *spec: Any) -> Any:
-    opened = _open(node, *spec)
+def _wait(node: Node, site: Site, *spec: Any) -> Any:
+    opened = _open(node, site.place_in(node), *spec)
     return wait(opened) if isinstance(opened, Question) else opened[0]
 
 
-async def _wait_async(node: Node, *spec: Any) -> Any:
+async def _wait_async(node: Node, site: Site, *spec: Any) -> Any:
     node = here("flow.pause") if current.get(None) is not node else node  # awaited in a Task of its own
-    opened = _open(node, *spec)
+    opened = _open(node, site.place_in(node), *spec)
     return await wait_async(opened) if isinstance(opened, Question) else opened[0]
 
 
 def _open(
-    node: Node, name: str, schema: str, ui: str, timeout_ms: int | None, default: str | None
+    node: Node, place: str, name: str, schema: str, ui: str, timeout_ms: int | None, default: str | None
 ) -> Question | tuple[Any]:
     """The question, or what memory answers it with."""
     session = node.session
     session.check_awaited()
-    place = node.child_place(quoted(f"pause:{name}"), "null")
     span_id = _places.span_id(session.play_sid, place)
     remembered = session.memory.take(place)
     if remembered is not None:

@@ -59,17 +59,21 @@ def sleep(seconds: float) -> Any:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < LONGEST_SECONDS:
         raise OptionError("flow.sleep: seconds is a number, 0 or more")
     what = f"flow.sleep({seconds!r})"
-    return operate(what, here(what), lambda node: _sleep(node, float(seconds)))
+    return operate(what, here(what), "sleep", "null", lambda node, place: _sleep(node, place, float(seconds)))
 
 
 def sleep_until(when: datetime | str) -> Any:
     until = _time(when)
     what = f"flow.sleep_until({str(when)!r})"
-    return operate(what, here(what), lambda node: _sleep(node, max(0.0, until.timestamp() - time.time())))
+
+    def sleep(node: Node, place: str) -> Doing:
+        return _sleep(node, place, max(0.0, until.timestamp() - time.time()))
+
+    return operate(what, here(what), "sleep", "null", sleep)
 
 
-def _sleep(node: Node, seconds: float) -> Doing:
-    with Leaf(node, "sleep", tags=f'{{"seconds":{round(seconds, 3)}}}') as leaf:
+def _sleep(node: Node, place: str, seconds: float) -> Doing:
+    with Leaf(node, "sleep", place=place, tags=f'{{"seconds":{round(seconds, 3)}}}') as leaf:
         if leaf.item is not None:
             return leaf.recall()
         if seconds > SHORT_SECONDS:
