@@ -2,7 +2,7 @@
  * Numbered batches of events on their way into JetStream. What plays hold in all is bounded here (`room`), so that a
  * stream that takes nothing costs events (counted, I10) and never memory; publishing delays no commit.
  */
-import { type Bus, ensureStream, pause, publishJson, TELEMETRY_QUEUE } from '@hero/bus';
+import { type Bus, ensureStream, pause, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
 import { type EventBatch, MIB, telemetry } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
 
@@ -19,7 +19,7 @@ export class Publisher {
 
   constructor(private readonly bus: Bus) {
     // Without its stream a first batch would wait for an answer that nobody gives.
-    this.ready = ensureStream(bus.jsm, TELEMETRY_QUEUE.stream).catch(() => undefined);
+    this.ready = ensureStream(bus.jsm, TELEMETRY_SETTINGS.stream).catch(() => undefined);
   }
 
   /** Takes room for an event, or says that there is none. */
@@ -61,7 +61,7 @@ export class Publisher {
       } catch (err) {
         this.bus.log.warn({ err, play_sid: batch.play_sid, batch: batch.batch }, 'events not stored yet');
         // The stream may be gone with its folder; whoever needs it makes it.
-        await ensureStream(this.bus.jsm, TELEMETRY_QUEUE.stream).catch(() => undefined);
+        await ensureStream(this.bus.jsm, TELEMETRY_SETTINGS.stream).catch(() => undefined);
       }
       await pause(waitMs, this.closing.signal).catch(() => undefined);
     }

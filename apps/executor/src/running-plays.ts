@@ -2,11 +2,12 @@
  * The plays of this executor: takes work for free slots, runs it, and gives it back when it drains.
  *
  * 1. As many messages are fetched as there are free slots, and none without a live lease.
- * 2. I8: a message is a wake-up. It is acked right after the claim; a claim that yields nothing is forgotten.
+ * 2. I8: a message is a wake-up. It is acked right after the claim; a claim that yields nothing is forgotten. One that cannot be
+ *    read or is refused leaves the stream at once: whether a play is pending, the registry knows.
  * 3. A message that comes when lingering plays have taken the slots back goes to whoever has room.
  * 4. A play is in `held` until the registry was told of its end, so that its lease covers it.
  */
-import { type Bus, consumePull, type Pull, type PulledMessage, WORK_QUEUE } from '@hero/bus';
+import { type Bus, consumePull, type Pull, type PulledMessage, WORK_SETTINGS } from '@hero/bus';
 import { playClaim, type Run, WorkMessage } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
 import { Attempt, type Surroundings } from './attempt.js';
@@ -15,7 +16,6 @@ import { worthRepeating } from './registry-calls.js';
 import { type Slot, Slots } from './slots.js';
 
 const CLAIM_AGAIN_AFTER_MS = 1_000;
-const UNREADABLE_AGAIN_AFTER_MS = 10_000;
 const NO_ROOM_AGAIN_AFTER_MS = 50;
 
 export interface PlaysOptions {
@@ -53,7 +53,7 @@ export class RunningPlays {
 
   start(): void {
     this.pull = consumePull(this.bus, {
-      ...WORK_QUEUE,
+      ...WORK_SETTINGS,
       // A stopped executor's open request would swallow wake-ups: it is gone before its plays are taken over.
       expiresMs: 2_000,
       heartbeatMs: 800,
@@ -112,8 +112,9 @@ export class RunningPlays {
   private async claim(message: PulledMessage): Promise<Run | null> {
     const wanted = WorkMessage.safeParse(readable(message));
     if (!wanted.success) {
-      this.around.log.error({ seq: message.seq, text: String(message.data).slice(0, 200) }, 'work that cannot be read');
-      message.nak(UNREADABLE_AGAIN_AFTER_MS);
+      const text = Buffer.from(message.data).subarray(0, 200).toString('utf8');
+      this.around.log.error({ seq: message.seq, text }, 'a wake-up that cannot be read was removed');
+      message.term();
       return null;
     }
     try {
@@ -126,9 +127,14 @@ export class RunningPlays {
       return run;
     } catch (err) {
       const { play_sid } = wanted.data;
-      // Claimed without our knowing: the registry sees by our lease that we do not run it, and releases it.
-      this.around.log.warn({ err, play_sid }, 'claim not answered; the work is handed back');
-      message.nak(worthRepeating(err) ? CLAIM_AGAIN_AFTER_MS : UNREADABLE_AGAIN_AFTER_MS);
+      if (worthRepeating(err)) {
+        // Claimed without our knowing: the registry sees by our lease that we do not run it, and releases it.
+        this.around.log.warn({ err, play_sid }, 'claim not answered; the wake-up is handed back');
+        message.nak(CLAIM_AGAIN_AFTER_MS);
+      } else {
+        this.around.log.error({ err, play_sid }, 'a wake-up that the registry refuses was removed');
+        message.term();
+      }
       return null;
     }
   }

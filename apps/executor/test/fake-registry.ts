@@ -10,8 +10,8 @@ import {
   Handle,
   type Pull,
   publishJson,
-  TELEMETRY_QUEUE,
-  WORK_QUEUE,
+  TELEMETRY_SETTINGS,
+  WORK_SETTINGS,
 } from '@hero/bus';
 import {
   type EventBatch,
@@ -91,7 +91,7 @@ export class FakeRegistry {
 
   static async start(url: string): Promise<FakeRegistry> {
     const bus = await connectBus({ url, name: 'registry' });
-    await ensureStream(bus.jsm, WORK_QUEUE.stream);
+    await ensureStream(bus.jsm, WORK_SETTINGS.stream);
     const holder: { registry?: FakeRegistry } = {};
     const of = (): FakeRegistry => {
       if (!holder.registry) throw new Error('not yet');
@@ -104,7 +104,7 @@ export class FakeRegistry {
     const registry = new FakeRegistry(bus, app);
     holder.registry = registry;
     registry.events = consumePull(bus, {
-      ...TELEMETRY_QUEUE,
+      ...TELEMETRY_SETTINGS,
       max: () => 500,
       onMessages: (messages) => {
         for (const message of messages) {

@@ -4,9 +4,8 @@
  * 1. Memory is bounded: ROOM_BYTES of batches in all. Each message that is asked for counts as the largest there can be
  *    until it has come, so a slow database leaves its backlog in the stream.
  * 2. A message that is held for long is renewed, so that it is not delivered to somebody else meanwhile.
- * 3. What a killed nats-server brought back and owes nobody is delivered again, so that it does not fill the stream.
  */
-import { type Bus, consumePull, Forgotten, type Log, type Pull, type PulledMessage, TELEMETRY_QUEUE } from '@hero/bus';
+import { type Bus, consumePull, type Log, type Pull, type PulledMessage, TELEMETRY_SETTINGS } from '@hero/bus';
 import { HeroError, MIB, telemetry } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
 import { Lane } from './lane.js';
@@ -18,7 +17,6 @@ const ROOM_BYTES = 64 * MIB;
 const LARGEST_MESSAGE = MIB;
 /** Well below the consumer's `ack_wait` of 5 s. */
 const RENEW_EVERY_MS = 1_500;
-const LOOK_FOR_FORGOTTEN_MS = 30_000;
 const SUBJECT_PREFIX = telemetry('');
 
 export class Intake {
@@ -27,16 +25,13 @@ export class Intake {
   private readonly stopping = new AbortController();
   private heldBytes = 0;
   private pull?: Pull;
-  private readonly forgotten: Forgotten;
   private renewal?: Timer;
-  private looking?: Timer;
 
   constructor(
     private readonly threads: Threads,
     private readonly bus: Bus,
     private readonly log: Log,
   ) {
-    this.forgotten = new Forgotten(bus, TELEMETRY_QUEUE);
     this.lanes = Array.from({ length: LANES }, (_, place) => {
       return new Lane((pressed) => threads.for(place, pressed), bus, log, this.stopping.signal);
     });
@@ -44,7 +39,7 @@ export class Intake {
 
   start(): void {
     this.pull = consumePull(this.bus, {
-      ...TELEMETRY_QUEUE,
+      ...TELEMETRY_SETTINGS,
       max: () => Math.floor((ROOM_BYTES - this.heldBytes) / LARGEST_MESSAGE),
       onMessages: (messages) => {
         for (const message of messages) this.take(message);
@@ -53,14 +48,6 @@ export class Intake {
     this.renewal = every(RENEW_EVERY_MS, () => {
       for (const message of this.held) message.working();
     });
-    this.looking = every(LOOK_FOR_FORGOTTEN_MS, () => this.lookForForgotten());
-  }
-
-  private async lookForForgotten(): Promise<void> {
-    if (!this.bus.connected) return;
-    const messages = await this.forgotten.look().catch(() => 0);
-    if (messages > 0)
-      this.log.warn({ messages }, 'the telemetry stream held messages that nobody was owed; they come again');
   }
 
   /** Stores one batch that did not come from the stream. */
@@ -74,12 +61,10 @@ export class Intake {
 
   /** Takes no more, stores what it holds (one try each, once the database is away), and hands the rest back. */
   async stop(): Promise<void> {
-    const looked = this.looking?.stop();
     await this.pull?.stop();
     this.stopping.abort();
     await Promise.all(this.lanes.map((lane) => lane.idle()));
     await this.renewal?.stop();
-    await looked;
     await this.threads.stop();
   }
 

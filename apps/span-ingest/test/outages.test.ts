@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TELEMETRY_QUEUE } from '@hero/bus';
+import { TELEMETRY_SETTINGS } from '@hero/bus';
 import { TELEMETRY_STREAM } from '@hero/contracts';
 import { type TestServer, testPostgres, until } from '@hero/testing';
 import { ended, log, type Speaker, started, type Street, street } from './street.js';
@@ -46,7 +46,7 @@ describe('PostgreSQL', () => {
     const [service] = s.services;
     await postgres.kill();
     await play.say(log(null, 'one'));
-    const { durable_name } = TELEMETRY_QUEUE.consumer;
+    const { durable_name } = TELEMETRY_SETTINGS.consumer;
     await until(async () => (await s.bus.jsm.consumers.info(TELEMETRY_STREAM, durable_name)).num_ack_pending === 1);
     await service?.bus.flush();
     await service?.stop();

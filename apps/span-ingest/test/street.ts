@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Bus, connectBus, ensureStream, pause, publishJson, TELEMETRY_QUEUE } from '@hero/bus';
+import { type Bus, connectBus, ensureStream, pause, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
 import {
   type AnyEvent,
   type NumberedBatch,
@@ -50,7 +50,7 @@ export async function street(options: { instances?: number; databaseUrl?: string
   const db = new pg.Pool({ connectionString: databaseUrl, options: '-c search_path=spans', max: 2 });
   db.on('error', () => undefined); // the test that ends the server knows
   ends.push(() => db.end());
-  await ensureStream(bus.jsm, TELEMETRY_QUEUE.stream);
+  await ensureStream(bus.jsm, TELEMETRY_SETTINGS.stream);
   const env = { NATS_URL: nats.url, DATABASE_URL: databaseUrl, HERO_LOG_LEVEL: process.env.HERO_TEST_LOG ?? 'silent' };
   const services: RunningService[] = [];
   const start = async (): Promise<RunningService> => {
@@ -95,7 +95,7 @@ export async function street(options: { instances?: number; databaseUrl?: string
       return { ended, logged: () => logged };
     },
     redeliver: async () => {
-      const { durable_name } = TELEMETRY_QUEUE.consumer;
+      const { durable_name } = TELEMETRY_SETTINGS.consumer;
       await bus.jsm.consumers.delete(TELEMETRY_STREAM, durable_name);
     },
     play: (sid) => new Speaker(bus, sid),

@@ -7,7 +7,7 @@ import type { Log } from './log.js';
 import { Parcels } from './parcels.js';
 import { pause } from './pause.js';
 import { connections } from './streams.js';
-import { askInSlices } from './waits.js';
+import { askInSlices } from './long-poll.js';
 import { decode, encode, paramsFault } from './wire.js';
 
 export interface BusOptions {

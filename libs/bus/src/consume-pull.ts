@@ -5,29 +5,25 @@
  * 2. No room, no open request: a message then waits in the stream for another instance.
  * 3. A request that the server lost (a restart, a deleted consumer) is noticed: by the reconnect, by its status, or by
  *    missing heartbeats. Stream and consumer are then made again before the next request.
+ * 4. What a killed server brought back and delivers to nobody is delivered again (orphaned-messages.ts).
  */
+import { RetentionPolicy } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import type { Bus } from './bus.js';
+import { OrphanedMessages } from './orphaned-messages.js';
 import { pause } from './pause.js';
 import { PullRequest } from './pull-request.js';
 import { PulledMessage } from './pulled.js';
-import {
-  type ConsumerSettings,
-  ensureConsumer,
-  ensureStream,
-  type StreamSettings,
-  unlessReconnected,
-} from './streams.js';
+import { ensureConsumer, ensureStream, type StreamAndConsumer, unlessReconnected } from './streams.js';
 
 export type PullEvent =
   | { type: 'pulling'; messages: number }
   | { type: 'ended'; why: string; unfilled: number }
   | { type: 'ensured' }
+  | { type: 'orphans'; messages: number }
   | { type: 'failed'; error: unknown };
 
-export interface PullOptions {
-  stream: StreamSettings;
-  consumer: ConsumerSettings;
+export interface PullOptions extends StreamAndConsumer {
   /** How many more messages there is room for now. Counted anew after each delivery and each `wake()`. */
   max(): number;
   /** Takes its room before it returns, so that `max()` counts it; may go on afterwards. */
@@ -37,6 +33,8 @@ export interface PullOptions {
   expiresMs?: number;
   /** How often the server says that it still knows the request; nothing for 2.5 times that long ends it. Default 2 s. */
   heartbeatMs?: number;
+  /** How often it looks for orphaned messages. Default 10 s. */
+  orphansEveryMs?: number;
   onEvent?(event: PullEvent): void;
 }
 
@@ -47,6 +45,7 @@ export interface Pull {
   stop(): Promise<void>;
 }
 
+const ORPHANS_EVERY_MS = 10_000;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
 
@@ -65,6 +64,8 @@ class PullLoop implements Pull {
   private ready = false;
   private ensuring?: Promise<void>;
   private forgetReconnect?: () => void;
+  private looking = false;
+  private orphanTimer?: NodeJS.Timeout;
 
   constructor(
     private readonly bus: Bus,
@@ -77,6 +78,11 @@ class PullLoop implements Pull {
     signal?.addEventListener('abort', () => void this.stop(), { once: true });
     this.forgetReconnect = this.bus.onReconnect(() => this.restart('reconnected'));
     this.restart('started');
+    const { orphansEveryMs = ORPHANS_EVERY_MS, stream } = this.options;
+    // Any other stream keeps what was acked.
+    if (stream.retention !== RetentionPolicy.Workqueue) return;
+    const orphans = new OrphanedMessages(this.bus, this.options);
+    this.orphanTimer = setInterval(() => void this.redeliver(orphans), orphansEveryMs);
   }
 
   wake(): void {
@@ -88,6 +94,7 @@ class PullLoop implements Pull {
   async stop(): Promise<void> {
     this.ending.abort();
     this.forgetReconnect?.();
+    clearInterval(this.orphanTimer);
     for (const request of this.open) request.close();
     this.open.clear();
     await Promise.allSettled([...this.handling, this.ensuring]);
@@ -149,6 +156,21 @@ class PullLoop implements Pull {
       this.ensuring = undefined;
       this.wake();
     });
+  }
+
+  /** Rule 4. While stream or consumer are away, nothing is orphaned: whoever makes the consumer anew gets all. */
+  private async redeliver(orphans: OrphanedMessages): Promise<void> {
+    if (this.looking || !this.ready || !this.bus.connected) return;
+    this.looking = true;
+    const messages = await orphans.redeliver().catch(() => 0);
+    this.looking = false;
+    if (messages === 0) return;
+    this.event({ type: 'orphans', messages });
+    const { stream } = this.options;
+    this.bus.log.warn(
+      { stream: stream.name, messages },
+      'a stream held messages that it delivered to nobody; they come again',
+    );
   }
 
   private async ensure(): Promise<void> {

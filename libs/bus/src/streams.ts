@@ -24,6 +24,11 @@ import { encode } from './wire.js';
 export type StreamSettings = Partial<StreamConfig> & { name: string };
 export type ConsumerSettings = Partial<ConsumerConfig> & { durable_name: string };
 
+export interface StreamAndConsumer {
+  readonly stream: StreamSettings;
+  readonly consumer: ConsumerSettings;
+}
+
 /** Makes the stream, or changes it to these settings; returns it as the server has it. */
 export async function ensureStream(jsm: JetStreamManager, settings: StreamSettings): Promise<StreamInfo> {
   const { name, ...changeable } = settings;

@@ -291,7 +291,10 @@ export const executorLease = contract({
   visibility: 'inner',
   summary: 'Renews an executor’s lease; every second. The answer names the plays that are no longer its own.',
   params: z.strictObject({
-    instance: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/).describe('Part of the subject that it listens on.'),
+    instance: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/)
+      .describe('Part of the subject that it listens on.'),
     host: z.string(),
     pid: z.int(),
     slots: z.int(),

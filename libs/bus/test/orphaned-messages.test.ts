@@ -8,16 +8,16 @@ import {
   consumePull,
   ensureConsumer,
   ensureStream,
-  Forgotten,
+  OrphanedMessages,
   publishJson,
-  type Queue,
+  type StreamAndConsumer,
 } from '@hero/bus';
 import { testNats, until } from '@hero/testing';
 import { AckPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 
 const run = promisify(execFile);
 
-const queue: Queue = {
+const queue: StreamAndConsumer = {
   stream: { name: 'WORK', subjects: ['work'], retention: RetentionPolicy.Workqueue, storage: StorageType.File },
   consumer: { durable_name: 'workers', ack_policy: AckPolicy.Explicit, ack_wait: 30_000_000_000, max_deliver: -1 },
 };
@@ -39,8 +39,13 @@ it('what a killed server brought back though it was acked is delivered again, an
   await nats.restart();
   await back;
   const got: number[] = [];
+  let orphans = 0;
   const pull = consumePull(bus, {
     ...queue,
+    orphansEveryMs: 100,
+    onEvent: (event) => {
+      if (event.type === 'orphans') orphans += event.messages;
+    },
     max: () => 100,
     onMessages: (arrived) => {
       for (const message of arrived) {
@@ -57,11 +62,8 @@ it('what a killed server brought back though it was acked is delivered again, an
   await nats.restart();
   await back;
 
-  const forgotten = new Forgotten(bus, queue);
-  await until(async () => {
-    await forgotten.look().catch(() => 0);
-    return (await held(bus)) === 0;
-  });
+  await until(async () => (await held(bus)) === 0);
+  expect(orphans).toBe(20);
   expect(new Set(got).size).toBe(20);
   await pull.stop();
 });
@@ -71,7 +73,7 @@ it('what is on its way is left alone: a queue that is worked on keeps its consum
   await using bus = await connectBus({ url: nats.url, name: 'worker' });
   await ensureStream(bus.jsm, stream);
   const { created } = await ensureConsumer(bus.jsm, stream.name, consumer);
-  const forgotten = new Forgotten(bus, queue);
+  const orphans = new OrphanedMessages(bus, queue);
   let acked = 0;
   const pull = consumePull(bus, {
     ...queue,
@@ -83,7 +85,7 @@ it('what is on its way is left alone: a queue that is worked on keeps its consum
   });
   for (let n = 1; n <= 60; n++) {
     await publishJson(bus.js, 'work', { n });
-    if (n % 3 === 0) expect(await forgotten.look()).toBe(0);
+    if (n % 3 === 0) expect(await orphans.redeliver()).toBe(0);
   }
   await until(async () => acked === 60);
   expect((await bus.jsm.consumers.info(stream.name, consumer.durable_name)).created).toBe(created);

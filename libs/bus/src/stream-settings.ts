@@ -15,12 +15,7 @@ import {
 } from '@hero/contracts';
 import { AckPolicy, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import type { ConsumerSettings, StreamSettings } from './streams.js';
-
-export interface Queue {
-  readonly stream: StreamSettings;
-  readonly consumer: ConsumerSettings;
-}
+import type { ConsumerSettings, StreamAndConsumer } from './streams.js';
 
 const consumer = (durable_name: string, ackWithinMs: number, unacked: number): ConsumerSettings => ({
   durable_name,
@@ -34,7 +29,7 @@ const consumer = (durable_name: string, ackWithinMs: number, unacked: number): C
 const DUPLICATES_WITHIN_MS = 120_000;
 
 /** Wake-ups of plays. Acked right after the claim; what is lost here the reconciler publishes again. */
-export const WORK_QUEUE: Queue = {
+export const WORK_SETTINGS: StreamAndConsumer = {
   stream: {
     name: WORK_STREAM,
     subjects: [WORK_SUBJECT],
@@ -52,7 +47,7 @@ export const WORK_QUEUE: Queue = {
  * for the others. Acked after the commit; span-ingest renews what it holds for longer, so
  * that what a dead one held comes again within seconds.
  */
-export const TELEMETRY_QUEUE: Queue = {
+export const TELEMETRY_SETTINGS: StreamAndConsumer = {
   stream: {
     name: TELEMETRY_STREAM,
     subjects: [ALL_TELEMETRY],

@@ -1,0 +1,35 @@
+/** What lies in the work stream and is no wake-up leaves it, so that it holds nothing back. */
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { WORK_STREAM, WORK_SUBJECT } from '@hero/contracts';
+import { until } from '@hero/testing';
+import { openStreet, type Street } from './street.js';
+
+let street: Street;
+beforeEach(async () => {
+  street = await openStreet();
+});
+afterEach(async () => await street[Symbol.asyncDispose]());
+
+const held = async (): Promise<number> => (await street.registry.bus.jsm.streams.info(WORK_STREAM)).state.messages;
+
+test('work that cannot be read is removed and logged, and a play that comes after it runs', async () => {
+  const { js } = street.registry.bus;
+  const broken = [
+    'not JSON',
+    '{}',
+    '[]',
+    '',
+    '{"play_sid":"a b","run_seq":1}',
+    `{"play_sid":"${'a'.repeat(5_000)}","run_seq":1}`,
+  ];
+  for (const text of broken) await js.publish(WORK_SUBJECT, text);
+  const executor = await street.executor({ HERO_SLOTS: '1' });
+  const play = await street.registry.start('@flow\ndef main():\n    return 1\n');
+  await street.registry.is(play, 'success');
+  await until(async () => (await held()) === 0, { what: 'an empty work stream' });
+  const told = executor.log
+    .join('')
+    .split('\n')
+    .filter((line) => line.includes('cannot be read'));
+  expect(told).toHaveLength(broken.length);
+});
