@@ -45,10 +45,10 @@ def test_commits_are_done_before_an_rpc_span_begins(define: str, awaits: str, bl
     executor = play(
         HEAD
         + f"""
-from hero_tracing._tree import current
+from hero_tracing._node import current
 @flow
 {define} step(n): return n
-def under_way(): return current.get().session.pipeline._steps
+def under_way(): return current.get().session.commits._steps
 @flow
 {define} main():
     for n in range(500): {awaits}step(n)

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Coroutine, Generator
 from typing import Any, NoReturn, TypeVar
 
-from ._errors import NotAwaited
+from ._errors import NotAwaited, OptionError
+from ._node import Node
+from ._session import Session
 
 T = TypeVar("T")
 
@@ -17,12 +19,24 @@ def in_coroutine() -> bool:
     return asyncio._get_running_loop() is not None
 
 
+def check_sync_here(what: str, node: Node) -> bool:
+    """True: inside a coroutine, so the operation must be awaited."""
+    if not in_coroutine():
+        return False
+    if not node.is_async:
+        raise OptionError(
+            f"{what} would block the event loop: the flow {node.span.name!r} is not async but was called from a "
+            f"coroutine. Make it `async def`, or call it by `await asyncio.to_thread(…)`"
+        )
+    return True
+
+
 class Awaited(Coroutine[Any, Any, T]):
     """What `flow.pause` and others return inside a coroutine. Anything but `await` says what is missing."""
 
     __slots__ = ("_what", "_inner", "_session", "_begun", "__weakref__")
 
-    def __init__(self, what: str, inner: Coroutine[Any, Any, T], session: Any = None) -> None:
+    def __init__(self, what: str, inner: Coroutine[Any, Any, T], session: Session | None = None) -> None:
         self._what = what
         self._inner = inner
         self._session = session

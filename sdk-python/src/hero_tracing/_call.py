@@ -17,9 +17,8 @@ from ._calls import PAYLOAD_LIMIT
 from ._canonical import canonical, dump
 from ._declare import check_name
 from ._errors import ArgumentNotJson, CallFailed, NotJson, OptionError, PayloadTooLarge
+from ._node import Node, here
 from ._operation import Doing, Leaf, Request, operate
-from ._pause import here
-from ._tree import Node
 
 
 def call(method: str, params: dict[str, Any]) -> Any:

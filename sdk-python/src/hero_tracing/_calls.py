@@ -13,18 +13,17 @@ from contextvars import Token
 from time import perf_counter
 from typing import Any
 
-from . import _events, _places
-from ._awaited import in_coroutine
+from . import _events
 from ._canonical import dump, load
 from ._declare import Declaration
-from ._errors import NotJson, OptionError, OutputMismatch, PayloadTooLarge, Refused, ResultNotJson
+from ._errors import NotJson, OutputMismatch, PayloadTooLarge, Refused, ResultNotJson
 from ._fields import check_outputs
 from ._memory import step_json
-from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
-from ._session import Session, no_context
+from ._node import Node, current, no_context
+from ._remember import NOT_REMEMBERED, describe, error_json, happened_in, recall
+from ._session import Session
 from ._site import Site
-from ._spans import Span
-from ._tree import Node, current
+from ._spans import Span, show_replayed
 from ._tries import drive, drive_async
 
 Ended = tuple[Any, "BaseException | None"]
@@ -62,13 +61,12 @@ class Call:
         """Opens the node and its span; the body runs in its context from now on. `where`: file and line to show."""
         session, node = self.session, self.node
         if not counted and parent is not None:
-            session.tree.open(node)
-        file, line, self.sha256 = session.function_of(self.declaration.fn)
+            node.start()
+        file, line, self.sha256 = session.sources.function_of(self.declaration.fn)
         file, line = where or (file, line)
         node.span.start(parent.span.id if parent else session.parent_span_id, kind, node.place, "{}", file, line)
-        if parent is not None:
-            with session.lock:
-                session.bodies += 1
+        if parent is not None and session.always_replay:
+            session.bodies.began()
         self._token = current.set(node)
 
     def leave(self) -> None:
@@ -135,12 +133,11 @@ class Call:
 
     def _close(self, cancelled: bool) -> None:
         session = self.session
-        with session.lock:
-            session.bodies -= 1
+        if session.always_replay:
+            session.bodies.ended()
         if not cancelled and not self.node.open and self.declaration.memo:
             session.memory.ended(self.node.place, self.declaration.name)
-        if session.tree.close(self.node):
-            session.questions.at_rest()
+        self.node.close()
         if session.always_replay and self.declaration.memo:
             session.questions.replay_now()
 
@@ -161,7 +158,7 @@ class Remembered:
         if self._kind != "error":
             session.last_output = self._text
         try:
-            return session.recall(self._kind, self._text, self._span_id)
+            return recall(self._kind, self._text, self._span_id)
         except Exception as error:
             happened_in(error, self._span_id)
             raise
@@ -179,12 +176,12 @@ def enter(declaration: Declaration, parent: Node, place: Callable[[], str]) -> C
 
 def enter_at(declaration: Declaration, parent: Node, place: str) -> Call | Remembered:
     session = parent.session
-    span_id = _places.span_id(session.play_sid, place)
+    span_id = session.span_id(place)
     if declaration.memo and session.memory.has_outcome(place):
         remembered = session.memory.take(place)
         assert remembered is not None
         shown = remembered.text if session.first and remembered.kind == "value" else None
-        session.replayed(parent, span_id, declaration.name, place, "step", output=shown)
+        show_replayed(session, parent.span.id, span_id, declaration.name, place, "step", output=shown)
         return Remembered(session, remembered.kind, remembered.text, span_id)
     node = Node(session, parent, Span(session, span_id, declaration.name), place, declaration.is_async)
     return Call(session, declaration, node, session.step_key(place))
@@ -239,7 +236,7 @@ def finish(call: Call, value: Any, error: BaseException | None) -> Any:
     try:
         step = next(settling)
         while True:
-            step = settling.send(session.commit(step))
+            step = settling.send(session.commits.commit(step))
     except StopIteration as end:
         failure = end.value
     finally:
@@ -275,7 +272,7 @@ async def finish_async(call: Call, value: Any, error: BaseException | None) -> A
     try:
         step = next(settling)
         while True:
-            step = settling.send(await session.commit_async(step))
+            step = settling.send(await session.commits.commit_async(step))
     except StopIteration as end:
         failure = end.value
     finally:
@@ -286,15 +283,3 @@ async def finish_async(call: Call, value: Any, error: BaseException | None) -> A
         finally:
             del failure, error
     return call.result
-
-
-def check_sync_here(what: str, node: Node) -> bool:
-    """True: inside a coroutine, so the operation must be awaited."""
-    if not in_coroutine():
-        return False
-    if not node.is_async:
-        raise OptionError(
-            f"{what} would block the event loop: the flow {node.span.name!r} is not async but was called from a "
-            f"coroutine. Make it `async def`, or call it by `await asyncio.to_thread(…)`"
-        )
-    return True

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
+
+from ._errors import Disconnected
+from ._exit import garbage, gone
 
 FRAME_LIMIT = 34 * 1024 * 1024
-EXIT_DISCONNECTED = 71
 SMALL, LARGE = 1 << 14, 1 << 20
 Reply = dict[str, Any]
 
@@ -136,8 +137,6 @@ class ControlLane:
     def _post(self, kind: str, body: str, waiter: _Waiter) -> int:
         with self._send_lock:
             if self._sock is None:
-                from ._errors import Disconnected
-
                 raise Disconnected("this process is a fork of the play's: call flows in the play's own process")
             id = self._last_id + 1
             data = f'{{"t":"{kind}","id":{id},{body}}}\n'.encode()
@@ -304,14 +303,3 @@ class ControlLane:
 
 def _too_large(size: int) -> str:
     return f"{size} bytes do not fit into a frame of {FRAME_LIMIT}: write large data to a file and return its name"
-
-
-def gone() -> NoReturn:
-    """The executor's connection ended: nothing that this process does counts any more."""
-    os._exit(EXIT_DISCONNECTED)
-
-
-def garbage() -> NoReturn:
-    """The executor said something that is no frame."""
-    os.write(2, b"hero_tracing: the executor sent something that is no frame; the play ends here\n")
-    os._exit(EXIT_DISCONNECTED)

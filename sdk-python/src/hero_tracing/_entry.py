@@ -14,8 +14,8 @@ from contextvars import copy_context
 from typing import Any
 
 from ._calls import Call, Ended, body_of, body_of_async
-from ._tree import current
-from ._waits import settle
+from ._futures import resolve
+from ._node import current
 
 
 def run_entry(call: Call, kwargs: dict[str, Any]) -> Ended:
@@ -47,7 +47,7 @@ async def run_entry_async(call: Call, kwargs: dict[str, Any]) -> Ended:
     def work() -> None:
         ended.append(context.run(body_of, call, (), kwargs))
         try:
-            loop.call_soon_threadsafe(settle, done)
+            loop.call_soon_threadsafe(resolve, done)
         except RuntimeError:  # the loop is closed: nobody waits any more
             pass
 

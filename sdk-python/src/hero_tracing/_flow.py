@@ -9,18 +9,18 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar, overload
 
 from . import _call, _errors, _invoke, _pause, _values
-from ._awaited import Awaited
-from ._calls import Call, call_async, call_sync, check_sync_here
+from ._awaited import Awaited, check_sync_here
+from ._calls import Call, call_async, call_sync
 from ._declare import Declaration, check_option
 from ._errors import OptionError
 from ._local import run_local, run_local_async
 from ._map import map_items
+from ._node import current, here, no_context
 from ._places import idempotency_key
-from ._session import active, no_context
+from ._session import active
 from ._site import Site
 from ._spans import Span
 from ._steps import StepBlock
-from ._tree import current
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +31,7 @@ class CurrentSpan:
     """The span that this code runs in; in a thread or Task its own."""
 
     def _span(self, what: str) -> Span:
-        return _pause.here(f"flow.current_span.{what}").span
+        return here(f"flow.current_span.{what}").span
 
     def tag(self, name: str, value: Any) -> None:
         """Shows a value beside the span. Any value: what is no JSON is shown as its repr.
@@ -60,14 +60,14 @@ class CurrentStep:
     @property
     def key(self) -> str:
         """An idempotency key for the outside world: the same in every attempt of this step, different in every play."""
-        node = _pause.here("flow.current_step.key")
+        node = here("flow.current_step.key")
         call: Call = node.owner
         return idempotency_key(call.session.play_sid, call.key)
 
     @property
     def name(self) -> str:
         """The name of the flow."""
-        call: Call = _pause.here("flow.current_step.name").owner
+        call: Call = here("flow.current_step.name").owner
         return call.declaration.name
 
 
@@ -236,10 +236,10 @@ class Flow:
 
         In a coroutine: `await flow.flush()`.
         """
-        node = _pause.here("flow.flush()")
+        node = here("flow.flush()")
         if check_sync_here("flow.flush()", node):
-            return Awaited("flow.flush()", node.session.drain_async(), node.session)
-        return node.session.drain()
+            return Awaited("flow.flush()", node.session.commits.drain_async(), node.session)
+        return node.session.commits.drain()
 
     current_span = CurrentSpan()
     current_step = CurrentStep()

@@ -17,10 +17,9 @@ from ._calls import PAYLOAD_LIMIT, Call, Remembered, enter_at
 from ._canonical import canonical, dump
 from ._declare import Declaration, check_name
 from ._errors import ArgumentNotJson, ChildFailed, FlowNotFound, InputsInvalid, NotJson, OptionError, PayloadTooLarge
+from ._node import Node, here
 from ._operation import Body, Doing, Leaf, Request, operate
-from ._pause import here
 from ._remember import text_of
-from ._tree import Node
 from ._tries import Commit
 from ._waits import Question
 from ._workflow import refusal, resolve_body, workflow_of
@@ -65,7 +64,7 @@ def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) 
     call = enter_at(Declaration(_unresolved, name=name), node, place)
     if isinstance(call, Remembered):
         return call.recall()
-    call.start(node, "subflow", where=session.caller())
+    call.start(node, "subflow", where=session.sources.caller())
     ended: tuple[Any, BaseException | None]
     try:
         workflow = workflow_of(session, name, version_sid)

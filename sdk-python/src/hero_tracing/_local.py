@@ -13,7 +13,7 @@ from typing import Any
 from . import _tasks
 from ._declare import Declaration
 from ._inspect import inspect_source
-from ._root import run_root, run_root_async
+from ._root import Outcome, new_session, run_root, run_root_async
 from ._session import Session, activate
 from ._terminal import ask_on_terminal, print_tree
 
@@ -92,7 +92,7 @@ def run_local(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str,
         outcome = run_root(session, declaration, args, kwargs)
     finally:
         activate(None)
-    return _result(events, *outcome)
+    return _result(events, outcome)
 
 
 async def run_local_async(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -101,14 +101,14 @@ async def run_local_async(declaration: Declaration, args: tuple[Any, ...], kwarg
         outcome = await run_root_async(session, declaration, args, kwargs)
     finally:
         activate(None)
-    return _result(events, *outcome)
+    return _result(events, outcome)
 
 
 def _begin(declaration: Declaration) -> tuple[Session, LocalEvents]:
     events = LocalEvents()
     code = getattr(declaration.fn, "__code__", None)
     file = code.co_filename if code else None
-    session = Session(
+    session = new_session(
         _LocalLane(file),
         events,
         play_sid=f"local-{uuid.uuid4()}",
@@ -121,8 +121,8 @@ def _begin(declaration: Declaration) -> tuple[Session, LocalEvents]:
     return session, events
 
 
-def _result(events: LocalEvents, text: str | None, error: BaseException | None) -> Any:
+def _result(events: LocalEvents, outcome: Outcome) -> Any:
     print_tree(events.lines, sys.stderr)
-    if error is not None:
-        raise error
-    return json.loads(text or "null")
+    if outcome.error is not None:
+        raise outcome.error
+    return json.loads(outcome.text or "null")

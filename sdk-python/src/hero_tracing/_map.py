@@ -23,17 +23,17 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from . import _places
-from ._awaited import Awaited
-from ._calls import Call, Remembered, Settling, enter_at, check_sync_here, run_async, run_body
+from ._awaited import Awaited, check_sync_here
+from ._calls import Call, Remembered, Settling, enter_at, run_async, run_body
 from ._declare import Declaration
 from ._errors import OptionError
 from ._map_place import Place
-from ._pause import here
+from ._node import Node, current, here
 from ._remember import NOT_REMEMBERED, describe, note_members
 from ._site import Site
 from ._spans import Span
 from ._tasks import spawn
-from ._tree import Node, Tree, current
+from ._tree import Tree
 
 WORKERS = 32
 WORKERS_AT_ONCE = 4
@@ -88,7 +88,7 @@ class _Map:
         self.parent = parent
         name = f"map:{declaration.name}"
         place = site.place_in(parent)
-        span = Span(session, _places.span_id(session.play_sid, place), name)
+        span = Span(session, session.span_id(place), name)
         self.node = Node(session, parent, span, place, parent.is_async)
         self.node.owner = parent.owner
         self.results: list[Any] = [None] * len(items)
@@ -115,8 +115,8 @@ class _Map:
     def _begin(self) -> None:
         """Opens the map and answers what is remembered; what is left has its place, counted in order."""
         session, node, declaration = self.session, self.node, self.declaration
-        session.tree.open(node)
-        node.span.start(self.parent.span.id, "other", node.place, f'{{"items":{len(self.items)}}}', *session.caller())
+        node.start()
+        node.span.start(self.parent.span.id, "other", node.place, f'{{"items":{len(self.items)}}}', *session.sources.caller())
         for index, item in enumerate(self.items):
             branch = f"{node.branch}/map:{index}" if node.branch else f"map:{index}"
             try:
@@ -155,8 +155,7 @@ class _Map:
             node.span.end("success")
         else:
             node.span.end("failed", error=describe(first))
-        if self.tree.close(node):
-            self.session.questions.at_rest()
+        node.close()
         if first is not None:
             raise first
         return self.results
@@ -288,17 +287,16 @@ class _Map:
                 self.errors[item.index] = error
                 break
             with self.changed:
-                wait = session.pipeline is not None or self.flying >= MOST_FLYING
+                wait = self.flying >= MOST_FLYING
                 self.flying += not wait
             if not wait:
-                session.lane.post("commit", session.frame(step), partial(self._replied, item))
+                session.commits.post(step, partial(self._replied, item))
                 return
-            reply = session.commit(step)
+            reply = session.commits.commit(step)
         self._finish(item.branch)
 
     def _finish(self, branch: Node) -> None:
-        if self.tree.close(branch):
-            self.session.questions.at_rest()
+        branch.close()
         with self.changed:
             self.unfinished -= 1
             last = self.unfinished == 0

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from ._waits import settle
+from ._futures import resolve
 from ._tree import Gate
 
 
@@ -53,7 +53,7 @@ class Place(Gate):
         turn = loop.create_future()
 
         def call() -> None:
-            loop.call_soon_threadsafe(settle, turn)
+            loop.call_soon_threadsafe(resolve, turn)
 
         if not self._take(call):
             await turn

@@ -16,17 +16,16 @@ from json.encoder import encode_basestring as quoted
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from . import _events, _places
-from ._awaited import Awaited
-from ._calls import Call, check_sync_here
+from ._awaited import Awaited, check_sync_here
+from ._calls import Call
+from ._entry import run_entry, run_entry_async
 from ._errors import Refused
 from ._memory import step_json
-from ._pause import here
-from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
+from ._node import Node, current, here
+from ._remember import NOT_REMEMBERED, describe, error_json, happened_in, recall
 from ._session import Session
 from ._site import Site
-from ._spans import Span
-from ._tree import Node, current
+from ._spans import Span, show_replayed
 from ._tries import Commit, Sleep
 from ._waits import Question, wait, wait_async
 
@@ -68,28 +67,28 @@ class Leaf:
     ) -> None:
         session = self.session = parent.session
         session.check_awaited()
-        self.name, self.kind = name, kind
+        self.name, self.kind, self.parent = name, kind, parent
         place = place or parent.child_place(quoted(name), args)
-        self.span = Span(session, _places.span_id(session.play_sid, place), shown or name)
+        self.span = Span(session, session.span_id(place), shown or name)
         self.node = Node(session, parent, self.span, place, parent.is_async)
         self.key = session.step_key(place)
         self.item = session.memory.take(place)
         if self.item is None:
-            session.tree.open(self.node)
-            self.span.start(parent.span.id, kind, place, tags, *session.caller())
+            self.node.start()
+            self.span.start(parent.span.id, kind, place, tags, *session.sources.caller())
 
     def recall(self) -> Any:
         """The remembered value, or the remembered error raised."""
         item, session, span_id = self.item, self.session, self.span.id
         assert item is not None
         try:
-            value = session.recall(item.kind, item.text, span_id)
+            value = recall(item.kind, item.text, span_id)
         except Exception as error:
             told = describe(error)
             told["traceback"] = ""
-            session.replayed(self.node.parent, span_id, self.span.name, self.node.place, self.kind, error=told)
+            show_replayed(session, self.parent.span.id, span_id, self.span.name, self.node.place, self.kind, error=told)
             raise
-        session.replayed(self.node.parent, span_id, self.span.name, self.node.place, self.kind, output=item.text)
+        show_replayed(session, self.parent.span.id, span_id, self.span.name, self.node.place, self.kind, output=item.text)
         return value
 
     def keep(self, text: str, error: BaseException | None = None) -> Doing:
@@ -105,7 +104,7 @@ class Leaf:
             self.span.end("failed", key=self.key, error=described)
         else:
             self.span.end("success", key=self.key, output=text)
-        self._close()
+        self.node.close()
         if self.session.always_replay:
             self.session.questions.replay_now()
         if error is not None:
@@ -119,10 +118,6 @@ class Leaf:
         node = self.node
         return step_json(node.place, node.known, self.key, self.span.id, quoted(self.name), kind, outcome)
 
-    def _close(self) -> None:
-        if self.session.tree.close(self.node):
-            self.session.questions.at_rest()
-
     def __enter__(self) -> Leaf:
         return self
 
@@ -134,7 +129,7 @@ class Leaf:
             self.span.end("cancelled")
         else:
             self.span.end("failed", error=describe(error))
-        self._close()
+        self.node.close()
 
 
 def operate(what: str, node: Node, name: str, args: str, make: Callable[[Node, str], Doing]) -> Any:
@@ -179,29 +174,25 @@ async def _operate_async(what: str, node: Node, site: Site, make: Callable[[Node
 
 def _perform(session: Session, op: Op) -> Any:
     if isinstance(op, Commit):
-        return session.commit(op.step)
+        return session.commits.commit(op.step)
     if isinstance(op, Request):
-        session.drain()
+        session.commits.drain()
         return session.lane.request(op.kind, op.body)
     if isinstance(op, Sleep):
         return time.sleep(op.seconds)
     if isinstance(op, Body):
-        from ._entry import run_entry
-
         return run_entry(op.call, op.kwargs)
     return wait(op)
 
 
 async def _perform_async(session: Session, op: Op) -> Any:
     if isinstance(op, Commit):
-        return await session.commit_async(op.step)
+        return await session.commits.commit_async(op.step)
     if isinstance(op, Request):
-        await session.drain_async()
+        await session.commits.drain_async()
         return await session.lane.request_async(op.kind, op.body)
     if isinstance(op, Sleep):
         return await asyncio.sleep(op.seconds)
     if isinstance(op, Body):
-        from ._entry import run_entry_async
-
         return await run_entry_async(op.call, op.kwargs)
     return await wait_async(op)

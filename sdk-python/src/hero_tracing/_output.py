@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import io
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import _events
-from ._tree import current
-
-if TYPE_CHECKING:
-    from ._session import EventLane
+from ._node import current
+from ._session import EventLane
 
 PLAY_LIMIT = 8 * 1024 * 1024
 

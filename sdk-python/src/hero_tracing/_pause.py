@@ -6,31 +6,17 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
-from . import _events, _places
-from ._awaited import Awaited
-from ._calls import check_sync_here
+from ._awaited import Awaited, check_sync_here
 from ._canonical import dump
 from ._declare import check_name
-from ._errors import NoContext, NotJson, OptionError
-from ._session import active, no_context
+from ._errors import NotJson, OptionError
+from ._node import Node, current, here
+from ._remember import recall
 from ._site import Site
-from ._spans import Span
-from ._tree import Node, current
+from ._spans import Span, show_replayed
 from ._waits import Question, wait, wait_async
 
 MISSING: Any = object()
-
-
-def here(what: str) -> Node:
-    """The node that this code belongs to."""
-    node = current.get(None)
-    if node is None:
-        if active() is not None:
-            raise no_context(what)
-        raise NoContext(f"{what} works inside a flow only: call it from a function decorated with @flow")
-    if node.closed:
-        raise no_context(f"{what} (its flow has returned already; it)")
-    return node
 
 
 def pause(
@@ -71,15 +57,15 @@ def _open(
     """The question, or what memory answers it with."""
     session = node.session
     session.check_awaited()
-    span_id = _places.span_id(session.play_sid, place)
+    span_id = session.span_id(place)
     remembered = session.memory.take(place)
     if remembered is not None:
         kind, text = remembered.kind, remembered.text
-        session.replayed(node, span_id, name, place, output=text if kind != "error" else None)
-        return (session.recall(kind, text, span_id),)
+        show_replayed(session, node.span.id, span_id, name, place, output=text if kind != "error" else None)
+        return (recall(kind, text, span_id),)
     leaf = Node(session, node, Span(session, span_id, name), place, node.is_async)
-    session.tree.open(leaf)
-    leaf.span.start(node.span.id, "other", place, '{"pause":true}', *session.caller())
+    leaf.start()
+    leaf.span.start(node.span.id, "other", place, '{"pause":true}', *session.sources.caller())
     return Question(leaf, name, schema=schema, ui=ui, timeout_ms=timeout_ms, default=default)
 
 

@@ -11,19 +11,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-from ._waits import settle
-
-if TYPE_CHECKING:
-    from ._session import Session
+from ._ending import end_failed
+from ._errors import Refused
+from ._futures import resolve
+from ._session import Reply, Session
 
 MOST_STEPS = 1000
 MOST_BYTES = 16 * 1024 * 1024
 GROUP_BYTES = 4 * 1024 * 1024
+DONE: Reply = {"t": "done"}
 
 
-class Pipeline:
+class PipelinedCommits:
     """Sends steps in a thread of its own."""
 
     def __init__(self, session: Session) -> None:
@@ -37,8 +38,26 @@ class Pipeline:
         self._refused: str | None = None
         self._calls: list[Callable[[], object]] = []  # of coroutines that wait until all is committed
 
-    def add(self, step: str) -> None:
-        """Sends one step (`step_json`) in the background; waits where too much is under way."""
+    def commit(self, step: str, now: bool = False) -> Reply:
+        if not now:
+            self._add(step)
+            return DONE
+        self.drain()
+        return self._session.lane.request("commit", f'"steps":[{step}],{self._session.told()}')
+
+    async def commit_async(self, step: str, now: bool = False) -> Reply:
+        if not now:
+            self._add(step)
+            return DONE
+        await self.drain_async()
+        return await self._session.lane.request_async("commit", f'"steps":[{step}],{self._session.told()}')
+
+    def post(self, step: str, replied: Callable[[Reply], None]) -> None:
+        self._add(step)
+        replied(DONE)
+
+    def _add(self, step: str) -> None:
+        """Sends one step in the background; waits where too much is under way."""
         with self._changed:
             while self._steps >= MOST_STEPS or self._bytes >= MOST_BYTES:
                 self._changed.wait()
@@ -66,7 +85,7 @@ class Pipeline:
         drained: asyncio.Future[None] = loop.create_future()
         with self._changed:
             if self._steps:
-                self._calls.append(lambda: loop.call_soon_threadsafe(settle, drained))
+                self._calls.append(lambda: loop.call_soon_threadsafe(resolve, drained))
             else:
                 drained.set_result(None)
         await drained
@@ -86,8 +105,7 @@ class Pipeline:
                     self._changed.wait()
                 group = self._take()
             if self._refused is None:
-                body = f'"steps":[{",".join(group)}],"cost_usd":{session.take_cost()!r}{session.memory.take_difference()}'
-                reply = session.lane.request("commit", body)
+                reply = session.lane.request("commit", f'"steps":[{",".join(group)}],{session.told()}')
                 if reply.get("t") == "refused":
                     self._refused = str(reply.get("message", ""))
             with self._changed:
@@ -112,7 +130,4 @@ class Pipeline:
 
     def _end(self, message: str) -> NoReturn:
         """Rule 3: the step has returned long ago, so there is nobody who could catch it."""
-        from ._errors import Refused
-        from ._play import end_failed
-
         end_failed(self._session, Refused("REFUSED", f"an outcome of a pipelined play could not be committed: {message}"))

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from json.encoder import encode_basestring as quoted
-from typing import Any, NoReturn
+from typing import Any
 
-from . import _events, _places, _tasks
-from ._control import EXIT_DISCONNECTED, ControlLane, garbage
+from . import _places, _tasks
+from ._control import ControlLane
 from ._declare import Declaration
+from ._ending import send_end
 from ._errors import OptionError, Refused
-from ._output import Budget, Output
+from ._exit import EXIT_DISCONNECTED, garbage
 from ._memory import Memory
-from ._remember import describe, happened_in, spans_of
-from ._root import run_root
-from ._questions import leave
+from ._output import Budget, Output
+from ._remember import describe, happened_in
+from ._root import Outcome, new_session, run_root
 from ._session import Session, activate
 from ._source import FILE, Functions, load_source
+from ._spans import Span
 from ._telemetry import Telemetry
 
 __all__ = ["EXIT_DISCONNECTED", "run_play"]
@@ -37,7 +38,7 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
     start, memory = _read_start(lane)
     budget = Budget()
     out, err = Output("stdout", 1, events, budget), Output("stderr", 2, events, budget)
-    session = Session(
+    session = new_session(
         lane,
         events,
         play_sid=start["play_sid"],
@@ -54,20 +55,20 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
         out.end()
         err.end()
 
-    session.questions.before_leaving = end_lines
+    session.before_leaving = end_lines
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = out, err
     activate(session)
     _tasks.install()
     try:
-        text, error = _run(session, start)
-        if isinstance(error, SystemExit):
-            return _exit_code(error)
-        if isinstance(error, KeyboardInterrupt):
+        outcome = _run(session, start)
+        if isinstance(outcome.error, SystemExit):
+            return _exit_code(outcome.error)
+        if isinstance(outcome.error, KeyboardInterrupt):
             return 130
         end_lines()
         out.tell_cut()
-        return _end(session, text, error)
+        return _end(session, outcome)
     finally:
         end_lines()
         events.flush(1.0)
@@ -87,77 +88,48 @@ def _read_start(lane: ControlLane) -> tuple[dict[str, Any], Memory]:
     return start, Memory(items)
 
 
-def _run(session: Session, start: dict[str, Any]) -> tuple[str | None, BaseException | None]:
+def _run(session: Session, start: dict[str, Any]) -> Outcome:
     functions: Functions = {}
     try:
         module, functions = load_source(start["source"])
         declaration = getattr(getattr(module, start["entry"], None), "__hero_flow__", None)
         if not isinstance(declaration, Declaration):
             raise OptionError(f"the source has no flow {start['entry']!r}: decorate a function of that name with @flow")
-        session.sources[FILE] = functions
+        session.sources.functions[FILE] = functions
         kwargs = declaration.root_arguments(json.loads(start["input"]))
     except BaseException as error:
-        return None, _failed_to_load(session, start, error)
+        return _failed_to_load(session, start, error)
     return run_root(session, declaration, (), kwargs)
 
 
-def _failed_to_load(session: Session, start: dict[str, Any], error: BaseException) -> BaseException:
+def _failed_to_load(session: Session, start: dict[str, Any], error: BaseException) -> Outcome:
     """The source did not load, or has no such entry: the root span exists all the same, and says why."""
-    span = session.root.span
-    span.name = start["workflow_name"]
+    span = Span(session, session.span_id(_places.ROOT_PLACE), start["workflow_name"])
     span.start(session.parent_span_id, "flow_root", _places.ROOT_PLACE, "{}", FILE, None)
     if isinstance(error, (SystemExit, KeyboardInterrupt)):
         span.end("cancelled")
     else:
         happened_in(error, span.id)
         span.end("failed", error=describe(error))
-    return error
+    return Outcome(None, error, span)
 
 
-def _end(session: Session, text: str | None, error: BaseException | None) -> int:
+def _end(session: Session, outcome: Outcome) -> int:
+    error, span = outcome.error, outcome.span
     if error is None:
-        reply = _send_end(session, "success", text, None)
+        reply = send_end(session, "success", outcome.text, None)
         if reply.get("t") == "done":
             return 0
         error = Refused(reply.get("code", ""), reply.get("message", ""))
-        happened_in(error, session.root.span.id)
-        session.root.span.end("failed", error=describe(error), soft=False)
+        assert span is not None
+        happened_in(error, span.id)
+        span.end("failed", error=describe(error), soft=False)
     for output in (session.last_output, None):
-        reply = _send_end(session, "failed", output, error)
+        reply = send_end(session, "failed", output, error)
         if reply.get("t") == "done":
             return 0
     sys.stderr.write(f"hero_tracing: the end of the play was refused: {reply.get('message', '')}\n")
     return 1
-
-
-def _send_end(session: Session, status: str, output: str | None, error: BaseException | None) -> dict[str, Any]:
-    shown = "null"
-    if error is not None:
-        told = {name: _events.cut(text) for name, text in describe(error).items()}
-        told["message"] = told["message"].replace("\x00", "\ufffd")
-        told["traceback"] = told["traceback"].replace("\x00", "\ufffd")
-        span_id = getattr(error, "__hero_span__", None) or session.root.span.id
-        shown = json.dumps({**told, "span_id": span_id}, ensure_ascii=False)
-    session.drain()
-    return _end_frame(session, status, output, shown, spans_of(error) if error is not None else [])
-
-
-def end_failed(session: Session, error: BaseException) -> NoReturn:
-    """Ends the play from any thread, with nothing unwound."""
-    session.questions.before_leaving()
-    shown = json.dumps({**describe(error), "span_id": session.root.span.id}, ensure_ascii=False)
-    _end_frame(session, "failed", None, shown, [session.root.span.id])
-    leave(0)
-
-
-def _end_frame(session: Session, status: str, output: str | None, error: str, failed_at: list[str]) -> dict[str, Any]:
-    emitted = session.telemetry.flush(1.0)
-    return session.lane.request(
-        "end",
-        f'"status":"{status}","output":{"null" if output is None else quoted(output)},"error":{error},'
-        f'"failed_at":{json.dumps(failed_at)},"cost_usd":{session.take_cost()!r},"emitted":{emitted}'
-        f"{session.memory.take_difference()}",
-    )
 
 
 def _exit_code(leaving: SystemExit) -> int:

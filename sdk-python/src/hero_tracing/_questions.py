@@ -8,18 +8,13 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 from ._errors import Refused
+from ._exit import EXIT_SUSPENDED, garbage, leave
+from ._session import Session
 from ._waits import Question
-
-if TYPE_CHECKING:
-    from ._session import Session
-
-EXIT_SUSPENDED = 75
 
 
 class Questions:
@@ -27,11 +22,10 @@ class Questions:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = session.lock
+        self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # nobody asks any more
         self._open: list[Question] = []
         self._asking = False
-        self.before_leaving: Callable[[], None] = lambda: None
 
     def __bool__(self) -> bool:
         """Whether any question is open."""
@@ -103,8 +97,6 @@ class Questions:
             asked[0].error = Refused(reply.get("code", ""), reply.get("message", ""))
             done.append(asked[0])
         if not done:
-            from ._control import garbage
-
             garbage()
         with self._lock:
             for question in done:
@@ -114,12 +106,12 @@ class Questions:
             question.deliver()
 
     def _pause(self, questions: list[str], replay: bool) -> dict[str, Any]:
-        self.before_leaving()
-        self._session.drain()
+        self._session.before_leaving()
+        self._session.commits.drain()
         emitted = self._session.telemetry.flush(1.0)
         body = (
             f'"questions":[{",".join(questions)}],"replay":{"true" if replay else "false"},'
-            f'"cost_usd":{self._session.take_cost()!r},"emitted":{emitted}{self._session.memory.take_difference()}'
+            f'"emitted":{emitted},{self._session.told()}'
         )
         reply = self._session.lane.request("pause", body)
         if reply.get("t") == "suspended":
@@ -152,8 +144,3 @@ class Questions:
         with self._changed:
             self._asking = False
             self._changed.notify_all()
-
-
-def leave(code: int) -> NoReturn:
-    """Ends the process with nothing unwound: no `except`, no `finally`, no `atexit` sees it."""
-    os._exit(code)

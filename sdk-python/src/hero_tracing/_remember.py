@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, cast
 
-from ._canonical import dump
+from ._canonical import dump, load
 from ._errors import Failed, NotJson
 
 NOT_REMEMBERED = (SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
@@ -54,6 +54,15 @@ def error_json(error: BaseException, described: dict[str, str]) -> str:
         "span": getattr(error, "__hero_span__", None),
     }
     return json.dumps(outcome, ensure_ascii=False, separators=(",", ":"))
+
+
+def recall(kind: str, text: str, span_id: str) -> Any:
+    """The remembered value, or the remembered error raised."""
+    if kind == "error":
+        error = rebuild(text)
+        happened_in(error, span_id)
+        raise error
+    return load(text) if kind == "value" else json.loads(text)
 
 
 def rebuild(text: str) -> BaseException:

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import _places
 from ._calls import Call, body_of, body_of_async
+from ._commits import DurableCommits
 from ._declare import Declaration
+from ._node import Node
+from ._pipeline import PipelinedCommits
+from ._questions import Questions
 from ._remember import describe, happened_in
-from ._session import Session
+from ._session import EventLane, Lane, Session
+from ._spans import Span
 
-Outcome = tuple["str | None", "BaseException | None"]
+
+class Outcome(NamedTuple):
+    """How the entry flow ended: the JSON text of its output, or its error."""
+
+    text: str | None
+    error: BaseException | None
+    span: Span | None = None
+
+
+def new_session(lane: Lane, events: EventLane, *, pipelined: bool = False, **identity: Any) -> Session:
+    """A session with what stands behind its doors."""
+    session = Session(lane, events, **identity)
+    session.commits = PipelinedCommits(session) if pipelined else DurableCommits(session)
+    session.questions = Questions(session)
+    return session
 
 
 def start_root(session: Session, declaration: Declaration) -> Call:
     """Opens the root span; the body runs in its context from now on."""
-    node = session.root
-    node.span.name = declaration.name
-    node.is_async = declaration.is_async
+    span = Span(session, session.span_id(_places.ROOT_PLACE), declaration.name)
+    node = Node(session, None, span, _places.ROOT_PLACE, declaration.is_async)
     call = Call(session, declaration, node, session.step_key(_places.ROOT_PLACE))
     call.start(None, "flow_root")
     return call
@@ -47,8 +65,8 @@ def end_root(call: Call, value: Any, error: BaseException | None) -> Outcome:
         span.end("failed", duration_ms=duration_ms, error=describe(error), soft=False)
     if not isinstance(error, (SystemExit, KeyboardInterrupt)) and not call.node.open:
         session.memory.ended("", call.declaration.name)
-    session.tree.close(call.node)
-    return text, error
+    call.node.close()
+    return Outcome(text, error, span)
 
 
 def run_root(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
@@ -70,4 +88,4 @@ def _run_loop(session: Session, declaration: Declaration, args: tuple[Any, ...],
     try:
         return asyncio.run(run_root_async(session, declaration, args, kwargs))
     except (SystemExit, KeyboardInterrupt) as leaving:  # from another Task: asyncio lets them pass at once
-        return None, leaving
+        return Outcome(None, leaving)

@@ -10,10 +10,8 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ._tree import Node
+from ._node import Node
 
 
 class Site:

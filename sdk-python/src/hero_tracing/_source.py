@@ -6,11 +6,46 @@ import ast
 import hashlib
 import linecache
 import sys
+import threading
 import types
+from collections.abc import Callable
+from typing import Any
 
 FILE = "flow.py"
 MODULE = "__play__"  # not `__main__`: what stands under `if __name__ == "__main__"` is for `python flow.py`
 Functions = dict[int, tuple[int, str]]
+
+
+class Sources:
+    """The sources that one play runs: its own, and those of the workflows that it invokes in its process."""
+
+    def __init__(self, file: str | None = None, functions: Functions | None = None) -> None:
+        self.file = file  # the play's own
+        self.functions: dict[str, Functions] = {} if file is None else {file: functions or {}}
+        self.modules: dict[str, types.ModuleType] = {}  # invoked ones, by version
+        self.workflows: dict[tuple[str, str], object] = {}  # by name and version as given (`_workflow`)
+        self.loading = threading.Lock()
+
+    def function_of(self, fn: Callable[..., Any]) -> tuple[str | None, int | None, str]:
+        """File, line and hash of a function as written; no file for what is not in the play's sources."""
+        code = getattr(fn, "__code__", None)
+        functions = self.functions.get(code.co_filename) if code is not None else None
+        if code is None or functions is None:
+            return None, None, ""
+        line, sha256 = functions.get(code.co_firstlineno, (code.co_firstlineno, ""))
+        # An invoked workflow keeps its version in a fork: its functions do not change with the play's source.
+        return code.co_filename, line, sha256 if code.co_filename == self.file else ""
+
+    def caller(self) -> tuple[str | None, int | None]:
+        """File and line of the play's sources that this call comes from."""
+        frame = sys._getframe(1)
+        for _ in range(12):
+            if frame.f_code.co_filename in self.functions:
+                return frame.f_code.co_filename, frame.f_lineno
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+        return None, None
 
 
 def load_source(source: str, file: str = FILE, name: str = MODULE) -> tuple[types.ModuleType, Functions]:

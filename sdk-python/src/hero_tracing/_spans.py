@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import _events
 from ._sanitise import clean_object, tags_json
-
-if TYPE_CHECKING:
-    from ._session import Session
+from ._session import Session
 
 
 class Span:
@@ -71,7 +69,25 @@ class Span:
                 before = merged.get(name)
                 both = _is_number(value) and _is_number(before)
                 merged[name] = before + value if both else value
-        self.session.add_cost(usd)
+        self.session.cost.add(usd)
+
+
+def show_replayed(
+    session: Session,
+    parent_id: str,
+    span_id: str,
+    name: str,
+    place: str,
+    kind: str = "other",
+    *,
+    output: str | None = None,
+    error: dict[str, str] | None = None,
+) -> None:
+    """Shows what is not run because it is remembered. A first attempt that remembers is a fork: nobody saw the span yet."""
+    if session.first:
+        line = _events.span_started(span_id, parent_id, name, kind, place, "{}", None, None)
+        session.telemetry.emit(line, True)
+    session.telemetry.emit(_events.span_replayed(span_id, output=output, error=error), True)
 
 
 _cost_lock = threading.Lock()

@@ -9,16 +9,13 @@ from json.encoder import encode_basestring as quoted
 from types import TracebackType
 from typing import Any
 
-from . import _places
-from ._remember import happened_in
 from ._canonical import canonical
 from ._declare import check_name
 from ._errors import OptionError
-from ._pause import here
-from ._remember import NOT_REMEMBERED, describe
+from ._node import Node, current, here
+from ._remember import NOT_REMEMBERED, describe, happened_in
 from ._sanitise import clean_object, tags_json
 from ._spans import Span
-from ._tree import Node, current
 
 KINDS = ("step", "rpc", "other")
 
@@ -54,7 +51,7 @@ class StepBlock:
     def __enter__(self) -> StepBlock:
         parent = here(self._what)
         if self._kind == "rpc":
-            parent.session.drain()
+            parent.session.commits.drain()
         return self._enter(parent)
 
     def _enter(self, parent: Node) -> StepBlock:
@@ -65,11 +62,11 @@ class StepBlock:
         tags = clean_object(self._tags)
         place = parent.child_place(quoted(f"step:{self._name}"), canonical(tags))
         node = Node(
-            session, parent, Span(session, _places.span_id(session.play_sid, place), self._name), place, parent.is_async
+            session, parent, Span(session, session.span_id(place), self._name), place, parent.is_async
         )
         node.owner = parent.owner
-        session.tree.open(node)
-        node.span.start(parent.span.id, self._kind, place, tags_json(tags), *session.caller())
+        node.start()
+        node.span.start(parent.span.id, self._kind, place, tags_json(tags), *session.sources.caller())
         self._node = node
         self._token = current.set(node)
         return self
@@ -88,13 +85,12 @@ class StepBlock:
         else:
             happened_in(error, node.span.id)
             node.span.end("failed", error=describe(error))
-        if node.session.tree.close(node):
-            node.session.questions.at_rest()
+        node.close()
 
     async def __aenter__(self) -> StepBlock:
         parent = here(self._what)
         if self._kind == "rpc":
-            await parent.session.drain_async()
+            await parent.session.commits.drain_async()
         return self._enter(parent)
 
     async def __aexit__(

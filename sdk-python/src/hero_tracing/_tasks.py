@@ -15,12 +15,10 @@ import threading
 import weakref
 from collections.abc import Coroutine
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ._tree import Node, current
-
-if TYPE_CHECKING:
-    from ._session import Session
+from ._node import Node, current
+from ._session import Session
 
 _plain_create_task = asyncio.BaseEventLoop.create_task
 _plain_run_in_executor = asyncio.BaseEventLoop.run_in_executor
@@ -41,14 +39,11 @@ def _create_task(loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
     given: Context | None = options.get("context")
     parent = given.get(current) if given is not None else current.get(None)
     while given is not None and parent is not None and parent.closed:
-        parent = parent.parent  # a context that an earlier Task was given, too: that Task's branch has ended
+        parent = parent.above  # a context that an earlier Task was given, too: that Task's branch has ended
     if parent is None or parent.closed:
         return _plain_create_task(loop, coro, **options)
-    with parent.session.lock:
-        number = parent.tasks
-        parent.tasks += 1
-    node = parent.branched(f"task:{number}")
-    parent.session.tree.open(node)
+    node = parent.branched(f"task:{parent.next_task()}")
+    node.start()
     return spawn(loop, coro, node, **options)
 
 
@@ -67,8 +62,7 @@ def spawn(loop: Any, coro: Coroutine[Any, Any, Any], node: Node, **options: Any)
             current.reset(token)
 
     def done(_: Any) -> None:
-        if node.session.tree.close(node):
-            node.session.questions.at_rest()
+        node.close()
 
     task.add_done_callback(done)
     return task
@@ -93,8 +87,7 @@ def watch(loop: Any, session: Session) -> None:
     plain_select = selector.select
 
     def select(timeout: float | None = None) -> Any:
-        drains = session.pipeline is not None and session.pipeline.busy
-        if timeout is None and session.questions and not drains and _is_stuck(loop, selector):
+        if timeout is None and session.questions and not session.commits.busy and _is_stuck(loop, selector):
             session.questions.send_stuck()
             timeout = 0
         return plain_select(timeout)

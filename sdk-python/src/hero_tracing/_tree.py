@@ -9,75 +9,22 @@ Rules:
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from collections.abc import Iterable
 from threading import Lock
-from typing import TYPE_CHECKING, Any
-
-from ._places import Counter
-
-if TYPE_CHECKING:
-    from ._session import Session
-    from ._spans import Span
 
 
-class Node:
-    """An open flow call, step, span, pause or branch. A branch has the place and the span of the node it belongs to."""
+class TreeNode:
+    """What the tree counts of a node; `_node.Node` says what it is."""
 
-    __slots__ = (
-        "session", "parent", "span", "place", "branch", "branch_json", "counter", "tasks", "owner", "is_async",
-        "known", "open", "busy", "waiting", "closed", "gate",
-    )  # fmt: skip
+    __slots__ = ("parent", "open", "busy", "waiting", "closed", "gate")
 
-    def __init__(self, session: Session, parent: Node | None, span: Span, place: str, is_async: bool) -> None:
-        self.session = session
+    def __init__(self, parent: TreeNode | None) -> None:
         self.parent = parent
-        self.span = span
-        self.place = place
-        self.branch = ""
-        self.branch_json = '""'
-        self.counter: Counter | None = None
-        self.tasks = 0
-        self.owner: Any = None  # the flow call that this node belongs to
-        self.known: str = parent.known if parent is not None else ""  # place of the nearest call or try that memory knows
-        self.is_async = is_async
         self.open = 0
         self.busy = 0
         self.waiting = False
         self.closed = False
         self.gate: Gate | None = None
-
-    def child_place(self, name_json: str, args: str) -> str:
-        """The place of a call under this node, counted now."""
-        counter = self.counter
-        if counter is None:
-            counter = self.counter = Counter()
-        return counter.place(self.place, self.branch_json, name_json, args)
-
-    def coming_place(self, name_json: str, args: str) -> str:
-        """The place that the next such call will have."""
-        counter = self.counter
-        if counter is None:
-            counter = self.counter = Counter()
-        return counter.coming(self.place, self.branch_json, name_json, args)
-
-    def path(self) -> list[int]:
-        """The numbers of the branches from the root to this node: what runs side by side, in an order without timing."""
-        numbers: list[int] = []
-        node: Node | None = self
-        while node is not None:
-            parent = node.parent
-            if parent is not None and node.branch and node.place == parent.place and node.branch != parent.branch:
-                numbers.append(int(node.branch.rpartition(":")[2]))
-            node = parent
-        return numbers[::-1]
-
-    def branched(self, branch: str) -> Node:
-        """A branch of this node: an item of a map, or an asyncio Task."""
-        node = Node(self.session, self, self.span, self.place, self.is_async)
-        node.branch = f"{self.branch}/{branch}" if self.branch else branch
-        node.branch_json = f'"{node.branch}"'
-        node.owner = self.owner
-        return node
 
 
 class Gate:
@@ -94,9 +41,6 @@ class Gate:
         """The same in a coroutine."""
 
 
-current: ContextVar[Node] = ContextVar("hero_tracing_node")
-
-
 class Tree:
     """Counts active leaves. `True` from a method means: the root has just come to rest."""
 
@@ -104,7 +48,7 @@ class Tree:
         self.lock = Lock()
         self.resting = False
 
-    def open(self, node: Node) -> None:
+    def open(self, node: TreeNode) -> None:
         with self.lock:
             parent = _standing(node)
             if parent is None:
@@ -114,7 +58,7 @@ class Tree:
             if parent.busy == 1 and parent.open > 1:
                 self._woke(parent)
 
-    def close(self, node: Node) -> bool:
+    def close(self, node: TreeNode) -> bool:
         with self.lock:
             if node.closed:
                 return False
@@ -136,7 +80,7 @@ class Tree:
                 return False
             return parent.busy == 0 and not node.waiting and self._rested(parent)
 
-    def wait(self, node: Node) -> bool:
+    def wait(self, node: TreeNode) -> bool:
         """The leaf waits from now on."""
         with self.lock:
             node.waiting = True
@@ -146,7 +90,7 @@ class Tree:
             parent.busy -= 1
             return parent.busy == 0 and self._rested(parent)
 
-    def wake(self, nodes: list[Node]) -> None:
+    def wake(self, nodes: Iterable[TreeNode]) -> None:
         """The leaves go on: all of them at once, so that none of them can bring the tree to rest before the others."""
         with self.lock:
             for node in nodes:
@@ -161,7 +105,7 @@ class Tree:
                 if parent.busy == 1:
                     self._woke(parent)
 
-    def reserve(self, node: Node, count: int) -> None:
+    def reserve(self, node: TreeNode, count: int) -> None:
         """Counts children that are not there yet: items of a map that no worker has taken."""
         with self.lock:
             if count == 0:
@@ -172,7 +116,7 @@ class Tree:
             if not was_leaf and node.busy == count:
                 self._woke(node)
 
-    def release(self, node: Node, count: int) -> bool:
+    def release(self, node: TreeNode, count: int) -> bool:
         """Takes reserved children back that need no node: remembered items."""
         with self.lock:
             if count == 0:
@@ -181,19 +125,19 @@ class Tree:
             node.busy -= count
             return node.open > 0 and node.busy == 0 and self._rested(node)
 
-    def park(self, node: Node, count: int) -> bool:
+    def park(self, node: TreeNode, count: int) -> bool:
         """Reserved children cannot start before others have gone on: they wait."""
         with self.lock:
             node.busy -= count
             return count > 0 and node.busy == 0 and self._rested(node)
 
-    def unpark(self, node: Node, count: int) -> None:
+    def unpark(self, node: TreeNode, count: int) -> None:
         with self.lock:
             node.busy += count
             if count > 0 and node.busy == count:
                 self._woke(node)
 
-    def _rested(self, node: Node) -> bool:
+    def _rested(self, node: TreeNode) -> bool:
         while True:
             if node.gate is not None:
                 node.gate.rested()
@@ -206,7 +150,7 @@ class Tree:
                 return False
             node = parent
 
-    def _woke(self, node: Node) -> None:
+    def _woke(self, node: TreeNode) -> None:
         while True:
             if node.gate is not None:
                 node.gate.woke()
@@ -220,7 +164,7 @@ class Tree:
             node = parent
 
 
-def _standing(node: Node) -> Node | None:
+def _standing(node: TreeNode) -> TreeNode | None:
     """The nearest parent that is still open (rule 3)."""
     parent = node.parent
     if parent is not None and parent.closed:

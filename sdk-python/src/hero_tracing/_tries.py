@@ -20,13 +20,13 @@ from contextvars import Token
 from json.encoder import encode_basestring as quoted
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _events, _places
+from . import _places
 from ._errors import Failed, NoContext, NotAwaited, NotJson, OptionError, Refused
 from ._limits import Ended, run_limited, run_limited_async
 from ._memory import step_json
+from ._node import Node, current
 from ._remember import NOT_REMEMBERED, describe, error_json, happened_in, rebuild
-from ._spans import Span
-from ._tree import Node, current
+from ._spans import Span, show_replayed
 from ._waits import Question, wait, wait_async
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Trial:
         if number:
             session, step = call.session, call.node
             place = _places.nth_place(step.place, '"try"', number)
-            span = Span(session, _places.span_id(session.play_sid, place), f"try {number}")
+            span = Span(session, session.span_id(place), f"try {number}")
             self.node = Node(session, step, span, place, step.is_async)
             self.node.owner = call
             self.key = session.step_key(place)
@@ -77,7 +77,7 @@ class Trial:
         if not self.number:
             return
         node, step = self.node, self.call.node
-        node.session.tree.open(node)
+        node.start()
         node.span.start(step.span.id, "step", node.place, f'{{"try":{self.number}}}', None, None)
         self._token = current.set(node)
 
@@ -97,8 +97,7 @@ class Trial:
             node.span.end("failed", error=describe(error))
         if not isinstance(error, NOT_REMEMBERED) and not node.open and self.call.declaration.memo:
             node.session.memory.ended(node.place, f"{self.call.declaration.name} (try {self.number})")
-        if node.session.tree.close(node):
-            node.session.questions.at_rest()
+        node.close()
 
     def step(self, kind: str, outcome: str) -> str:
         """An item of this place for a `commit` frame."""
@@ -114,7 +113,7 @@ class Trial:
         """From the limit's thread: the body still runs, and its outcome is this error."""
         session = self.call.session
         if self.call.declaration.memo:
-            session.commit(self.step("error", error_json(error, describe(error))), now=True)
+            session.commits.commit(self.step("error", error_json(error, describe(error))), now=True)
             self.committed = True
 
 
@@ -158,7 +157,7 @@ def _remembered(trial: Trial) -> BaseException | None:
         return None
     item = session.memory.take(node.place)
     assert item is not None
-    session.replayed(trial.call.node, node.span.id, node.span.name, node.place, "step")
+    show_replayed(session, trial.call.node.span.id, node.span.id, node.span.name, node.place, "step")
     error = rebuild(item.text)
     happened_in(error, node.span.id)
     return error
@@ -166,7 +165,7 @@ def _remembered(trial: Trial) -> BaseException | None:
 
 def _once(trial: Trial) -> Generator[Op, Any, Ended]:
     call = trial.call
-    if call.declaration.at_most_once and call.node is not call.session.root:
+    if call.declaration.at_most_once and call.node.parent is not None:
         decided = yield from _begin(trial)
         if decided is not None:
             return decided
@@ -197,13 +196,13 @@ def _decide(trial: Trial, begins: int) -> Generator[Op, Any, dict[str, Any]]:
     name = f"decide:{label}"
     place = _places.nth_place(node.place, quoted(f"pause:{name}"), begins)
     remembered = session.memory.take(place)
-    span_id = _places.span_id(session.play_sid, place)
+    span_id = session.span_id(place)
     if remembered is not None:
-        session.replayed(node, span_id, name, place, output=remembered.text)
+        show_replayed(session, node.span.id, span_id, name, place, output=remembered.text)
         answer: dict[str, Any] = json.loads(remembered.text)
         return answer
     leaf = Node(session, node, Span(session, span_id, name), place, node.is_async)
-    session.tree.open(leaf)
+    leaf.start()
     leaf.span.start(node.span.id, "other", place, '{"pause":true}', None, None)
     ui = {
         "kind": "decision",
@@ -244,8 +243,8 @@ def _backoff(call: Call, number: int) -> Generator[Op, Any, None]:
     place = _places.nth_place(node.place, '"backoff"', number)
     if session.memory.take(place) is not None:
         return
-    leaf = Node(session, node, Span(session, _places.span_id(session.play_sid, place), "backoff"), place, node.is_async)
-    session.tree.open(leaf)
+    leaf = Node(session, node, Span(session, session.span_id(place), "backoff"), place, node.is_async)
+    leaf.start()
     leaf.span.start(node.span.id, "other", place, f'{{"seconds":{round(seconds, 3)}}}', None, None)
     yield Question(leaf, "backoff", kind="timer", deadline=time.monotonic() + seconds, default="null")
 
@@ -293,7 +292,7 @@ def _perform(call: Call, op: Op, fn: Callable[[], Any]) -> Any:
         limit = _limit(call)
         return _run(fn) if limit is None else run_limited(op.trial, limit, fn)
     if isinstance(op, Commit):
-        return call.session.commit(op.step, op.now)
+        return call.session.commits.commit(op.step, op.now)
     if isinstance(op, Sleep):
         return time.sleep(op.seconds)
     return wait(op)
@@ -304,7 +303,7 @@ async def _perform_async(call: Call, op: Op, fn: Callable[[], Awaitable[Any]]) -
         limit = _limit(call)
         return await _run_async(fn) if limit is None else await run_limited_async(op.trial, limit, fn)
     if isinstance(op, Commit):
-        return await call.session.commit_async(op.step, op.now)
+        return await call.session.commits.commit_async(op.step, op.now)
     if isinstance(op, Sleep):
         return await asyncio.sleep(op.seconds)
     return await wait_async(op)
@@ -312,7 +311,7 @@ async def _perform_async(call: Call, op: Op, fn: Callable[[], Awaitable[Any]]) -
 
 def _limit(call: Call) -> float | None:
     """The entry flow's timeout is the play's own limit, which the registry keeps."""
-    return None if call.node is call.session.root else call.declaration.timeout
+    return None if call.node.parent is None else call.declaration.timeout
 
 
 def _run(fn: Callable[[], Any]) -> Ended:

@@ -17,10 +17,9 @@ from typing import Any
 
 from ._canonical import dump
 from ._errors import OptionError
+from ._node import Node, current, here
 from ._operation import Doing, Leaf, drive_here, operate
-from ._pause import here
 from ._session import active
-from ._tree import Node, current
 from ._tries import SHORT_SECONDS, Sleep
 from ._waits import Question
 

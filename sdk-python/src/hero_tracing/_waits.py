@@ -14,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable
 from json.encoder import encode_basestring as quoted
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ._futures import resolve
+from ._node import Node
 from ._remember import describe, happened_in, rebuild
+from ._session import Session
 from ._tasks import watch
-from ._tree import Gate, Node
-
-if TYPE_CHECKING:
-    from ._session import Session
+from ._tree import Gate, TreeNode
 
 
 class Question:
@@ -89,7 +89,7 @@ async def wait_async(question: Question) -> Any:
     future: asyncio.Future[None] = loop.create_future()
 
     def deliver() -> None:
-        loop.call_soon_threadsafe(settle, future)
+        loop.call_soon_threadsafe(resolve, future)
 
     question.deliver, question.loop = deliver, loop
     watch(loop, session)
@@ -101,15 +101,9 @@ async def wait_async(question: Question) -> Any:
     except asyncio.CancelledError:
         session.questions.forget(question)
         question.node.span.end("cancelled")
-        session.tree.close(question.node)
+        question.node.close()
         raise
     return _outcome(session, question)
-
-
-def settle(future: asyncio.Future[None]) -> None:
-    """Lets a coroutine go on, unless it was cancelled meanwhile."""
-    if not future.done():
-        future.set_result(None)
 
 
 def _outcome(session: Session, question: Question) -> Any:
@@ -120,19 +114,19 @@ def _outcome(session: Session, question: Question) -> Any:
         kind, text = question.outcome
         if kind != "error":
             node.span.end("success", output=text, soft=False)
-            session.tree.close(node)
+            node.close()
             return json.loads(text)
         error = rebuild(text)
     happened_in(error, node.span.id)
     node.span.end("failed", error=describe(error), soft=False)
-    session.tree.close(node)
+    node.close()
     raise error
 
 
-def _gates(node: Node) -> list[Gate]:
+def _gates(node: TreeNode) -> list[Gate]:
     """What this branch must enter again after it waited, the outermost first."""
     gates = []
-    step: Node | None = node
+    step: TreeNode | None = node
     while step is not None:
         if step.gate is not None:
             gates.append(step.gate)

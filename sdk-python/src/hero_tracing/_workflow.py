@@ -22,9 +22,9 @@ from ._declare import Declaration
 from ._errors import FlowNotFound, InputsInvalid, PayloadTooLarge, Refused
 from ._fields import Field, Issue, input_faults
 from ._memory import step_json
+from ._node import current
 from ._session import Session
 from ._source import load_source
-from ._tree import current
 
 
 class Workflow:
@@ -49,11 +49,11 @@ class Workflow:
 def workflow_of(session: Session, name: str, version_sid: str) -> Workflow:
     """Resolves and loads it, the first time; blocks, also inside of a coroutine."""
     key = name, version_sid
-    with session.loading:
-        known = session.workflows.get(key)
+    with session.sources.loading:
+        known = session.sources.workflows.get(key)
         if known is None:
             found = _resolved(session, name, version_sid)
-            known = session.workflows[key] = _loaded(session, name, version_sid, found)
+            known = session.sources.workflows[key] = _loaded(session, name, version_sid, found)
     assert isinstance(known, Workflow)
     return known
 
@@ -75,17 +75,17 @@ def _resolved(session: Session, name: str, version_sid: str) -> dict[str, Any]:
     if reply.get("t") == "refused":
         raise refusal(reply, name)
     found = {key: value for key, value in reply.items() if key not in ("t", "id")}
-    key, span_id = session.step_key(place), _places.span_id(session.play_sid, place)
-    kept = session.commit(step_json(place, "", key, span_id, quoted(label), "value", dump(found)))
+    key, span_id = session.step_key(place), session.span_id(place)
+    kept = session.commits.commit(step_json(place, "", key, span_id, quoted(label), "value", dump(found)))
     if kept.get("t") == "refused":
         raise refusal(kept, name)
     return found
 
 
 def _loaded(session: Session, name: str, version_sid: str, found: dict[str, Any]) -> Workflow:
-    module = session.modules.get(found["version_sid"])
+    module = session.sources.modules.get(found["version_sid"])
     if module is None:
-        module = session.modules[found["version_sid"]] = _module(session, name, version_sid, found)
+        module = session.sources.modules[found["version_sid"]] = _module(session, name, version_sid, found)
     entry = getattr(getattr(module, found["entry"], None), "__hero_flow__", None)
     if not isinstance(entry, Declaration):
         raise FlowNotFound(f"flow.invoke({name!r}): its source has no flow {found['entry']!r}")
@@ -96,12 +96,12 @@ def _module(session: Session, name: str, version_sid: str, found: dict[str, Any]
     """Rule 2. Its top level belongs to no step: a flow that is called there says so."""
     label = name.replace("/", "_")
     file = found.get("file") or (f"{label}.py" if not version_sid else "")
-    if not file or file in session.sources:
+    if not file or file in session.sources.functions:
         file = f"{label}.v{found['version_number']}.py"
     context = copy_context()
     context.run(current.set, None)  # type: ignore[arg-type]
     module, functions = context.run(load_source, found["source"], file, f"__flow_{found['version_sid']}__")
-    session.sources[file] = functions
+    session.sources.functions[file] = functions
     return module
 
 

@@ -1,0 +1,118 @@
+"""A node of the step tree: a flow call, a step, a span, a pause or a branch, and the place that it gives to its children.
+
+Rules:
+ 1. Places and branches are counted under a lock: two threads that call the same flow get two places.
+ 2. A node is opened last, and closed in any case.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any, cast
+
+from ._errors import NoContext
+from ._places import Counter
+from ._session import Session, active
+from ._spans import Span
+from ._tree import TreeNode
+
+_counting = Lock()
+
+
+class Node(TreeNode):
+    """An open flow call, step, span, pause or branch. A branch has the place and the span of the node it belongs to."""
+
+    __slots__ = ("session", "span", "place", "branch", "branch_json", "counter", "tasks", "owner", "is_async", "known")
+
+    def __init__(self, session: Session, parent: Node | None, span: Span, place: str, is_async: bool) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.span = span
+        self.place = place
+        self.branch = ""
+        self.branch_json = '""'
+        self.counter: Counter | None = None
+        self.tasks = 0
+        self.owner: Any = None  # the flow call that this node belongs to
+        self.known: str = parent.known if parent is not None else ""  # place of the nearest call or try that memory knows
+        self.is_async = is_async
+
+    @property
+    def above(self) -> Node | None:
+        """The node that this one stands under now (a parent that closed has handed it on)."""
+        return cast("Node | None", self.parent)
+
+    def child_place(self, name_json: str, args: str) -> str:
+        """The place of a call under this node, counted now."""
+        with _counting:
+            return self._counter().place(self.place, self.branch_json, name_json, args)
+
+    def coming_place(self, name_json: str, args: str) -> str:
+        """The place that the next such call will have."""
+        with _counting:
+            return self._counter().coming(self.place, self.branch_json, name_json, args)
+
+    def _counter(self) -> Counter:
+        counter = self.counter
+        if counter is None:
+            counter = self.counter = Counter()
+        return counter
+
+    def next_task(self) -> int:
+        """The number of the Task that is created under this node now."""
+        with _counting:
+            number = self.tasks
+            self.tasks = number + 1
+        return number
+
+    def path(self) -> list[int]:
+        """The numbers of the branches from the root to this node: what runs side by side, in an order without timing."""
+        numbers: list[int] = []
+        node: Node | None = self
+        while node is not None:
+            parent = node.above
+            if parent is not None and node.branch and node.place == parent.place and node.branch != parent.branch:
+                numbers.append(int(node.branch.rpartition(":")[2]))
+            node = parent
+        return numbers[::-1]
+
+    def branched(self, branch: str) -> Node:
+        """A branch of this node: an item of a map, or an asyncio Task."""
+        node = Node(self.session, self, self.span, self.place, self.is_async)
+        node.branch = f"{self.branch}/{branch}" if self.branch else branch
+        node.branch_json = f'"{node.branch}"'
+        node.owner = self.owner
+        return node
+
+    def start(self) -> None:
+        """Opens it in the tree."""
+        self.session.tree.open(self)
+
+    def close(self) -> None:
+        """Closes it; where that brings the play to rest, the open questions are sent."""
+        if self.session.tree.close(self):
+            self.session.questions.at_rest()
+
+
+current: ContextVar[Node] = ContextVar("hero_tracing_node")
+
+
+def here(what: str) -> Node:
+    """The node that this code belongs to."""
+    node = current.get(None)
+    if node is None:
+        if active() is not None:
+            raise no_context(what)
+        raise NoContext(f"{what} works inside a flow only: call it from a function decorated with @flow")
+    if node.closed:
+        raise no_context(f"{what} (its flow has returned already; it)")
+    return node
+
+
+def no_context(what: str) -> NoContext:
+    return NoContext(
+        f"{what} was called from a thread that does not know its step. Start the thread with the context of the step: "
+        "threading.Thread(target=contextvars.copy_context().run, args=(fn, …)), or "
+        "executor.submit(contextvars.copy_context().run, fn, …); flow.map does it by itself."
+    )
