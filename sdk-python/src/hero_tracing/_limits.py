@@ -31,7 +31,7 @@ Ended = tuple[Any, "BaseException | None"]
 class Limit(Gate):
     """The time limit of one running body."""
 
-    def __init__(self, trial: Trial, seconds: float, cancel: Callable[[], None] | None) -> None:
+    def __init__(self, trial: Trial, seconds: float, cancel: Callable[[], object] | None) -> None:
         self._trial = trial
         self._left = seconds
         self._cancel = cancel
@@ -118,7 +118,7 @@ async def run_limited_async(trial: Trial, seconds: float, fn: Callable[[], Await
             ours = True
             task.cancel()
 
-    limit = Limit(trial, seconds, lambda: loop.call_soon_threadsafe(cancel) and None)
+    limit = Limit(trial, seconds, lambda: loop.call_soon_threadsafe(cancel))
     limit.start()
     value = error = None
     try:
