@@ -285,6 +285,25 @@ def test_a_link_is_that_of_the_next_pause_of_its_branch(play: Any, source: str, 
         assert link == f"/hooks/resume/{asked[answer['n'] - 1]}" and after != link
 
 
+def test_a_link_is_asked_for_with_its_expiry(play: Any) -> None:
+    executor = play(
+        """
+from hero_tracing import OptionError, flow
+
+@flow
+def main():
+    try:
+        flow.webhook("paid", expires=0)
+    except OptionError:
+        return [flow.webhook("paid", expires=1.5), flow.webhook("paid")]
+"""
+    )
+    asked: list[dict[str, Any]] = []
+    executor.methods["play_hook"] = lambda **params: asked.append(params) or {"path": "/p"}
+    assert executor.run(until_end=True).code == 0, executor.error
+    assert [params.get("expires_in_ms") for params in asked] == [1500, None]
+
+
 @pytest.mark.parametrize(
     "name, args", [("call:flow_library_search", {"query": "ä", "limit": 2}), ("sleep", None), ("webhook:paid", None)]
 )

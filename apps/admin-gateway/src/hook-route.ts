@@ -1,45 +1,89 @@
-/** `POST /hooks/resume/:token`: whoever has the link may answer its one question, once; it is the only right that it gives. */
-import type { Bus } from '@hero/bus';
-import { HeroError, hookResume, type Json, PAYLOAD_LIMIT } from '@hero/contracts';
-import { checkJson } from './doors.js';
-import { callerSignal, readBody, type Request, type Response, sendError, sendJson } from './http.js';
+/**
+ * `POST /hooks/resume/<token>`: whoever has the link may answer its one question, once; the link gives no other right.
+ *
+ * 1. The token comes first: its shape is checked here, its signature by the registry, before a byte of the body is read.
+ * 2. Then the size of the body, its depth and its keys, before it is parsed.
+ * 3. Every refusal is the same reply, whatever its reason, and leaves at a multiple of REFUSE_EVERY_MS: neither the reply nor
+ *    its time tells whether a link exists. The log has the reason.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Bus, type Log, toHeroError } from '@hero/bus';
+import { ERRORS, HeroError, HookToken, hookCheck, hookResume, type Json } from '@hero/contracts';
+import { scanJson } from '@hero/json';
+import { checkJson, checkOrigin } from './doors.js';
+import { callerSignal, readBody, type Response, sendError, sendJson } from './http.js';
 
-/** Of JSON with escapes; the payload itself is measured by the registry. */
-const BODY_LIMIT = 2 * PAYLOAD_LIMIT;
-const STATUS: Partial<Record<HeroError['code'], number>> = {
-  ALREADY_RESUMED: 409,
-  INVALID_STATE: 409,
-  INVALID_PARAMS: 422,
-};
+export const HOOKS_PATH = '/hooks/resume/';
+const REFUSE_EVERY_MS = 100;
+const REFUSED = new HeroError(
+  'NOT_FOUND',
+  'This link cannot be used this way: it is unknown, expired or used, or this is no answer to its question. POST one JSON value.',
+);
 
-/** Answers 200 {ok, resumed_at, kept}; 404 for a link that is none, 409 for one that was used, 422 where the answer does not fit. */
-export async function answerHook(bus: Bus, req: Request, res: Response, closing: AbortSignal): Promise<void> {
+export interface HookParts {
+  bus: Bus;
+  log: Log;
+  closing: AbortSignal;
+}
+
+export async function answerHook({ bus, log, closing }: HookParts, req: IncomingMessage, res: Response): Promise<void> {
+  const arrived = performance.now();
+  res.setHeader('x-content-type-options', 'nosniff');
+  res.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
   try {
-    const payload = await payloadOf(req);
-    const ask = { token: req.params.token ?? '', payload };
-    sendJson(res, 200, await bus.ask(hookResume, ask, { signal: callerSignal(res, closing) }));
-  } catch (error) {
-    const status = error instanceof HeroError ? STATUS[error.code] : undefined;
-    if (status === undefined || !(error instanceof HeroError)) throw error;
-    sendError(res, error, status);
+    checkOrigin(req);
+  } catch (cause) {
+    return sendError(res, toHeroError(cause, failed(log)));
+  }
+  const signal = callerSignal(res, closing);
+  try {
+    const token = tokenOf(req);
+    const { max_bytes } = await bus.ask(hookCheck, { token }, { signal });
+    const payload = await payloadOf(req, max_bytes);
+    sendJson(res, 200, await bus.ask(hookResume, { token, payload }, { signal }));
+  } catch (cause) {
+    if (res.destroyed) return;
+    const error = toHeroError(cause, failed(log));
+    // Something is wrong here, and not with the link.
+    if (ERRORS[error.code].http >= 500) return sendError(res, error);
+    log.info({ code: error.code, reason: error.message }, 'link refused');
+    await refuse(req, res, arrived);
   }
 }
 
-export function refuseHookGet(): never {
-  throw new HeroError('NOT_FOUND', 'This link is answered by POST: its JSON body is the answer.');
+const failed = (log: Log) => ({ service: 'admin-gateway', method: HOOKS_PATH, abortable: true, log });
+
+function tokenOf(req: IncomingMessage): string {
+  const token = HookToken.safeParse((req.url ?? '').slice(HOOKS_PATH.length));
+  if (req.method !== 'POST') throw new HeroError('NOT_FOUND', 'A link is answered by POST.');
+  if (!token.success) throw new HeroError('NOT_FOUND', 'The token has not the shape of one.');
+  return token.data;
 }
 
 /** An empty body is null. */
-async function payloadOf(req: Request): Promise<Json> {
+async function payloadOf(req: IncomingMessage, maxBytes: number): Promise<Json> {
   const empty = req.headers['content-length'] === '0' || req.headers['content-length'] === undefined;
   if (!empty || req.headers['transfer-encoding'] !== undefined) checkJson(req);
-  const body = await readBody(req, BODY_LIMIT);
+  const body = await readBody(req, maxBytes);
   if (body.length === 0) return null;
+  const scan = scanJson(body);
+  if (scan.tooDeep || scan.calls.some(({ refusedKey }) => refusedKey) || !isUtf8(body)) {
+    throw new HeroError('INVALID_PARAMS', 'The body is too deep, has refused keys, or is not UTF-8.');
+  }
   try {
     return JSON.parse(body.toString('utf8')) as Json;
-  } catch {
-    throw new HeroError('INVALID_PARAMS', 'The body is no JSON.', {
-      issues: [{ path: 'payload', message: 'send one JSON value as the body' }],
-    });
+  } catch (cause) {
+    throw new HeroError('INVALID_PARAMS', 'The body is not JSON.', { cause });
   }
+}
+
+/** Rule 3. The rest of the body is thrown away as it arrives: a sender that still sends would not read the reply. */
+async function refuse(req: IncomingMessage, res: Response, arrived: number): Promise<void> {
+  if (!req.complete) await readBody(req, 0).catch(() => undefined);
+  await delay(REFUSE_EVERY_MS - ((performance.now() - arrived) % REFUSE_EVERY_MS));
+  if (res.destroyed) return;
+  res.setHeader('connection', 'close');
+  sendError(res, REFUSED);
 }

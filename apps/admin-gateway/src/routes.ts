@@ -21,7 +21,7 @@ import {
   sendText,
   statusOf,
 } from './http.js';
-import { answerHook, refuseHookGet } from './hook-route.js';
+import { answerHook, HOOKS_PATH } from './hook-route.js';
 import { BODY_LIMIT, failure, type JsonRpc } from './json-rpc.js';
 import type { Live } from './live.js';
 import { type Logins, login } from './login.js';
@@ -99,11 +99,6 @@ export function createFront(parts: RouteParts): Listener {
     '/login-link',
     open(async (req, res) => sendJson(res, 200, await parts.logins.link(req))),
   );
-  http.post(
-    '/hooks/resume/:token',
-    open((req, res) => answerHook(parts.bus, req, res, closing)),
-  );
-  http.get('/hooks/resume/:token', open(refuseHookGet));
   http.get(
     '/openrpc.json',
     open((_, res) => sendJson(res, 200, openRpcText())),
@@ -145,8 +140,12 @@ export function createFront(parts: RouteParts): Listener {
     guarded(log, () => Promise.reject(isBadRequest(error) ? malformed() : error), req, res);
   });
   const rest = http.getInstance() as Listener;
-  // Every call goes this way: it needs no router. A body of JSON needs few of the headers of a page.
-  return (req, res) => (req.method === 'POST' && req.url === '/rpc' ? void answerRpc(parts, req, res) : rest(req, res));
+  // These two need no router, and neither the headers of a page.
+  return (req, res) => {
+    if (req.method === 'POST' && req.url === '/rpc') void answerRpc(parts, req, res);
+    else if (req.url?.startsWith(HOOKS_PATH)) void answerHook(parts, req, res);
+    else rest(req, res);
+  };
 }
 
 /** Express answers HEAD with the route of GET: no good where that spends a login link or opens a stream. */

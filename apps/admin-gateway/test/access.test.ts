@@ -1,36 +1,36 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Access } from '../src/access.js';
-import { type Answer, openRig, portOf, type Rig, type Sent, send } from './rig.js';
+import { type Answer, openTestGateway, portOf, type TestGateway, type Sent, send } from './test-gateway.js';
 
-let rig: Rig;
+let gateway: TestGateway;
 beforeAll(async () => {
-  rig = await openRig();
+  gateway = await openTestGateway();
 });
-afterAll(async () => await rig?.[Symbol.asyncDispose]());
+afterAll(async () => await gateway?.[Symbol.asyncDispose]());
 
 const CALL = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'play_list', params: {} });
-const bearer = (): Record<string, string> => ({ authorization: `Bearer ${rig.token}` });
+const bearer = (): Record<string, string> => ({ authorization: `Bearer ${gateway.token}` });
 /** By HTTP as a client with the token, unless the test says otherwise. */
-const http = (sent: Sent = {}): Promise<Answer> => send({ port: portOf(rig) }, { body: CALL, ...sent });
+const http = (sent: Sent = {}): Promise<Answer> => send({ port: portOf(gateway) }, { body: CALL, ...sent });
 const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
-  send({ port: portOf(rig) }, { method: 'GET', path, headers });
+  send({ port: portOf(gateway) }, { method: 'GET', path, headers });
 const codeOf = (answer: Answer): [number, string | undefined] => [answer.status, answer.json().error?.data?.code];
 
 describe('the HTTP port', () => {
   test('serves bearers of the token, and nobody else', async () => {
     expect((await http({ headers: bearer() })).json().error).toBeUndefined();
     expect(codeOf(await http())).toEqual([401, 'UNAUTHORIZED']);
-    for (const token of ['', 'x', rig.token.slice(1), `${rig.token}x`, rig.token.toUpperCase()]) {
+    for (const token of ['', 'x', gateway.token.slice(1), `${gateway.token}x`, gateway.token.toUpperCase()]) {
       expect(codeOf(await http({ headers: { authorization: `Bearer ${token}` } }))).toEqual([401, 'UNAUTHORIZED']);
     }
-    expect((await http({ headers: { authorization: `Basic ${rig.token}` } })).status).toBe(401);
+    expect((await http({ headers: { authorization: `Basic ${gateway.token}` } })).status).toBe(401);
     expect((await get('/api/events')).status).toBe(401);
     expect((await get('/api/plays/p/spans')).status).toBe(401);
   });
 
   test('refuses foreign host names on every route, before it looks at the token', async () => {
-    const port = portOf(rig);
+    const port = portOf(gateway);
     for (const host of [
       'evil.example',
       `evil.example:${port}`,
@@ -49,7 +49,7 @@ describe('the HTTP port', () => {
   });
 
   test('refuses other origins and other sites, the token notwithstanding', async () => {
-    const port = portOf(rig);
+    const port = portOf(gateway);
     for (const origin of [
       'http://evil.example',
       'null',
@@ -73,7 +73,7 @@ describe('the HTTP port', () => {
 
   test('gives no leave to other origins, and says what a page may do', async () => {
     const asked = await send(
-      { port: portOf(rig) },
+      { port: portOf(gateway) },
       { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST' } },
     );
     expect(Object.keys(asked.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
@@ -84,7 +84,7 @@ describe('the HTTP port', () => {
     expect(page.headers['x-content-type-options']).toBe('nosniff');
     expect(page.headers).not.toHaveProperty('x-powered-by');
     expect(page.body).not.toMatch(/<script|style=|onclick/);
-    expect(page.body).not.toContain(rig.token);
+    expect(page.body).not.toContain(gateway.token);
   });
 
   test('has the document, the clients and its health without a token; what has not landed is 404', async () => {
@@ -93,7 +93,7 @@ describe('the HTTP port', () => {
     expect((await get('/clients/hero_logic_client.ts')).body).toContain('export class HeroClient');
     expect((await get('/healthz')).json()).toEqual({ ok: true });
     expect((await get('/readyz')).json()).toEqual({ ok: true });
-    for (const path of ['/metrics', '/mcp', '/hooks/resume/x', '/clients/../../etc/passwd', '/%zz']) {
+    for (const path of ['/metrics', '/mcp', '/clients/../../etc/passwd', '/%zz']) {
       const answer = await get(path);
       expect([path, [400, 404].includes(answer.status)]).toEqual([path, true]);
       expect(answer.json().error?.message).not.toMatch(/node_modules|\.ts|\.js/);
@@ -103,10 +103,10 @@ describe('the HTTP port', () => {
 
 describe('the token', () => {
   test('is 256 bits in a file for the owner alone, and stays over restarts', async () => {
-    const path = join(rig.home, 'var', 'admin.token');
+    const path = join(gateway.home, 'var', 'admin.token');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
-    expect(Buffer.from(rig.token, 'base64url')).toHaveLength(32);
-    expect((await readFile(path, 'utf8')).trim()).toBe(rig.token);
+    expect(Buffer.from(gateway.token, 'base64url')).toHaveLength(32);
+    expect((await readFile(path, 'utf8')).trim()).toBe(gateway.token);
   });
 });
 
@@ -117,7 +117,7 @@ interface Browser {
 }
 
 async function newLink(): Promise<string> {
-  const made = await send({ socketPath: rig.rpcSocket }, { path: '/login-link' });
+  const made = await send({ socketPath: gateway.rpcSocket }, { path: '/login-link' });
   return made.json<{ url: string }>().url;
 }
 
@@ -136,14 +136,15 @@ async function logIn(): Promise<Browser> {
 
 describe('a login link', () => {
   test('is made on the owner’s socket only, and kept in a file that only the owner reads', async () => {
-    for (const to of [{ port: portOf(rig) }, { socketPath: rig.adminSocket }]) {
+    for (const to of [{ port: portOf(gateway) }, { socketPath: gateway.adminSocket }]) {
       expect(
-        (await send(to, { path: '/login-link', headers: { ...bearer(), host: `127.0.0.1:${portOf(rig)}` } })).status,
+        (await send(to, { path: '/login-link', headers: { ...bearer(), host: `127.0.0.1:${portOf(gateway)}` } }))
+          .status,
       ).toBe(403);
     }
     const url = await newLink();
-    expect(url).toContain(`${rig.gateway.httpUrl}/login?code=`);
-    const file = join(rig.home, 'var', 'login-link');
+    expect(url).toContain(`${gateway.httpUrl}/login?code=`);
+    const file = join(gateway.home, 'var', 'login-link');
     expect((await readFile(file, 'utf8')).trim()).toBe(url);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
@@ -152,7 +153,7 @@ describe('a login link', () => {
     const url = new URL(await newLink());
     const path = url.pathname + url.search;
     // What only looks at links does not spend them.
-    expect((await send({ port: portOf(rig) }, { method: 'HEAD', path })).status).toBe(404);
+    expect((await send({ port: portOf(gateway) }, { method: 'HEAD', path })).status).toBe(404);
     expect((await get(path)).status).toBe(303);
     const again = await get(path);
     expect(again.status).toBe(403);
@@ -215,12 +216,12 @@ describe('a session', () => {
 
 describe('the sockets', () => {
   test('are for the owner alone, and rpc.sock needs no token', async () => {
-    for (const path of [rig.rpcSocket, rig.adminSocket]) expect((await stat(path)).mode & 0o777).toBe(0o600);
-    expect((await send({ socketPath: rig.rpcSocket }, { body: CALL })).json().error).toBeUndefined();
+    for (const path of [gateway.rpcSocket, gateway.adminSocket]) expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await send({ socketPath: gateway.rpcSocket }, { body: CALL })).json().error).toBeUndefined();
   });
 
   test('admin.sock serves what the HTTP port serves, with its checks', async () => {
-    const to = { socketPath: rig.adminSocket };
+    const to = { socketPath: gateway.adminSocket };
     expect((await send(to, { body: CALL })).status).toBe(401);
     expect((await send(to, { body: CALL, headers: { ...bearer(), host: 'evil.example' } })).status).toBe(403);
     expect((await send(to, { body: CALL, headers: { ...bearer(), host: 'localhost' } })).status).toBe(200);

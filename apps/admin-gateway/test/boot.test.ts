@@ -9,8 +9,8 @@ import { INFO_SUBJECT, ServiceInfo } from '@hero/contracts';
 import { bootService, type RunningService } from '@hero/service-kit';
 import { tempFolder, type TestServer, testNats } from '@hero/testing';
 import service from '../src/main.js';
-import { send } from './rig.js';
-import { openRegistry, World } from './world.js';
+import { send } from './test-gateway.js';
+import { openRegistry, ScriptedServices } from './scripted-services.js';
 
 let nats: TestServer;
 beforeAll(async () => {
@@ -63,7 +63,7 @@ describe('the service', () => {
     try {
       const alone = (await call(folder.path, 'system_status')).result as Record<string, unknown>;
       expect(alone).toMatchObject({ queue: null, postgres: { version: null, embedded: false }, sandbox: 'default' });
-      await using _registry = await openRegistry(nats.url, new World());
+      await using _registry = await openRegistry(nats.url, new ScriptedServices());
       const status = (await call(folder.path, 'system_status')).result as Record<string, unknown>;
       expect(status).toMatchObject({
         services: [{ name: 'admin-gateway', pid: process.pid, healthy: true }],
@@ -126,9 +126,9 @@ describe('the service', () => {
 
   test('answers a call that waits when it stops, instead of leaving it hanging', async () => {
     await using folder = await tempFolder();
-    const world = new World();
-    world.play('p');
-    await using _registry = await openRegistry(nats.url, world);
+    const services = new ScriptedServices();
+    services.play('p');
+    await using _registry = await openRegistry(nats.url, services);
     const running = await boot(folder.path);
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'play_wait', params: { play_sid: 'p' } });
     const waiting = send({ socketPath: socketOf(folder.path) }, { body });

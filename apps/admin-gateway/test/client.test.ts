@@ -2,22 +2,22 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Follow, generatedFiles, HeroClient, HeroError, httpTransport, unixTransport } from '@hero/openrpc';
-import { openRig, type Rig } from './rig.js';
+import { openTestGateway, type TestGateway } from './test-gateway.js';
 
-let rig: Rig;
+let gateway: TestGateway;
 beforeAll(async () => {
-  rig = await openRig({ heartbeatMs: 200 });
+  gateway = await openTestGateway({ heartbeatMs: 200 });
 });
-afterAll(async () => await rig?.[Symbol.asyncDispose]());
+afterAll(async () => await gateway?.[Symbol.asyncDispose]());
 
 const MIB = 1024 * 1024;
 const transports = {
-  'the unix socket': () => unixTransport(rig.rpcSocket),
-  HTTP: () => httpTransport({ url: rig.gateway.httpUrl, token: rig.token }),
+  'the unix socket': () => unixTransport(gateway.rpcSocket),
+  HTTP: () => httpTransport({ url: gateway.httpUrl, token: gateway.token }),
 };
 const finish = (sid: string): void => {
-  rig.world.setStatus(sid, 'success');
-  rig.world.append(rig.ingest, sid, [{ type: 'status', status: 'success' }]);
+  gateway.services.setStatus(sid, 'success');
+  gateway.services.append(gateway.ingest, sid, [{ type: 'status', status: 'success' }]);
 };
 
 describe.each(Object.entries(transports))('the TypeScript client over %s', (_, transport) => {
@@ -50,7 +50,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
   });
 
   test('sends batches of any length, results in order and errors in their places', async () => {
-    rig.world.play('batched');
+    gateway.services.play('batched');
     const calls = Array.from(
       { length: 120 },
       (_, n) => ['play_status', { play_sid: n === 70 ? 'nobody' : 'batched' }] as const,
@@ -66,17 +66,17 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
   });
 
   test('waits until the play is final, woken by its end', async () => {
-    const { sid } = rig.world.play(named('wait'));
+    const { sid } = gateway.services.play(named('wait'));
     const waiting = hero.play_wait({ play_sid: sid });
     finish(sid);
     expect((await waiting).status).toBe('success');
-    const { sid: other } = rig.world.play(named('wait'));
+    const { sid: other } = gateway.services.play(named('wait'));
     expect((await hero.play_wait({ play_sid: other, timeout_ms: 50 })).status).toBe('running');
   });
 
   test('ends what waits when it is closed, and says so to whoever calls it afterwards', async () => {
     const closing = new HeroClient(transport());
-    const { sid } = rig.world.play(named('closed'));
+    const { sid } = gateway.services.play(named('closed'));
     const followed = (async () => {
       for await (const _message of closing.follow(sid)) closing.close();
       return 'over';
@@ -89,7 +89,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
   });
 
   test('gives up after its own time limit, and when it is told to', async () => {
-    const { sid } = rig.world.play(named('late'));
+    const { sid } = gateway.services.play(named('late'));
     await expect(hero.call('play_wait', { play_sid: sid }, { timeoutMs: 50 })).rejects.toMatchObject({
       code: 'TIMEOUT',
       retry: true,
@@ -101,15 +101,15 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
   });
 
   test('follows a play to its end, over lost connections', async () => {
-    const { sid } = rig.world.play(named('follow'));
+    const { sid } = gateway.services.play(named('follow'));
     const seen: Follow[] = [];
     for await (const message of hero.follow(sid)) {
       seen.push(message);
-      if (seen.length === 1) rig.world.append(rig.ingest, sid, rig.world.logs(2));
+      if (seen.length === 1) gateway.services.append(gateway.ingest, sid, gateway.services.logs(2));
       if (seen.length === 3) {
         // The gateway's side of the connection goes; the client comes back by itself.
-        rig.gateway.live.disconnect();
-        rig.world.append(rig.ingest, sid, rig.world.logs(3));
+        gateway.live.disconnect();
+        gateway.services.append(gateway.ingest, sid, gateway.services.logs(3));
         finish(sid);
       }
     }
@@ -130,7 +130,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
       }
     })();
     while (heard.length === 0) {
-      rig.ingest.announce('hero.events.play.p9', { status: 'running' });
+      gateway.ingest.announce('hero.events.play.p9', { status: 'running' });
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await listening;
@@ -143,11 +143,11 @@ const named = (word: string): string => `${word}-${++plays}`;
 
 describe('the TypeScript client', () => {
   test('says that a gateway is away, or that the token is wrong', async () => {
-    await expect(new HeroClient(unixTransport(join(rig.home, 'none.sock'))).play_list()).rejects.toMatchObject({
+    await expect(new HeroClient(unixTransport(join(gateway.home, 'none.sock'))).play_list()).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       retry: true,
     });
-    const stranger = new HeroClient(httpTransport({ url: rig.gateway.httpUrl, token: 'x' }));
+    const stranger = new HeroClient(httpTransport({ url: gateway.httpUrl, token: 'x' }));
     await expect(stranger.play_list()).rejects.toMatchObject({ code: 'UNAUTHORIZED', retry: false });
   });
 });
@@ -174,10 +174,10 @@ def fails(call):
 };
 
 describe.each(['the unix socket', 'HTTP'])('the Python client over %s', (kind) => {
-  const to = (): [string, string] => (kind === 'HTTP' ? [rig.gateway.httpUrl, rig.token] : [rig.rpcSocket, '']);
+  const to = (): [string, string] => (kind === 'HTTP' ? [gateway.httpUrl, gateway.token] : [gateway.rpcSocket, '']);
 
   test('calls methods, raises HeroError, sends batches, carries 16 MiB, and keeps its connection', async () => {
-    rig.world.play('batched');
+    gateway.services.play('batched');
     const code = `
 play = hero.play_start(workflow_name="welcome", input_data={"topic": "é", "odd": "\\ud800"})
 wrong = fails(lambda: hero.play_start(workflow_sid="", workflow_name="x", name="", timeout_ms=-1))
@@ -208,7 +208,7 @@ print(json.dumps([play["status"], play["input_data"]["topic"], wrong.code, sorte
 
   test('waits for the end, gives up in time, and follows over a lost connection', async () => {
     const sid = `py-${kind.length}`;
-    rig.world.play(sid);
+    gateway.services.play(sid);
     const code = `
 sid = sys.argv[4]
 late = fails(lambda: hero.call("play_wait", {"play_sid": sid}, timeout=0.05))
@@ -225,10 +225,10 @@ missing = fails(lambda: list(hero.follow("nobody"))).code
 hero.close()
 print(json.dumps([late.code, late.retry, still, seen, final, missing]))
 `;
-    rig.world.onRun = (word) => {
-      rig.world.append(rig.ingest, sid, rig.world.logs(2));
+    gateway.services.onRun = (word) => {
+      gateway.services.append(gateway.ingest, sid, gateway.services.logs(2));
       if (!word.startsWith('cut:')) return;
-      rig.gateway.live.disconnect();
+      gateway.live.disconnect();
       finish(sid);
     };
     expect(await python(code, ...to(), sid)).toEqual([
@@ -247,6 +247,6 @@ away = fails(lambda: h.HeroClient("/nowhere/rpc.sock").play_list())
 url = sys.argv[4]
 print(json.dumps([away.code, away.retry, fails(lambda: h.HeroClient(url, token="x").play_list()).code]))
 `;
-    expect(await python(code, ...to(), rig.gateway.httpUrl)).toEqual(['UNAVAILABLE', true, 'UNAUTHORIZED']);
+    expect(await python(code, ...to(), gateway.httpUrl)).toEqual(['UNAVAILABLE', true, 'UNAUTHORIZED']);
   });
 });

@@ -1,13 +1,13 @@
-import { type Answer, openRig, type Reply, type Rig, rpc, send } from './rig.js';
+import { type Answer, openTestGateway, type Reply, type TestGateway, rpc, send } from './test-gateway.js';
 
-let rig: Rig;
+let gateway: TestGateway;
 beforeAll(async () => {
-  rig = await openRig();
+  gateway = await openTestGateway();
 });
-afterAll(async () => await rig?.[Symbol.asyncDispose]());
+afterAll(async () => await gateway?.[Symbol.asyncDispose]());
 
 const post = (body: string | Buffer, headers?: Record<string, string>): Promise<Answer> =>
-  send({ socketPath: rig.rpcSocket }, { body, headers });
+  send({ socketPath: gateway.rpcSocket }, { body, headers });
 const errorOf = async (body: string | Buffer): Promise<[unknown, number | undefined]> => {
   const { id, error } = (await post(body)).json();
   return [id, error?.code];
@@ -83,7 +83,7 @@ describe('a malformed body', () => {
   });
 
   test('is no reason to be silent about what else is wrong with parameters: every fault comes at once', async () => {
-    const { error } = await rpc(rig, 'play_start', {
+    const { error } = await rpc(gateway, 'play_start', {
       workflow_sid: 5,
       input_data: 'no',
       name: '',
@@ -161,7 +161,7 @@ describe('replies', () => {
   });
 
   test('the calls of a batch run beside each other', async () => {
-    rig.world.play('waited', 'running');
+    gateway.services.play('waited', 'running');
     const waits = Array.from({ length: 10 }, (_, id) => ({
       jsonrpc: '2.0',
       id,
@@ -174,24 +174,24 @@ describe('replies', () => {
   });
 
   test('of a refusal have the stable code, retry and details of whoever refused', async () => {
-    const known = await rpc(rig, 'play_resume', { play_sid: 'p', name: 'again', payload: null });
+    const known = await rpc(gateway, 'play_resume', { play_sid: 'p', name: 'again', payload: null });
     expect(known.error).toEqual({
       code: -32000,
       message: 'It was answered before.',
       data: { code: 'ALREADY_RESUMED', retry: false, details: { resumed_at: '2026-11-21T09:30:00.000Z' } },
     });
-    expect((await rpc(rig, 'workflow_get', { name: 'x' })).error?.data?.code).toBe('NOT_FOUND');
+    expect((await rpc(gateway, 'workflow_get', { name: 'x' })).error?.data?.code).toBe('NOT_FOUND');
   });
 
   test('of a fault inside say nothing of the inside', async () => {
-    const { error } = await rpc(rig, 'play_start', { workflow_name: 'broken' });
+    const { error } = await rpc(gateway, 'play_start', { workflow_name: 'broken' });
     expect(error?.code).toBe(-32603);
     expect(error?.data?.code).toBe('INTERNAL');
     expect(JSON.stringify(error)).not.toMatch(/hunter2|registry\.ts|stack/);
   });
 
   test('of a service that is away say that the same call can succeed later', async () => {
-    const { error } = await rpc(rig, 'flow_library_search', { query: 'x' });
+    const { error } = await rpc(gateway, 'flow_library_search', { query: 'x' });
     expect([error?.code, error?.data?.code, error?.data?.retry]).toEqual([-32000, 'UNAVAILABLE', true]);
   });
 });
@@ -201,15 +201,15 @@ describe('sizes', () => {
   const MIB = 1024 * 1024;
 
   test('a source of 16 MiB goes through, and a payload of 16 MiB comes through as it was', async () => {
-    const { result } = await rpc(rig, 'workflow_create', source(16 * MIB));
+    const { result } = await rpc(gateway, 'workflow_create', source(16 * MIB));
     expect((result as { description: string }).description).toBe(`${16 * MIB} characters`);
     const text = 'é'.repeat(8 * MIB - 10);
-    const started = await rpc(rig, 'play_start', { workflow_name: 'w', input_data: { text } });
+    const started = await rpc(gateway, 'play_start', { workflow_name: 'w', input_data: { text } });
     expect((started.result as { input_data: { text: string } }).input_data.text === text).toBe(true);
   });
 
   test('a method without payloads takes 1 MiB; more is PAYLOAD_TOO_LARGE with the id of the call', async () => {
-    const { id, error } = await rpc(rig, 'play_list', { text: 'x'.repeat(2 * MIB) });
+    const { id, error } = await rpc(gateway, 'play_list', { text: 'x'.repeat(2 * MIB) });
     expect([id, error?.code, error?.data?.code]).toEqual([1, -32000, 'PAYLOAD_TOO_LARGE']);
   });
 
@@ -225,7 +225,7 @@ describe('sizes', () => {
   });
 
   test('a body beyond every limit is refused with 413; one that is monstrous is not read at all', async () => {
-    const to = { socketPath: rig.rpcSocket };
+    const to = { socketPath: gateway.rpcSocket };
     const large = await send(to, { body: Buffer.alloc(40 * MIB, 0x20) });
     expect([large.status, large.json().error?.data?.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
     const headers = {
@@ -235,34 +235,34 @@ describe('sizes', () => {
     };
     const claimed = await send(to, { headers });
     expect([claimed.status, claimed.headers.connection]).toEqual([413, 'close']);
-    expect((await rpc(rig, 'play_list')).error).toBeUndefined();
+    expect((await rpc(gateway, 'play_list')).error).toBeUndefined();
   });
 });
 
 describe('what is read from stored spans', () => {
   test('waits until the events of an ended play are stored, and not before its end', async () => {
-    const { world } = rig;
-    world.play('done', 'success');
-    world.append(rig.ingest, 'done', world.logs(3));
-    world.asked.length = 0;
-    await rpc(rig, 'play_events', { play_sid: 'done' });
-    expect(world.asked).toEqual(['play_events_mark', 'play_events']);
-    world.marks.set('done', { source: 'x1', batch: 2 });
-    world.asked.length = 0;
-    expect((await rpc(rig, 'play_spans', { play_sid: 'done' })).result).toEqual({ spans: [], seq: 3 });
-    expect(world.asked).toEqual(['play_events_mark', 'spans_reached', 'play_spans']);
+    const { services } = gateway;
+    services.play('done', 'success');
+    services.append(gateway.ingest, 'done', services.logs(3));
+    services.asked.length = 0;
+    await rpc(gateway, 'play_events', { play_sid: 'done' });
+    expect(services.asked).toEqual(['play_events_mark', 'play_events']);
+    services.marks.set('done', { source: 'x1', batch: 2 });
+    services.asked.length = 0;
+    expect((await rpc(gateway, 'play_spans', { play_sid: 'done' })).result).toEqual({ spans: [], seq: 3 });
+    expect(services.asked).toEqual(['play_events_mark', 'spans_reached', 'play_spans']);
   });
 
   test('is joined into play_status where it was asked for', async () => {
-    const plain = (await rpc(rig, 'play_status', { play_sid: 'done' })).result as object;
+    const plain = (await rpc(gateway, 'play_status', { play_sid: 'done' })).result as object;
     expect(plain).not.toHaveProperty('spans');
-    const full = (await rpc(rig, 'play_status', { play_sid: 'done', include: ['spans', 'logs'] })).result as object;
+    const full = (await rpc(gateway, 'play_status', { play_sid: 'done', include: ['spans', 'logs'] })).result as object;
     expect(full).toMatchObject({ sid: 'done', spans: [], logs: [{ text: 'hello' }] });
-    rig.world.play('young', 'pending');
-    expect((await rpc(rig, 'play_status', { play_sid: 'young', include: ['spans'] })).result).toMatchObject({
+    gateway.services.play('young', 'pending');
+    expect((await rpc(gateway, 'play_status', { play_sid: 'young', include: ['spans'] })).result).toMatchObject({
       spans: [],
     });
-    expect((await rpc(rig, 'play_status', { play_sid: 'nobody', include: ['spans'] })).error?.data?.code).toBe(
+    expect((await rpc(gateway, 'play_status', { play_sid: 'nobody', include: ['spans'] })).error?.data?.code).toBe(
       'NOT_FOUND',
     );
   });

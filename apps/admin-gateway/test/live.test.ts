@@ -1,28 +1,28 @@
 import { setImmediate } from 'node:timers/promises';
 import { change, playSpans } from '@hero/contracts';
 import { until } from '@hero/testing';
-import { Reader, upTo } from './reader.js';
-import { openRig, type Rig, send } from './rig.js';
+import { StreamReader, upTo } from './stream-reader.js';
+import { openTestGateway, type TestGateway, send } from './test-gateway.js';
 
-let rig: Rig;
+let gateway: TestGateway;
 let count = 0;
 beforeAll(async () => {
-  rig = await openRig({ heartbeatMs: 200 });
+  gateway = await openTestGateway({ heartbeatMs: 200 });
 });
-afterAll(async () => await rig?.[Symbol.asyncDispose]());
+afterAll(async () => await gateway?.[Symbol.asyncDispose]());
 
 const newPlay = (): string => {
   const sid = `live${++count}`;
-  rig.world.play(sid);
+  gateway.services.play(sid);
   return sid;
 };
-const follow = (sid: string, lastEventId?: number): Reader =>
-  new Reader(rig.rpcSocket, `/api/plays/${sid}/spans`, lastEventId);
+const follow = (sid: string, lastEventId?: number): StreamReader =>
+  new StreamReader(gateway.rpcSocket, `/api/plays/${sid}/spans`, lastEventId);
 const append = (sid: string, events = 1, options?: { lost: boolean }) =>
-  rig.world.append(rig.ingest, sid, rig.world.logs(events), options);
+  gateway.services.append(gateway.ingest, sid, gateway.services.logs(events), options);
 function finish(sid: string): void {
-  rig.world.setStatus(sid, 'success');
-  rig.world.append(rig.ingest, sid, [{ type: 'status', status: 'success' }]);
+  gateway.services.setStatus(sid, 'success');
+  gateway.services.append(gateway.ingest, sid, [{ type: 'status', status: 'success' }]);
 }
 
 describe('the stream of a play', () => {
@@ -38,19 +38,19 @@ describe('the stream of a play', () => {
     expect(reader.messages[0]).toMatchObject({ id: 3, data: { play: { sid }, spans: [], seq: 3 } });
     expect(reader.events).toEqual([4, 5, 6]);
     expect(reader.messages.at(-1)?.data.play?.status).toBe('success');
-    await until(async () => rig.gateway.live.counts.feeds === 0, { what: 'the end of following' });
+    await until(async () => gateway.live.counts.feeds === 0, { what: 'the end of following' });
   });
 
   test('of a play that is final is its snapshot and its end, after its last events have been stored', async () => {
     const sid = newPlay();
     append(sid, 2, { lost: true });
     finish(sid);
-    rig.world.marks.set(sid, { source: 'x1', batch: 1 });
-    rig.world.asked.length = 0;
+    gateway.services.marks.set(sid, { source: 'x1', batch: 1 });
+    gateway.services.asked.length = 0;
     await using reader = follow(sid);
     await reader.untilEnd();
     expect(reader.kinds).toEqual(['snapshot', 'end']);
-    expect(rig.world.asked.indexOf('spans_reached')).toBeLessThan(rig.world.asked.indexOf('play_spans'));
+    expect(gateway.services.asked.indexOf('spans_reached')).toBeLessThan(gateway.services.asked.indexOf('play_spans'));
     await using again = follow(sid, 1);
     await again.untilEnd();
     expect(again.kinds).toEqual(['event', 'event', 'end']);
@@ -64,7 +64,7 @@ describe('the stream of a play', () => {
     expect(reader.messages[0]?.data.seq).toBe(0);
     append(sid);
     await reader.until((r) => r.events.length === 1);
-    const missing = await send({ socketPath: rig.rpcSocket }, { method: 'GET', path: '/api/plays/nobody/spans' });
+    const missing = await send({ socketPath: gateway.rpcSocket }, { method: 'GET', path: '/api/plays/nobody/spans' });
     expect([missing.status, missing.json<{ error: { code: string } }>().error.code]).toEqual([404, 'NOT_FOUND']);
   });
 
@@ -78,7 +78,7 @@ describe('the stream of a play', () => {
       for (let sent = 0; sent < total; sent += 10) {
         // Every now and then an announcement is lost, comes twice, or comes before the one ahead of it.
         const fresh = append(sid, 10, { lost: sent % 700 === 0 });
-        if (sent % 130 === 0) rig.ingest.announce(playSpans(sid), { play_sid: sid, events: fresh });
+        if (sent % 130 === 0) gateway.ingest.announce(playSpans(sid), { play_sid: sid, events: fresh });
         await setImmediate();
       }
       finish(sid);
@@ -134,8 +134,8 @@ describe('the stream of a play', () => {
     await reader.until((r) => r.messages.length > 0);
     append(sid, 2, { lost: true });
     await reader.until((r) => r.events.length === 2);
-    rig.world.setStatus(sid, 'failed');
-    rig.world.append(rig.ingest, sid, [{ type: 'status', status: 'failed' }], { lost: true });
+    gateway.services.setStatus(sid, 'failed');
+    gateway.services.append(gateway.ingest, sid, [{ type: 'status', status: 'failed' }], { lost: true });
     await reader.untilEnd();
     expect(reader.kinds).toEqual(['snapshot', 'event', 'event', 'event', 'end']);
   });
@@ -144,10 +144,10 @@ describe('the stream of a play', () => {
     const sid = newPlay();
     await using reader = follow(sid);
     await reader.until((r) => r.messages.length > 0);
-    await rig.restartNats();
+    await gateway.restartNats();
     append(sid, 3, { lost: true });
     await reader.until((r) => r.events.length === 3);
-    await rig.ingest.flush();
+    await gateway.ingest.flush();
     append(sid, 2);
     await reader.until((r) => r.events.length === 5);
     expect(reader.events).toEqual(upTo(5));
@@ -158,16 +158,16 @@ describe('the stream of a play', () => {
     const readers = Array.from({ length: 20 }, () => follow(sid));
     try {
       await Promise.all(readers.map((reader) => reader.until((r) => r.messages.length > 0)));
-      expect(rig.gateway.live.counts.feeds).toBe(1);
-      const before = rig.bus.nc.stats().inMsgs;
+      expect(gateway.live.counts.feeds).toBe(1);
+      const before = gateway.bus.nc.stats().inMsgs;
       for (let times = 0; times < 30; times++) append(sid);
       await Promise.all(readers.map((reader) => reader.until((r) => r.events.length === 30)));
       // Thirty messages and what the readers asked for at their start; twenty subscriptions would be six hundred.
-      expect(rig.bus.nc.stats().inMsgs - before).toBeLessThan(120);
+      expect(gateway.bus.nc.stats().inMsgs - before).toBeLessThan(120);
     } finally {
       for (const reader of readers) reader.leave();
     }
-    await until(async () => rig.gateway.live.counts.feeds === 0, { what: 'the end of following' });
+    await until(async () => gateway.live.counts.feeds === 0, { what: 'the end of following' });
   });
 
   test('gives a reader that is too slow a fresh snapshot instead of a buffer that grows', async () => {
@@ -178,7 +178,7 @@ describe('the stream of a play', () => {
     slow.pause();
     const chunks = 200;
     for (let chunk = 1; chunk <= chunks; chunk++) {
-      rig.world.append(rig.ingest, sid, rig.world.logs(2, 'x'.repeat(30_000)));
+      gateway.services.append(gateway.ingest, sid, gateway.services.logs(2, 'x'.repeat(30_000)));
       await quick.until((r) => r.events.length === chunk * 2);
     }
     slow.goOn();
@@ -204,7 +204,7 @@ describe('the stream of a play', () => {
     const sid = newPlay();
     await using reader = follow(sid);
     await reader.until((r) => r.messages.length > 0);
-    rig.world.append(rig.ingest, sid, [
+    gateway.services.append(gateway.ingest, sid, [
       { type: 'status', status: 'failed' },
       { type: 'status', status: 'pending' },
     ]);
@@ -217,16 +217,16 @@ describe('the stream of a play', () => {
 
 describe('the stream of changes', () => {
   test('tells every reader of plays and workflows as they change, and to look again after an outage', async () => {
-    await using reader = new Reader(rig.rpcSocket, '/api/events');
+    await using reader = new StreamReader(gateway.rpcSocket, '/api/events');
     await reader.until((r) => r.comments > 0);
-    rig.ingest.announce(change('workflow', 'w7'), { workflow_sid: 'w7', revision: 3, deleted: false });
-    rig.ingest.announce(change('play', 'p7'), { status: 'running' });
+    gateway.ingest.announce(change('workflow', 'w7'), { workflow_sid: 'w7', revision: 3, deleted: false });
+    gateway.ingest.announce(change('play', 'p7'), { status: 'running' });
     await reader.until((r) => r.messages.length === 2);
     expect(reader.messages).toEqual([
       { event: 'workflow', data: { sid: 'w7', workflow_sid: 'w7', revision: 3, deleted: false } },
       { event: 'play', data: { sid: 'p7', status: 'running' } },
     ]);
-    await rig.restartNats();
+    await gateway.restartNats();
     await reader.until((r) => r.kinds.includes('resync'));
   });
 });

@@ -1,5 +1,14 @@
 /** Children: spawned once, delivered once, cancelled with their parent. */
-import { executorNudge, playCancel, playHook, hookResume, playSpawn, type Question } from '@hero/contracts';
+import {
+  executorNudge,
+  hookCheck,
+  hookResume,
+  MIB,
+  playCancel,
+  playHook,
+  playSpawn,
+  type Question,
+} from '@hero/contracts';
 import { until } from '@hero/testing';
 import { codeOf, type Mine, PlayService, question } from './play-service.js';
 import { Children } from '../src/waits/children.js';
@@ -171,8 +180,9 @@ describe('a child', () => {
 });
 
 describe('a signed link', () => {
-  const link = async (play_sid: string, resume_id: string): Promise<string> =>
-    (await registry.bus.ask(playHook, { play_sid, resume_id })).token;
+  const link = async (play_sid: string, resume_id: string, options = {}): Promise<string> =>
+    (await registry.bus.ask(playHook, { play_sid, resume_id, ...options })).token;
+  const check = (token: string) => registry.bus.ask(hookCheck, { token });
   const use = (token: string, payload: unknown = 'yes') =>
     registry.bus.ask(hookResume, { token, payload: payload as null });
 
@@ -191,11 +201,37 @@ describe('a signed link', () => {
       '.',
       `${token}.`,
     ];
-    for (const wrong of forged) expect(await codeOf(use(wrong))).toBe('NOT_FOUND');
+    for (const wrong of forged) {
+      expect(['NOT_FOUND', 'INVALID_PARAMS']).toContain(await codeOf(use(wrong)));
+      expect(['NOT_FOUND', 'INVALID_PARAMS']).toContain(await codeOf(check(wrong)));
+    }
+    expect(await check(token)).toEqual({ max_bytes: MIB });
     expect(await codeOf(use(token, 7))).toBe('INVALID_PARAMS');
     expect(await use(token)).toMatchObject({ ok: true, kept: false });
     expect(await codeOf(use(token))).toBe('ALREADY_RESUMED');
+    expect(await codeOf(check(token))).toBe('ALREADY_RESUMED');
     expect((await registry.row(mine.play_sid)).status).toBe('pending');
+  });
+
+  test('that has expired is not found; one of a final play is refused before its answer is read', async () => {
+    const mine = await registry.running();
+    const id = '0'.repeat(32);
+    const good = await link(mine.play_sid, id);
+    const late = await link(mine.play_sid, id, { expires_in_ms: 1 });
+    await until(async () => (await codeOf(check(late))) === 'NOT_FOUND', { what: 'the end of the link' });
+    expect(await codeOf(use(late))).toBe('NOT_FOUND');
+    expect(await check(good)).toEqual({ max_bytes: MIB });
+    await registry.end(mine, { output: '1' });
+    expect(await codeOf(check(good))).toBe('INVALID_STATE');
+    expect(await codeOf(use(good))).toBe('INVALID_STATE');
+  });
+
+  test('allows more than 1 MiB where the schema of its question bounds the answer higher', async () => {
+    const mine = await registry.running();
+    const schema = { type: 'string', maxLength: 200_000 };
+    const { resume_ids } = await registry.pause(mine, 1, [question('q', { schema })]);
+    const { max_bytes } = await check(await link(mine.play_sid, resume_ids[0] ?? ''));
+    expect(max_bytes).toBeGreaterThan(2 * MIB);
   });
 
   test('used before its question is asked keeps the answer for that one question', async () => {

@@ -5,8 +5,10 @@ export type { ErrorCode } from './errors.js';
 export { ERROR_CODES, ERRORS, ErrorData, HeroError, Issue, issuesOf, RPC_FAULTS } from './errors.js';
 export { EVENT_LIMIT, ExecutorFrame, FRAME_LIMIT, Hello, PlayFrame } from './frames.js';
 export {
-  playCancel,
+  HookToken,
+  hookCheck,
   hookResume,
+  playCancel,
   playDelete,
   playFork,
   playHook,

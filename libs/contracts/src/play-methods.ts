@@ -192,6 +192,8 @@ export const playFork = contract({
   errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'PAYLOAD_TOO_LARGE'],
 });
 
+const DAY_MS = 24 * 3600_000;
+
 export const playHook = contract({
   name: 'play_hook',
   service: 'registry',
@@ -199,13 +201,38 @@ export const playHook = contract({
   summary: 'A signed link by which one question can be answered once, without any other right.',
   description:
     'The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; ' +
-    'the body of the POST is the answer. A question that was answered refuses the link with ALREADY_RESUMED.',
+    'the body of the POST is the answer, at most 1 MiB unless the question’s schema bounds it higher. A link that is unknown, ' +
+    'expired or used, and an answer that does not fit, get the same 404.',
   params: z.strictObject({
     play_sid: Sid,
     resume_id: ResumeId,
+    expires_in_ms: z
+      .int()
+      .min(1)
+      .max(366 * DAY_MS)
+      .default(30 * DAY_MS)
+      .describe('How long the link is good, in milliseconds; at most 366 days.'),
   }),
-  result: z.object({ token: z.string(), path: z.string() }),
+  result: z.object({ token: z.string(), path: z.string(), expires_at: Time }),
   errors: ['NOT_FOUND', 'INVALID_STATE'],
+  idempotent: true,
+});
+
+/** What a link says, and its signature, both in base64url. */
+export const HookToken = z
+  .string()
+  .max(300)
+  .regex(/^[\w-]{40,}\.[\w-]{27}$/, 'is no link of ours');
+
+/** Inner: asked before a byte of the answer is read. */
+export const hookCheck = contract({
+  name: 'hook_check',
+  service: 'registry',
+  visibility: 'inner',
+  summary: 'Whether a signed link is good now, and how large its answer may be.',
+  params: z.strictObject({ token: HookToken }),
+  result: z.object({ max_bytes: z.int() }),
+  errors: ['NOT_FOUND', 'INVALID_STATE', 'ALREADY_RESUMED'],
   idempotent: true,
 });
 
@@ -215,7 +242,7 @@ export const hookResume = contract({
   visibility: 'inner',
   large: true,
   summary: 'Answers the question that a signed link names.',
-  params: z.strictObject({ token: z.string().max(1000), payload: Json }),
+  params: z.strictObject({ token: HookToken, payload: Json }),
   result: playResume.result,
   errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'ALREADY_RESUMED', 'PAYLOAD_TOO_LARGE'],
 });

@@ -1,4 +1,5 @@
 export { didYouMean } from './did-you-mean.js';
+export { mostBytes } from './most-bytes.js';
 export type { Scan, ScannedCall } from './scan.js';
 export { refusedKeys, scanJson } from './scan.js';
 export { checkSchema, isOfType } from './schema.js';

@@ -765,6 +765,7 @@ class WorkflowVersionListResult(TypedDict):
 class PlayHookResult(TypedDict):
     token: str
     path: str
+    expires_at: str
 
 
 class PlayListResult(TypedDict):
@@ -1051,15 +1052,19 @@ class HeroClient(_Client):
         params = _given(play_sid=play_sid, from_span_id=from_span_id, input_data=input_data, version_sid=version_sid)
         return cast("Play", self.call("play_fork", params))
 
-    def play_hook(self, play_sid: str, resume_id: str) -> PlayHookResult:
+    def play_hook(self, play_sid: str, resume_id: str, *, expires_in_ms: int = _LEFT_OUT) -> PlayHookResult:
         """A signed link by which one question can be answered once, without any other right.
 
         The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the
-        gateway; the body of the POST is the answer. A question that was answered refuses the link with ALREADY_RESUMED.
+        gateway; the body of the POST is the answer, at most 1 MiB unless the question’s schema bounds it higher. A link
+        that is unknown, expired or used, and an answer that does not fit, get the same 404.
+
+        Args:
+            expires_in_ms: How long the link is good, in milliseconds; at most 366 days.
 
         Returns PlayHookResult. Raises HeroError: NOT_FOUND, INVALID_STATE, INVALID_PARAMS.
         """
-        params = _given(play_sid=play_sid, resume_id=resume_id)
+        params = _given(play_sid=play_sid, resume_id=resume_id, expires_in_ms=expires_in_ms)
         return cast("PlayHookResult", self.call("play_hook", params))
 
     def play_list(

@@ -757,6 +757,7 @@ export interface WorkflowVersionListResult {
 export interface PlayHookResult {
   token: string;
   path: string;
+  expires_at: string;
 }
 
 export interface PlayListResult {
@@ -922,6 +923,8 @@ export interface PlayForkParams {
 export interface PlayHookParams {
   play_sid: string;
   resume_id: string;
+  /** How long the link is good, in milliseconds; at most 366 days. */
+  expires_in_ms?: number;
 }
 
 export interface PlayListParams {
@@ -1143,7 +1146,7 @@ export class HeroClient extends HeroCaller {
 
   /**
    * A signed link by which one question can be answered once, without any other right.
-   * The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; the body of the POST is the answer. A question that was answered refuses the link with ALREADY_RESUMED.
+   * The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; the body of the POST is the answer, at most 1 MiB unless the question’s schema bounds it higher. A link that is unknown, expired or used, and an answer that does not fit, get the same 404.
    * @throws HeroError NOT_FOUND, INVALID_STATE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_hook(params: PlayHookParams, options?: CallOptions): Promise<PlayHookResult> {

@@ -20,6 +20,8 @@ from ._errors import ArgumentNotJson, CallFailed, NotJson, OptionError, PayloadT
 from ._node import Node, here
 from ._operation import Doing, Leaf, Request, operate
 
+LONGEST_LINK = 366 * 24 * 3600
+
 
 def call(method: str, params: dict[str, Any]) -> Any:
     what = f"flow.call({method!r})"
@@ -42,20 +44,27 @@ def _called(node: Node, place: str, method: str, params: str) -> Doing:
         return (yield from _ask(leaf, method, params, None))
 
 
-def webhook(name: str) -> Any:
+def webhook(name: str, expires: float | None = None) -> Any:
     what = f"flow.webhook({name!r})"
     node = here(what)
     check_name(name, "flow.webhook")
-    return operate(what, node, f"webhook:{name}", "null", lambda node, place: _linked(node, place, name))
+    options = {} if expires is None else {"expires_in_ms": _expiry(expires)}
+    return operate(what, node, f"webhook:{name}", "null", lambda node, place: _linked(node, place, name, options))
 
 
-def _linked(node: Node, place: str, name: str) -> Doing:
+def _expiry(seconds: float) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST_LINK:
+        raise OptionError("flow.webhook: expires is a number of seconds, more than 0 and at most 366 days")
+    return max(1, round(seconds * 1000))
+
+
+def _linked(node: Node, place: str, name: str, options: dict[str, int]) -> Doing:
     session = node.session
     with Leaf(node, f"webhook:{name}", place=place, kind="rpc") as leaf:
         if leaf.item is not None:
             return leaf.recall()
         place = node.coming_place(quoted(f"pause:{name}"), "null")  # rule 3
-        params = {"play_sid": session.play_sid, "resume_id": _places.resume_id(session.play_sid, place)}
+        params = {"play_sid": session.play_sid, "resume_id": _places.resume_id(session.play_sid, place), **options}
         return (yield from _ask(leaf, "play_hook", dump(params), "path"))
 
 

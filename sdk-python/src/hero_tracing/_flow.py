@@ -193,13 +193,13 @@ class Flow:
         """
         return _call.call(method, params)
 
-    def webhook(self, name: str, /) -> Any:
+    def webhook(self, name: str, /, *, expires: float | None = None) -> Any:
         """A signed link that answers the next `flow.pause(name)` of this branch once: `/hooks/resume/<token>` at the gateway.
 
-        Hand it to another service; its POST body is the answer, and may come before the pause. In a coroutine:
-        `await flow.webhook(…)`.
+        Hand it to another service; its POST body is the answer, and may come before the pause. The link is good for `expires`
+        seconds, 30 days by default. In a coroutine: `await flow.webhook(…)`.
         """
-        return _call.webhook(name)
+        return _call.webhook(name, expires)
 
     def sleep(self, seconds: float, /) -> Any:
         """Waits. Up to 2 s the process stays; longer, it is a timer that survives everything.

@@ -2,6 +2,7 @@ import { type CallContext, Handle } from '@hero/bus';
 import {
   type Params,
   playCancel,
+  hookCheck,
   hookResume,
   playDelete,
   playFork,
@@ -83,6 +84,10 @@ export class PlayHandlers {
 
   @Handle(playHook) hook(p: Params<typeof playHook>) {
     return this.hooks.link(p);
+  }
+
+  @Handle(hookCheck) hookCheck(p: Params<typeof hookCheck>) {
+    return this.hooks.check(p);
   }
 
   @Handle(hookResume) hookResume(p: Params<typeof hookResume>) {

@@ -172,7 +172,7 @@ function misfit(issues: HeroError['issues']): HeroError {
   return new HeroError('INVALID_PARAMS', 'The answer does not fit the question; see issues.', { issues });
 }
 
-function alreadyResumed(name: string, resumed_at: string): HeroError {
+export function alreadyResumed(name: string, resumed_at: string): HeroError {
   return new HeroError('ALREADY_RESUMED', `The question ${JSON.stringify(name)} was answered at ${resumed_at}.`, {
     details: { resumed_at },
   });

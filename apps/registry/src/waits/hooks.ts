@@ -1,52 +1,89 @@
 /**
  * Signed links: each answers one question once, and gives no other right.
  *
- * 1. A token is the play and the question, and a signature over both that only registries can make. A token that is not ours is
- *    not found, whatever is wrong with it.
+ * 1. A token is the play, the question and the time at which it expires, and a signature over all three that only registries can
+ *    make. The signature is checked before anything else is read.
  * 2. The question may still be to come: then the answer is kept for it under its id, and the pause takes it first (I5).
+ * 3. A link is used once because its question is answered once: both are decided under the play's row.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { HeroError, type hookResume, isFinal, type Params, type playHook, type Result } from '@hero/contracts';
-import { Database } from '@hero/persistence';
+import {
+  HeroError,
+  type hookCheck,
+  type hookResume,
+  isFinal,
+  MIB,
+  type Params,
+  PAYLOAD_LIMIT,
+  type playHook,
+  type Result,
+} from '@hero/contracts';
+import { mostBytes } from '@hero/json';
 import { Injectable } from '@nestjs/common';
 import { PlayStore } from '../plays/play-store.js';
 import { noPlay } from '../plays/plays.js';
-import { Resumes } from './answers.js';
+import { alreadyResumed, Resumes } from './answers.js';
+import { ResumeStore } from './resume-store.js';
 
 const SIGNATURE_BYTES = 20;
+
+interface Named {
+  play_sid: string;
+  resume_id: string;
+}
 
 @Injectable()
 export class Hooks {
   private secret?: Promise<Buffer>;
 
   constructor(
-    private readonly database: Database,
+    private readonly store: ResumeStore,
     private readonly plays: PlayStore,
     private readonly resumes: Resumes,
   ) {}
 
-  async link({ play_sid, resume_id }: Params<typeof playHook>): Promise<Result<typeof playHook>> {
-    const play = await this.plays.mark(play_sid);
-    if (!play) throw noPlay(play_sid);
-    if (isFinal(play.status)) {
-      throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: it asks nothing any more.`);
-    }
-    const named = `${play_sid}.${resume_id}`;
+  async link({ play_sid, resume_id, expires_in_ms }: Params<typeof playHook>): Promise<Result<typeof playHook>> {
+    await this.refuseFinal(play_sid);
+    const expires = Date.now() + expires_in_ms;
+    const named = [play_sid, resume_id, expires.toString(36)].join('.');
     const token = `${Buffer.from(named).toString('base64url')}.${(await this.sign(named)).toString('base64url')}`;
-    return { token, path: `/hooks/resume/${token}` };
+    return { token, path: `/hooks/resume/${token}`, expires_at: new Date(expires).toISOString() };
+  }
+
+  async check({ token }: Params<typeof hookCheck>): Promise<Result<typeof hookCheck>> {
+    const { play_sid, resume_id } = await this.open(token);
+    await this.refuseFinal(play_sid);
+    const question = await this.store.byId(play_sid, resume_id, this.store.database);
+    if (question && question.resumed_at !== null) throw alreadyResumed(question.name, question.resumed_at);
+    const most = question?.schema ? mostBytes(question.schema) : Number.POSITIVE_INFINITY;
+    // A schema without bounds asks for no more than usual.
+    return { max_bytes: Number.isFinite(most) ? Math.min(PAYLOAD_LIMIT, Math.max(MIB, most)) : MIB };
   }
 
   async answer({ token, payload }: Params<typeof hookResume>): Promise<Result<typeof hookResume>> {
-    const [named = '', signature = '', ...more] = token.split('.');
+    return this.resumes.answer({ ...(await this.open(token)), payload }, 'hook');
+  }
+
+  /** What a token names, if it is ours and has not expired. */
+  private async open(token: string): Promise<Named> {
+    const [named = '', signature = ''] = token.split('.');
     const text = Buffer.from(named, 'base64url').toString();
     const expected = await this.sign(text);
     const given = Buffer.from(signature, 'base64url');
-    // Base64 has more than one spelling of the same bytes; only ours is taken.
+    // Base64 has more than one spelling of the same bytes; only ours is accepted.
     const spelled = token === `${Buffer.from(text).toString('base64url')}.${given.toString('base64url')}`;
-    const ours = given.length === expected.length && timingSafeEqual(given, expected) && spelled && more.length === 0;
-    const at = text.lastIndexOf('.');
-    if (!ours) throw new HeroError('NOT_FOUND', 'This link is none of ours; ask for a new one.');
-    return this.resumes.answer({ play_sid: text.slice(0, at), resume_id: text.slice(at + 1), payload }, 'hook');
+    const ours = given.length === expected.length && timingSafeEqual(given, expected) && spelled;
+    const [play_sid = '', resume_id = '', expires = ''] = text.split('.');
+    if (!ours || Number.parseInt(expires, 36) <= Date.now())
+      throw new HeroError('NOT_FOUND', 'Invalid or expired link.');
+    return { play_sid, resume_id };
+  }
+
+  private async refuseFinal(playSid: string): Promise<void> {
+    const play = await this.plays.mark(playSid);
+    if (!play) throw noPlay(playSid);
+    if (!isFinal(play.status)) return;
+    throw new HeroError('INVALID_STATE', `Play ${playSid} is ${play.status}: it asks nothing any more.`);
   }
 
   private async sign(text: string): Promise<Buffer> {
@@ -60,16 +97,17 @@ export class Hooks {
       .subarray(0, SIGNATURE_BYTES);
   }
 
-  /** Made by the first who needs it, the same for all. */
+  /** The first registry that needs the secret makes it; all others read it. */
   private async load(): Promise<Buffer> {
-    await this.database.query(
+    const { database } = this.store;
+    await database.query(
       'secret_make',
       `INSERT INTO secrets (name, value) VALUES ('hooks', $1) ON CONFLICT (name) DO NOTHING`,
       [randomBytes(32)],
     );
     const text = `SELECT value FROM secrets WHERE name = 'hooks'`;
-    const [row] = await this.database.query<{ value: Buffer }>('secret_read', text, []);
-    if (!row) throw new Error('The secret of the links was neither there nor made.');
+    const [row] = await database.query<{ value: Buffer }>('secret_read', text, []);
+    if (!row) throw new Error('The secret of the links was neither found nor made.');
     return row.value;
   }
 }

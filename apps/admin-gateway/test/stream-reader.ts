@@ -8,7 +8,7 @@ export interface Message {
 }
 
 /** A raw reader of server-sent events, that can stop reading and go away when a test wants it. */
-export class Reader implements AsyncDisposable {
+export class StreamReader implements AsyncDisposable {
   readonly messages: Message[] = [];
   comments = 0;
   status = 0;

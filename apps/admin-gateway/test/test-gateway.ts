@@ -5,36 +5,37 @@ import { text } from 'node:stream/consumers';
 import { type Bus, connectBus, silent } from '@hero/bus';
 import { tempFolder, testNats } from '@hero/testing';
 import { type Gateway, openGateway } from '../src/gateway.js';
-import { openRegistry, openSpanIngest, World } from './world.js';
+import { openRegistry, openSpanIngest, ScriptedServices } from './scripted-services.js';
 
-export interface Rig extends AsyncDisposable {
+export interface TestGateway extends AsyncDisposable, Pick<Gateway, 'httpUrl' | 'live'> {
   home: string;
   natsUrl: string;
-  gateway: Gateway;
   /** The gateway's own connection. */
   bus: Bus;
   /** Of the scripted span-ingest: announces what it stored. */
   ingest: Bus;
-  world: World;
+  services: ScriptedServices;
   token: string;
   rpcSocket: string;
   adminSocket: string;
   restartNats(): Promise<void>;
 }
 
-export interface RigOptions {
+export interface TestGatewayOptions {
   heartbeatMs?: number;
+  /** Default: there is a registry. */
+  registry?: boolean;
 }
 
 /** A gateway with everything around it that is not the gateway: NATS, a scripted registry and span-ingest. */
-export async function openRig({ heartbeatMs }: RigOptions = {}): Promise<Rig> {
+export async function openTestGateway({ heartbeatMs, registry = true }: TestGatewayOptions = {}): Promise<TestGateway> {
   const stack = new AsyncDisposableStackLike();
   try {
     const folder = stack.use(await tempFolder());
     const nats = stack.use(await testNats());
-    const world = new World();
-    stack.use(await openRegistry(nats.url, world));
-    const ingest = stack.use(await openSpanIngest(nats.url, world));
+    const services = new ScriptedServices();
+    if (registry) stack.use(await openRegistry(nats.url, services));
+    const ingest = stack.use(await openSpanIngest(nats.url, services));
     const bus = stack.use(await connectBus({ url: nats.url, name: 'admin-gateway', log: silent }));
     const closing = new AbortController();
     const [rpcSocket, adminSocket] = [join(folder.path, 'rpc.sock'), join(folder.path, 'admin.sock')];
@@ -57,10 +58,11 @@ export async function openRig({ heartbeatMs }: RigOptions = {}): Promise<Rig> {
     return {
       home: folder.path,
       natsUrl: nats.url,
-      gateway,
+      httpUrl: gateway.httpUrl,
+      live: gateway.live,
       bus,
       ingest: ingest.bus,
-      world,
+      services,
       token,
       rpcSocket,
       adminSocket,
@@ -134,12 +136,12 @@ export function send(to: { socketPath: string } | { port: number }, sent: Sent):
   });
 }
 
-export const portOf = (rig: Rig): number => Number(new URL(rig.gateway.httpUrl).port);
+export const portOf = (gateway: TestGateway): number => Number(new URL(gateway.httpUrl).port);
 
 /** One JSON-RPC call through the owner's socket. */
-export async function rpc(rig: Rig, method: string, params: object = {}): Promise<Reply> {
+export async function rpc(gateway: TestGateway, method: string, params: object = {}): Promise<Reply> {
   const answer = await send(
-    { socketPath: rig.rpcSocket },
+    { socketPath: gateway.rpcSocket },
     { body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }) },
   );
   return answer.json();

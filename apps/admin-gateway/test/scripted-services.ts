@@ -2,6 +2,8 @@ import { EventEmitter } from 'node:events';
 import { type Bus, BusServer, type CallContext, connectBus, Handle, silent } from '@hero/bus';
 import {
   HeroError,
+  hookCheck,
+  hookResume,
   isFinal,
   type Params,
   type Play,
@@ -30,12 +32,14 @@ import { NestFactory } from '@nestjs/core';
 const NOW = '2026-11-21T09:30:00.000Z';
 
 /** A registry and a span-ingest by script: real doors on a real bus, their truth in this object. */
-export class World extends EventEmitter {
+export class ScriptedServices extends EventEmitter {
   readonly plays = new Map<string, Play>();
   readonly events = new Map<string, PlayEvent[]>();
   /** Where a play's history ends, as the registry says; stored batches are counted below. */
   readonly marks = new Map<string, { source: string; batch: number }>();
   readonly asked: string[] = [];
+  /** Signed links by their tokens. */
+  readonly links = new Map<string, { maxBytes: number; answer?: unknown }>();
   reached = true;
   /** What play_run_async sets off: how a program outside asks for events at the right moment. */
   onRun?: (word: string) => void;
@@ -104,42 +108,42 @@ export class World extends EventEmitter {
 
 @Controller()
 class Registry {
-  constructor(@Inject(World) private readonly world: World) {}
+  constructor(@Inject(ScriptedServices) private readonly services: ScriptedServices) {}
 
   @Handle(playStatus)
   status({ play_sid }: Params<typeof playStatus>): Result<typeof playStatus> {
-    this.world.asked.push('play_status');
-    return this.world.known(play_sid);
+    this.services.asked.push('play_status');
+    return this.services.known(play_sid);
   }
 
   @Handle(playEventsMark)
   mark({ play_sid }: Params<typeof playEventsMark>): Result<typeof playEventsMark> {
-    this.world.asked.push('play_events_mark');
-    this.world.known(play_sid);
-    return { mark: this.world.marks.get(play_sid) ?? null };
+    this.services.asked.push('play_events_mark');
+    this.services.known(play_sid);
+    return { mark: this.services.marks.get(play_sid) ?? null };
   }
 
   @Handle(playWait)
   async wait(params: Params<typeof playWait>, { closing }: CallContext): Promise<Result<typeof playWait>> {
     const limit = AbortSignal.any([closing, AbortSignal.timeout(params.timeout_ms)]);
-    while (!limit.aborted && !isFinal(this.world.known(params.play_sid).status)) {
+    while (!limit.aborted && !isFinal(this.services.known(params.play_sid).status)) {
       await new Promise<void>((resolve) => {
-        this.world.once('status', resolve);
+        this.services.once('status', resolve);
         limit.addEventListener('abort', () => resolve(), { once: true });
       });
     }
-    return this.world.known(params.play_sid);
+    return this.services.known(params.play_sid);
   }
 
   @Handle(playStart)
   start({ input_data, workflow_name }: Params<typeof playStart>): Result<typeof playStart> {
     if (workflow_name === 'broken') throw new Error('password=hunter2 at /srv/registry.ts:1');
-    return { ...this.world.play(`p${this.world.plays.size + 1}`, 'pending'), input_data };
+    return { ...this.services.play(`p${this.services.plays.size + 1}`, 'pending'), input_data };
   }
 
   @Handle(playRunAsync)
   run({ workflow_name = '' }: Params<typeof playRunAsync>): Result<typeof playRunAsync> {
-    this.world.onRun?.(workflow_name);
+    this.services.onRun?.(workflow_name);
     return 'started';
   }
 
@@ -149,9 +153,27 @@ class Registry {
     throw new HeroError('ALREADY_RESUMED', 'It was answered before.', { details: { resumed_at: NOW } });
   }
 
+  @Handle(hookCheck)
+  hookCheck({ token }: Params<typeof hookCheck>): Result<typeof hookCheck> {
+    this.services.asked.push('hook_check');
+    const link = this.services.links.get(token);
+    if (!link) throw new HeroError('NOT_FOUND', 'Invalid or expired link.');
+    if (link.answer !== undefined) throw new HeroError('ALREADY_RESUMED', 'It was answered before.');
+    return { max_bytes: link.maxBytes };
+  }
+
+  @Handle(hookResume)
+  hookResume({ token, payload }: Params<typeof hookResume>): Result<typeof hookResume> {
+    this.services.asked.push('hook_resume');
+    const link = this.services.links.get(token);
+    if (payload === 'unfit') throw new HeroError('INVALID_PARAMS', 'The answer does not fit the question.');
+    if (link) link.answer = payload;
+    return { ok: true, resumed_at: NOW, kept: false };
+  }
+
   @Handle(playList)
   list({ limit }: Params<typeof playList>): Result<typeof playList> {
-    return { items: [...this.world.plays.values()].slice(0, limit), next_cursor: null };
+    return { items: [...this.services.plays.values()].slice(0, limit), next_cursor: null };
   }
 
   @Handle(workflowGet)
@@ -183,17 +205,17 @@ class Registry {
 
 @Controller()
 class SpanIngest {
-  constructor(@Inject(World) private readonly world: World) {}
+  constructor(@Inject(ScriptedServices) private readonly services: ScriptedServices) {}
 
   @Handle(playSpansMethod)
   spans({ play_sid }: Params<typeof playSpansMethod>): Result<typeof playSpansMethod> {
-    this.world.asked.push('play_spans');
+    this.services.asked.push('play_spans');
     return { spans: [], seq: this.stored(play_sid).length };
   }
 
   @Handle(playEvents)
   events({ play_sid, after_seq, limit }: Params<typeof playEvents>): Result<typeof playEvents> {
-    this.world.asked.push('play_events');
+    this.services.asked.push('play_events');
     const items = this.stored(play_sid).slice(after_seq, after_seq + limit);
     return { items, seq: items.at(-1)?.seq ?? after_seq };
   }
@@ -205,12 +227,12 @@ class SpanIngest {
 
   @Handle(spansReached)
   reached(): Result<typeof spansReached> {
-    this.world.asked.push('spans_reached');
-    return { reached: this.world.reached };
+    this.services.asked.push('spans_reached');
+    return { reached: this.services.reached };
   }
 
   private stored(sid: string): PlayEvent[] {
-    const stored = this.world.events.get(sid);
+    const stored = this.services.events.get(sid);
     if (stored) return stored;
     throw new HeroError('NOT_FOUND', 'No event of this play is stored.');
   }
@@ -220,9 +242,14 @@ export interface Opened extends AsyncDisposable {
   bus: Bus;
 }
 
-async function open(url: string, service: 'registry' | 'span-ingest', door: Type, world: World): Promise<Opened> {
+async function open(
+  url: string,
+  service: 'registry' | 'span-ingest',
+  door: Type,
+  services: ScriptedServices,
+): Promise<Opened> {
   const bus = await connectBus({ url, name: service, log: silent });
-  @Module({ controllers: [door], providers: [{ provide: World, useValue: world }] })
+  @Module({ controllers: [door], providers: [{ provide: ScriptedServices, useValue: services }] })
   class Doors {}
   const strategy = new BusServer(bus, { service, log: silent, drainMs: 200 });
   const app = await NestFactory.createMicroservice(Doors, { strategy, logger: false });
@@ -236,6 +263,7 @@ async function open(url: string, service: 'registry' | 'span-ingest', door: Type
   };
 }
 
-export const openRegistry = (url: string, world: World): Promise<Opened> => open(url, 'registry', Registry, world);
-export const openSpanIngest = (url: string, world: World): Promise<Opened> =>
-  open(url, 'span-ingest', SpanIngest, world);
+export const openRegistry = (url: string, services: ScriptedServices): Promise<Opened> =>
+  open(url, 'registry', Registry, services);
+export const openSpanIngest = (url: string, services: ScriptedServices): Promise<Opened> =>
+  open(url, 'span-ingest', SpanIngest, services);
