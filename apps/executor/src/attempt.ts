@@ -66,7 +66,7 @@ export class Attempt {
   ) {
     this.history = new History(run, around.publisher);
     const garbage = (what: string): void => this.kill('protocol', what);
-    this.telemetry = new TelemetryLane(this.history, garbage);
+    this.telemetry = new TelemetryLane(this.history);
     this.output = new OutputLane(this.history, () => this.kill('limit', 'The play wrote more than 1 GiB of output.'));
     this.control = new ControlLane((frame) => this.requests.take(frame), garbage);
     this.requests = new Requests(around.calls, around.commits, {

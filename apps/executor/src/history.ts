@@ -13,6 +13,9 @@ const BATCH_AFTER_MS = 20;
 const PLAY_LIMIT = 8 * MIB;
 const OWN_EVENT_BYTES = 300;
 
+/** Why events are missing. The first one of a kind says what was wrong with it. */
+export type DropReason = 'overload' | 'malformed';
+
 interface Waiting {
   event: AnyEvent;
   bytes: number;
@@ -21,7 +24,7 @@ interface Waiting {
 export class History {
   private waiting: Waiting[] = [];
   private held = 0;
-  private dropped = 0;
+  private readonly dropped = new Map<DropReason, { count: number; first: string }>();
   private readonly numbered: { batch: EventBatch; bytes: number }[] = [];
   private last = 0;
   private timer?: NodeJS.Timeout;
@@ -33,12 +36,26 @@ export class History {
   ) {}
 
   add(event: AnyEvent, bytes = OWN_EVENT_BYTES): void {
-    if (this.held + bytes > PLAY_LIMIT || !this.publisher.reserve(bytes)) {
-      this.dropped++;
-      return;
-    }
+    if (!this.hasRoom(bytes)) return this.drop('overload');
+    this.publisher.reserve(bytes);
     this.held += bytes;
     this.waiting.push({ event, bytes });
+    this.sendSoon();
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.held + bytes <= PLAY_LIMIT && this.publisher.hasRoom(bytes);
+  }
+
+  /** I10: an event that is not stored is counted. */
+  drop(reason: DropReason, first = ''): void {
+    const known = this.dropped.get(reason);
+    if (known) known.count++;
+    else this.dropped.set(reason, { count: 1, first });
+    this.sendSoon();
+  }
+
+  private sendSoon(): void {
     if (this.sending) return;
     if (this.waiting.length >= BATCH_EVENTS) this.send();
     else this.timer ??= setTimeout(() => this.send(), BATCH_AFTER_MS);
@@ -66,7 +83,8 @@ export class History {
     this.timer = undefined;
     this.sending ??= this.sendAll().finally(() => {
       this.sending = undefined;
-      if (this.waiting.length > 0) this.timer ??= setTimeout(() => this.send(), BATCH_AFTER_MS);
+      if (this.waiting.length > 0 || this.dropped.size > 0)
+        this.timer ??= setTimeout(() => this.send(), BATCH_AFTER_MS);
     });
   }
 
@@ -83,17 +101,17 @@ export class History {
   }
 
   private number(): void {
-    if (this.dropped > 0) {
-      const event: AnyEvent = { type: 'dropped', at: now(), count: this.dropped, reason: 'overload' };
-      this.dropped = 0;
-      this.waiting.push({ event, bytes: 0 });
+    for (const [kind, { count, first }] of this.dropped) {
+      const reason = first === '' ? kind : `${kind}: ${first}`;
+      this.waiting.push({ event: { type: 'dropped', at: now(), count, reason }, bytes: 0 });
     }
-    let place = 0;
-    while (place < this.waiting.length) {
+    this.dropped.clear();
+    let index = 0;
+    while (index < this.waiting.length) {
       const events: AnyEvent[] = [];
       let bytes = 0;
-      for (; place < this.waiting.length && events.length < BATCH_EVENTS; place++) {
-        const next = this.waiting[place] as Waiting;
+      for (; index < this.waiting.length && events.length < BATCH_EVENTS; index++) {
+        const next = this.waiting[index] as Waiting;
         if (events.length > 0 && bytes + next.bytes > BATCH_BYTES) break;
         events.push(next.event);
         bytes += next.bytes;

@@ -6,9 +6,9 @@
  * 3. Beyond OUTPUT_LIMIT bytes in all the play is ended.
  */
 import type { Socket } from 'node:net';
+import { wellFormed } from '@hero/json';
 import { GIB } from './sizes.js';
 import { type History, now } from './history.js';
-import { storableText } from './telemetry-lane.js';
 
 const LINE_LIMIT = 64 * 1024;
 const LINES_A_SECOND = 1_000;
@@ -74,7 +74,7 @@ export class OutputLane {
       this.linesInWindow = 0;
     }
     if (++this.linesInWindow > LINES_A_SECOND) this.left++;
-    else this.tell(storableText(text) + missing);
+    else this.tell(wellFormed(text) + missing);
   }
 
   private tellLeftOut(): void {

@@ -22,11 +22,13 @@ export class Publisher {
     this.ready = ensureStream(bus.jsm, TELEMETRY_SETTINGS.stream).catch(() => undefined);
   }
 
-  /** Takes room for an event, or says that there is none. */
-  reserve(bytes: number): boolean {
-    if (this.held + bytes > ALL_PLAYS_LIMIT) return false;
+  /** Whether there is room for an event of this size. */
+  hasRoom(bytes: number): boolean {
+    return this.held + bytes <= ALL_PLAYS_LIMIT;
+  }
+
+  reserve(bytes: number): void {
     this.held += bytes;
-    return true;
   }
 
   release(bytes: number): void {

@@ -1,8 +1,14 @@
 /**
- * What a play says about itself: one event a line, one way. Each is validated once, here; what is stamped on it comes from
- * the connection. Text that PostgreSQL cannot store is replaced, because one such event would poison a batch.
+ * What a play says about itself: one event a line, one way. Each is validated once, here; what is stamped on it is known from
+ * the connection.
+ *
+ * 1. I10: a line that is no event, is too long or finds no room is counted and told as `dropped`. It never ends its play: what a
+ *    play says about itself decides nothing.
+ * 2. I12: it is read as fast as it comes, so that no play waits for it; what finds no room is not even parsed.
+ * 3. Text that PostgreSQL cannot store is replaced, because one such event would poison a batch.
  */
 import { EmittedEvent, EVENT_LIMIT } from '@hero/contracts';
+import { wellFormed } from '@hero/json';
 import type { Socket } from 'node:net';
 import type { History } from './history.js';
 import { LineSplitter } from './line-splitter.js';
@@ -11,17 +17,17 @@ import { Waiters } from './waiters.js';
 export class TelemetryLane {
   /** Lines read, as the play counts them. */
   private lines = 0;
-  private readonly splitter = new LineSplitter(EVENT_LIMIT);
+  private readonly splitter = new LineSplitter(EVENT_LIMIT, () => this.drop(`has more than ${EVENT_LIMIT} bytes`));
   private readonly reached = new Waiters();
 
-  constructor(
-    private readonly history: History,
-    private readonly onGarbage: (what: string) => void,
-  ) {}
+  constructor(private readonly history: History) {}
 
   attach(socket: Socket, first: Buffer): void {
     socket.on('data', (chunk: Buffer) => this.read(chunk));
-    socket.on('close', () => this.reached.all());
+    socket.on('close', () => {
+      if (this.splitter.unfinished > 0) this.drop('was not finished');
+      this.reached.all();
+    });
     this.read(first);
     socket.resume();
   }
@@ -36,63 +42,65 @@ export class TelemetryLane {
   }
 
   private read(chunk: Buffer): void {
-    try {
-      for (const line of this.splitter.push(chunk)) {
-        this.lines++;
-        this.history.add(parseEvent(line), line.length);
-      }
-    } catch (error) {
-      this.onGarbage(`telemetry line ${this.lines + 1}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    for (const line of this.splitter.push(chunk)) this.take(line);
     this.reached.all();
   }
-}
 
-function parseEvent(line: Buffer): EmittedEvent {
-  const text = line.toString('utf8');
-  const parsed = EmittedEvent.safeParse(parseJson(text));
-  if (parsed.success) return UNSTORABLE.test(text) ? (storable(parsed.data) as EmittedEvent) : parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`no event (${issue?.path.map(String).join('.') || 'type'}: ${issue?.message})`);
-}
+  private take(line: Buffer): void {
+    if (!this.history.hasRoom(line.length)) {
+      this.lines++;
+      this.history.drop('overload');
+      return;
+    }
+    const event = parseEvent(line);
+    if (typeof event === 'string') return this.drop(event);
+    this.lines++;
+    this.history.add(event, line.length);
+  }
 
-function parseJson(text: string): unknown {
-  if (tooDeep(text)) throw new Error(`JSON deeper than ${DEPTH_LIMIT} levels`);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`not JSON: ${JSON.stringify(text.slice(0, 80))}`);
+  private drop(why: string): void {
+    this.lines++;
+    this.history.drop('malformed', `telemetry line ${this.lines} ${why}`);
   }
 }
 
-/** The SDK cuts tags at 64 levels; an event around them has a few more. */
-const DEPTH_LIMIT = 80;
+/** The event, or what is wrong with the line. */
+function parseEvent(line: Buffer): EmittedEvent | string {
+  const text = line.toString('utf8');
+  if (tooDeep(text)) return `has more than ${DEPTH_LIMIT} levels`;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return `is not JSON: ${JSON.stringify(text.slice(0, 80))}`;
+  }
+  const parsed = EmittedEvent.safeParse(value);
+  if (parsed.success) return UNSTORABLE.test(text) ? (wellFormed(parsed.data) as EmittedEvent) : parsed.data;
+  const [issue] = parsed.error.issues;
+  return `is no event (${issue?.path.map(String).join('.') || 'type'}: ${issue?.message})`;
+}
+
+/** What memory may hold (400 levels), with an event around it. */
+const DEPTH_LIMIT = 420;
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 function tooDeep(text: string): boolean {
   let depth = 0;
   let inString = false;
-  for (let place = 0; place < text.length; place++) {
-    const unit = text.charCodeAt(place);
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
     if (inString) {
-      if (unit === 92) place++;
-      else if (unit === 34) inString = false;
-    } else if (unit === 34) inString = true;
-    else if (unit === 91 || unit === 123) {
+      if (unit === BACKSLASH) index++;
+      else if (unit === QUOTE) inString = false;
+    } else if (unit === QUOTE) inString = true;
+    else if (unit === OPEN_LIST || unit === OPEN_OBJECT) {
       if (++depth > DEPTH_LIMIT) return true;
-    } else if (unit === 93 || unit === 125) depth--;
+    } else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) depth--;
   }
   return false;
 }
 
 /** An escape that may stand for NUL or a lone surrogate: only then is the event walked. */
 const UNSTORABLE = /\\u(0000|[dD][89a-fA-F])/;
-
-function storable(value: unknown): unknown {
-  if (typeof value === 'string') return storableText(value);
-  if (Array.isArray(value)) return value.map(storable);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [storableText(key), storable(item)]));
-}
-
-const loneSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
-export const storableText = (text: string): string => text.replaceAll('\0', '\uFFFD').replace(loneSurrogate, '\uFFFD');

@@ -279,9 +279,6 @@ describe('what comes over a play’s connections', () => {
     ['an unknown frame', `os.write(3, b'{"t":"shutdown","id":1}\\n')`, 'no frame'],
     ['a frame out of order', `os.write(3, b'{"t":"end","id":7,"status":"success","emitted":0}\\n')`, 'out of order'],
     ['bytes of no text', 'os.write(3, b"\\xff\\xfe\\x00\\n")', 'not JSON'],
-    ['garbage as telemetry', 'os.write(4, b"{}\\n")', 'telemetry line'],
-    ['telemetry of 10,000 levels', 'os.write(4, b"[" * 10000 + b"\\n")', 'levels'],
-    ['a line without an end', 'socket.socket(fileno=4).sendall(b"x" * (1 << 20))', 'longer than'],
     ['a frame of 35 MiB', 'socket.socket(fileno=3).sendall(b"x" * (35 << 20))', 'longer than'],
   ];
   test.each(hostile)(
@@ -302,6 +299,47 @@ def main():
       await street.registry.is(beside, 'success');
     },
   );
+
+  const odd: [string, string, string][] = [
+    ['garbage', 'os.write(4, b"not json\\n")', 'is not JSON'],
+    ['an unknown event', 'os.write(4, b"{}\\n")', 'is no event'],
+    ['10,000 levels', 'os.write(4, b"[" * 10000 + b"\\n")', 'levels'],
+    ['bytes of no text', 'os.write(4, b"\\xff\\xfe\\x00\\n")', 'is not JSON'],
+    ['a line of 8 MiB', 'lane.sendall(b"x" * (8 << 20) + b"\\n")', 'more than 524288 bytes'],
+  ];
+  test.each(odd)('as telemetry, %s is counted, and the play goes on', async (_, code, message) => {
+    const play = await street.registry.start(`
+@flow
+def main():
+    lane = socket.socket(fileno=os.dup(4))
+    os.set_blocking(4, True)
+    ${code}
+    os.set_blocking(4, False)
+    print("after", flush=True)
+    return 1
+`);
+    await street.registry.is(play, 'success', 20_000);
+    const dropped = (): string[] =>
+      play.events.flatMap((event) => (event.type === 'dropped' ? [String(event.reason)] : []));
+    await until(async () => street.registry.texts(play).includes('after') && dropped().length > 0);
+    expect(dropped()).toEqual([expect.stringMatching(/^malformed: telemetry line \d+ /)]);
+    expect(dropped()[0]).toContain(message);
+    expect(play.events.filter(({ type }) => type === 'dropped')).toEqual([expect.objectContaining({ count: 1 })]);
+  });
+
+  test('telemetry without an end is never held, and the events that follow it are counted', async () => {
+    const play = await street.registry.start(`
+@flow
+def main():
+    lane = socket.socket(fileno=os.dup(4))
+    os.set_blocking(4, True)
+    for _ in range(64): lane.sendall(b"x" * (1 << 20))
+    return 1
+`);
+    await street.registry.is(play, 'success', 20_000);
+    await until(async () => play.events.some(({ type }) => type === 'dropped'));
+    expect(play.exits).toEqual([]);
+  });
 
   test('claims of another play have no effect: they are no part of a frame', async () => {
     const victim = await street.registry.start('@flow\ndef main():\n    time.sleep(1)\n    return "mine"\n');

@@ -6,9 +6,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** The same JSON value with U+FFFD for each NUL and lone surrogate, in keys too. */
+export function wellFormed(value: string): string;
+export function wellFormed(value: unknown): unknown;
 export function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return value.replace(UNFIT, '\uFFFD');
-  if (Array.isArray(value)) return value.map(wellFormed);
+  if (Array.isArray(value)) return value.map((item: unknown) => wellFormed(item));
   if (!isRecord(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key.replace(UNFIT, '\uFFFD'), wellFormed(inner)]),
