@@ -35,10 +35,8 @@ export const JsonObject = z.record(z.string(), anyJson).describe('A JSON object.
 export type JsonObject = z.infer<typeof JsonObject>;
 /** JSON text that the runtime carries without parsing it, so that 1.0 stays 1.0 and key order is kept. */
 export const JsonText = z.string().describe('JSON text, carried as it is.');
-/** Name of a workflow, a play or a question. */
-export const Name = Text.min(1)
-  .max(200)
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+/** Name of a workflow, a play or a question. The SDK counts characters as this does: an emoji is one. */
+export const Name = Text.regex(/^\P{Cc}{1,200}$/u, 'must be 1 to 200 characters, none of them a control character');
 
 export const Limit = z.int().min(1).max(500).default(50).describe('Page size, 1 to 500.');
 export const Cursor = z.string().max(500).describe('`next_cursor` of the page before.');

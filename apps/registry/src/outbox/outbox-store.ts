@@ -7,20 +7,28 @@ export interface Waiting {
   play_sid: string;
   run_seq: number;
   republished: number;
+  /** When its newest wake-up was told. */
+  told_at: Date;
 }
+
+/** Seconds until a wake-up that was told again so many times is told once more. */
+const delayAfter = (times: string): string => `least(60, 10 * 2 ^ least(${times}, 10))`;
+
+export const OUTBOX_DUE = `SELECT ${changeOf('o')} FROM outbox o
+  WHERE o.due_at <= now() AND o.at <= now() - $1 * interval '1 millisecond'
+    AND NOT EXISTS (SELECT FROM outbox before WHERE before.play_sid = o.play_sid AND before.id < o.id AND before.due_at > now())
+  ORDER BY o.due_at, o.id LIMIT $2`;
 
 @Injectable()
 export class OutboxStore {
   constructor(private readonly database: Database) {}
 
-  /** Rows that are due, oldest first. `olderThanMs` leaves what its own registry is telling right now. */
+  /**
+   * Rows that are due, oldest first; of one play in the order of their changes. `olderThanMs` leaves what its own registry is
+   * telling right now.
+   */
   due(olderThanMs: number, limit: number): Promise<Change[]> {
-    return this.database.query(
-      'outbox_due',
-      `SELECT ${changeOf('o')} FROM outbox o
-       WHERE o.due_at <= now() AND o.at <= now() - $1 * interval '1 millisecond' ORDER BY o.id LIMIT $2`,
-      [olderThanMs, limit],
-    );
+    return this.database.query('outbox_due', OUTBOX_DUE, [olderThanMs, limit]);
   }
 
   async told(ids: number[]): Promise<void> {
@@ -42,21 +50,15 @@ export class OutboxStore {
   overdue(limit: number): Promise<Waiting[]> {
     return this.database.query(
       'plays_overdue',
-      `UPDATE plays SET republished = republished + 1,
-         republish_at = now() + least(60, 10 * 2 ^ least(republished, 10)) * interval '1 second'
-       WHERE sid IN (SELECT sid FROM plays WHERE status = 'pending' AND republish_at <= now()
-                     ORDER BY republish_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
-       RETURNING sid AS play_sid, run_seq, republished`,
+      `WITH overdue AS (
+         SELECT sid, republish_at - CASE republished WHEN 0 THEN 5 ELSE ${delayAfter('republished - 1')} END * interval '1 second' AS told_at
+         FROM plays WHERE status = 'pending' AND republish_at <= now()
+         ORDER BY republish_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
+       UPDATE plays p SET republished = republished + 1,
+         republish_at = now() + ${delayAfter('republished')} * interval '1 second'
+       FROM overdue WHERE p.sid = overdue.sid RETURNING p.sid AS play_sid, p.run_seq, p.republished, overdue.told_at`,
       [limit],
     );
-  }
-
-  async pending(): Promise<number> {
-    const [row] = await this.database.query<{ n: number }>(
-      'plays_pending',
-      `SELECT count(*)::int AS n FROM plays WHERE status = 'pending'`,
-    );
-    return row?.n ?? 0;
   }
 
   /** The work stream is new: every wake-up that was in the old one is told again. */

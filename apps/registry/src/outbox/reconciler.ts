@@ -2,8 +2,8 @@
  * Keeps the streams and what must be in them. A JetStream message is a wake-up: it may be lost, and nothing breaks.
  *
  * 1. Missing streams are made, at start, after each reconnect, and every 2 s.
- * 2. A play that stays pending is told again: after 5 s, then 10, 20, 40, 60. Not while the stream holds at least as many
- *    messages as there are pending plays: then nothing is lost, the queue is long (it does not grow by being long).
+ * 2. A play that stays pending is told again: after 5 s, then 10, 20, 40, 60. Each is judged by itself: not while messages are
+ *    still waiting that are older than its own wake-up, because then its turn has not come (a queue does not grow by being long).
  * 3. When the work stream turns out to be a new one, every pending play is told again at once.
  */
 import { Bus } from '@hero/bus';
@@ -11,10 +11,12 @@ import { every, type Log, type Timer } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { OutboxStore } from './outbox-store.js';
 import { Relay } from './relay.js';
-import { ensureStreams } from './streams.js';
+import { ensureStreams, oldestWaiting } from './streams.js';
 
 const EVERY_MS = 2_000;
 const BATCH = 500;
+/** By so much the clocks of PostgreSQL and NATS may differ. */
+const SKEW_MS = 10_000;
 
 @Injectable()
 export class Reconciler {
@@ -43,8 +45,9 @@ export class Reconciler {
 
   async reconcile(): Promise<void> {
     if (!this.bus.connected) return;
-    const { waiting, made } = await ensureStreams(this.bus);
-    if (this.made !== undefined && this.made !== made) {
+    const made = await ensureStreams(this.bus);
+    const isNew = this.made !== undefined && this.made !== made;
+    if (isNew) {
       this.log?.warn({ made }, 'the work stream is a new one; telling every pending play again');
       await this.store.allOverdue();
     }
@@ -52,10 +55,10 @@ export class Reconciler {
     for (;;) {
       const overdue = await this.store.overdue(BATCH);
       if (overdue.length === 0) return;
-      if (waiting < (await this.store.pending())) {
-        await Promise.all(overdue.map((play) => this.relay.wakeAgain(play)));
-        this.log?.info({ plays: overdue.length, waiting }, 'told pending plays again');
-      }
+      const oldest = isNew ? null : await oldestWaiting(this.bus);
+      const lost = overdue.filter(({ told_at }) => oldest === null || told_at.getTime() + SKEW_MS < oldest.getTime());
+      await Promise.all(lost.map((play) => this.relay.wakeAgain(play)));
+      if (lost.length > 0) this.log?.info({ plays: lost.length, oldest }, 'told pending plays again');
       if (overdue.length < BATCH) return;
     }
   }

@@ -13,6 +13,8 @@
  *    whatever is answered, and wakes at once where something is.
  */
 import {
+  issuesOf,
+  Name,
   type Params,
   PAYLOAD_LIMIT,
   type PlayError,
@@ -191,8 +193,10 @@ function unanswered({ name }: AskedRow, span_id: string | null): PlayError {
 /** What of a question could not be stored, or not be checked later. */
 function questionFault(question: Question): string | undefined {
   const { name, schema, ui, place, span_id } = question;
+  const named = Name.safeParse(name);
   const issues = [
-    ...jsonFaults({ name, ui, place, span_id }, ''),
+    ...(named.success ? [] : issuesOf(named.error, ['name'])),
+    ...jsonFaults({ ui, place, span_id }, ''),
     ...(schema === null ? [] : [...jsonFaults(schema, 'schema'), ...schemaFaults(schema, 'schema')]),
   ];
   const fallback = question.default === null ? undefined : payloadFault(question.default, 'default');

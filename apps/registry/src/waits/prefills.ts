@@ -1,41 +1,47 @@
-import type { Json } from '@hero/contracts';
+import { HeroError, type Json } from '@hero/contracts';
+import { matchesGlob } from './globs.js';
 import type { Prefill } from './resume-store.js';
+
+/** Each question looks through those of its play, under the lock of the play's row. */
+const MOST_NAMES = 1_000;
+const MOST_GLOBS = 100;
+const MOST_ANSWERS = 10_000;
 
 /** `{name or glob: payload | [payloads in order]}` as rows: a list is always a sequence. */
 export function prefillRows(prefill: Record<string, Json>): Prefill[] {
-  return Object.entries(prefill).flatMap(([pattern, given]) =>
+  const patterns = Object.entries(prefill);
+  const globs = patterns.filter(([pattern]) => /[*?[]/.test(pattern));
+  if (patterns.length > MOST_NAMES) throw tooMany(`has ${patterns.length} names, and may have ${MOST_NAMES}`);
+  if (globs.length > MOST_GLOBS) throw tooMany(`has ${globs.length} globs, and may have ${MOST_GLOBS}`);
+  const rows = patterns.flatMap(([pattern, given]) =>
     (Array.isArray(given) ? given : [given]).map((payload, pos) => ({
       pattern,
       pos,
       payload: JSON.stringify(payload),
     })),
   );
+  if (rows.length > MOST_ANSWERS) throw tooMany(`has ${rows.length} answers, and may have ${MOST_ANSWERS}`);
+  return rows;
 }
+
+const tooMany = (message: string): HeroError =>
+  new HeroError('INVALID_PARAMS', `The play was not started: prefill_resumes ${message}.`, {
+    issues: [{ path: 'prefill_resumes', message }],
+  });
 
 /**
  * The next answer for a question of this name among those that are unused, in their order (longest pattern first): the exact
  * name goes before a glob, a narrower glob before a wider one, and each sequence is taken from its beginning.
  */
 export function nextPrefill(unused: readonly Prefill[], name: string): Prefill | undefined {
-  return unused.find(({ pattern }) => pattern === name) ?? unused.find(({ pattern }) => matches(pattern, name));
-}
-
-/** `*` any characters, `?` one, `[abc]` and `[!abc]` one of these or none of them: as in a shell, case-sensitive. */
-export function matches(pattern: string, name: string): boolean {
-  const expression = pattern.replace(/\*+|\?|\[!?[^\]]+\]|[\\^$.*+?()[\]{}|/]/g, (part) => {
-    if (part.startsWith('*')) return '.*';
-    if (part === '?') return '.';
-    if (part.length > 1)
-      return `[${part
-        .slice(1, -1)
-        .replace(/^!/, '^')
-        .replaceAll(/[\\[\]]/g, '\\$&')}]`;
-    return `\\${part}`;
-  });
-  try {
-    return new RegExp(`^${expression}$`, 'su').test(name);
-  } catch {
-    // A class such as [z-a]: nothing is in it.
+  const exact = unused.find(({ pattern }) => pattern === name);
+  if (exact) return exact;
+  // The rows of a sequence stand together, so its pattern is tried once.
+  let failed: string | undefined;
+  return unused.find(({ pattern }) => {
+    if (pattern === failed) return false;
+    if (matchesGlob(pattern, name)) return true;
+    failed = pattern;
     return false;
-  }
+  });
 }

@@ -1,0 +1,72 @@
+import { matchesGlob } from '../src/waits/globs.js';
+import { nextPrefill, prefillRows } from '../src/waits/prefills.js';
+
+describe('a glob', () => {
+  test.each([
+    ['*', '', true],
+    ['*', 'anything', true],
+    ['', '', true],
+    ['', 'a', false],
+    ['a?c', 'abc', true],
+    ['a?c', 'ac', false],
+    ['?', '😀', true],
+    ['a*c', 'abbc', true],
+    ['a*c', 'abb', false],
+    ['*b*b', 'abab', true],
+    ['*ab', 'aab', true],
+    ['a**b', 'ab', true],
+    ['[abc]x', 'bx', true],
+    ['[!abc]x', 'bx', false],
+    ['[!abc]x', 'dx', true],
+    ['[a-c]x', 'bx', true],
+    ['[z-a]', 'm', false],
+    ['[a-]', '-', true],
+    ['[^a]', '^', true],
+    ['[a', '[a', true],
+    ['[]', '[]', true],
+    ['a.b', 'axb', false],
+    ['a|b', 'a', false],
+    ['Ask', 'ask', false],
+    ['a\nb*', 'a\nbc', true],
+  ])('%j and the name %j: %j', (pattern, name, expected) => {
+    expect(matchesGlob(pattern, name)).toBe(expected);
+  });
+
+  const comparisons = (pattern: string, length: number): number => {
+    let count = 0;
+    matchesGlob(pattern, 'a'.repeat(length), () => count++);
+    return count;
+  };
+
+  test('of many stars takes time in proportion to the length of the name', () => {
+    const pattern = `${'*a'.repeat(99)}*b`;
+    for (const length of [1_000, 2_000, 4_000, 8_000]) {
+      expect(comparisons(pattern, length)).toBeLessThanOrEqual(pattern.length * length);
+    }
+    expect(comparisons(pattern, 8_000) / comparisons(pattern, 4_000)).toBeLessThan(2.2);
+  });
+
+  test('of hostile pieces never takes more than pattern × name comparisons', () => {
+    for (const pattern of [`*${'a'.repeat(100)}b`, '*?*?*?*b', '*[ab]*[ab]c', `${'*'.repeat(150)}b`]) {
+      expect(comparisons(pattern, 5_000)).toBeLessThanOrEqual((pattern.length + 1) * 5_000);
+    }
+  });
+});
+
+describe('prefilled answers', () => {
+  test('of a sequence are taken in order, the exact name before a glob, the longer glob before the wider one', () => {
+    const rows = prefillRows({ 'ask *': [1, 2], 'ask me': 3, '*': 4 }).sort(
+      (a, b) => b.pattern.length - a.pattern.length || a.pos - b.pos,
+    );
+    const taken = (name: string): string | undefined => nextPrefill(rows, name)?.payload;
+    expect([taken('ask me'), taken('ask you'), taken('other')]).toEqual(['3', '1', '4']);
+  });
+
+  test('are refused where there are too many of them', () => {
+    const names = Object.fromEntries(Array.from({ length: 1_001 }, (_, n) => [`a${n}`, n]));
+    const globs = Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`a${n}*`, n]));
+    expect(() => prefillRows(names)).toThrow('1001 names');
+    expect(() => prefillRows(globs)).toThrow('101 globs');
+    expect(() => prefillRows({ a: Array.from({ length: 10_001 }, () => 1) })).toThrow('10001 answers');
+  });
+});
