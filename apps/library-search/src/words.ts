@@ -33,10 +33,13 @@ const identifiers = (text: string): string[] => text.normalize('NFKC').match(IDE
 /** The words of a question, each once. */
 export const askedWords = (text: string): string[] => [...new Set(identifiers(text).flatMap(parts))];
 
+/** As long as a description may be; what a field says beyond finds nothing. */
+const MOST_CHARACTERS = 10_000;
+
 /** The words of a text that is searched; `service_agent` is found by its parts and by `serviceagent`. */
 export function indexedWords(text: string): Set<string> {
   const words = new Set<string>();
-  for (const identifier of identifiers(text)) {
+  for (const identifier of identifiers(text.slice(0, MOST_CHARACTERS))) {
     const own = parts(identifier);
     for (const word of own) words.add(word);
     if (own.length > 1) words.add(own.join(''));

@@ -7,6 +7,7 @@ export type { Schema } from './schema-faults.js';
 export { schemaFaults } from './schema-faults.js';
 export { fits, jsonTextFault, payloadFault } from './text.js';
 export {
+  canonicalText,
   describe,
   ISSUE_LIMIT,
   jsonFaults,

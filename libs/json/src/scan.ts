@@ -3,7 +3,7 @@
  * the first level too many, jumps over strings, and notes what decides whether a body may be parsed at all.
  * It is no parser: what it accepts may still be no JSON.
  */
-export const DEPTH_LIMIT = 64;
+export const REQUEST_DEPTH_LIMIT = 64;
 /** Assigning such keys changes what an object is; nobody needs them as data. */
 const REFUSED_KEYS = new Set(['__proto__', 'constructor']);
 const LONGEST_WORD = 512;
@@ -20,7 +20,7 @@ export interface ScannedCall {
 }
 
 export interface Scan {
-  /** Nested deeper than DEPTH_LIMIT; the rest was not looked at. */
+  /** Nested deeper than REQUEST_DEPTH_LIMIT; the rest was not looked at. */
   tooDeep: boolean;
   batch: boolean;
   calls: ScannedCall[];
@@ -57,7 +57,7 @@ class Scanner {
       if (byte === QUOTE) this.string();
       else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
         // The list of a batch is not counted: each of its calls may be as deep as one alone.
-        if (++this.depth - (this.level - 1) > DEPTH_LIMIT) return { tooDeep: true, batch, calls: [] };
+        if (++this.depth - (this.level - 1) > REQUEST_DEPTH_LIMIT) return { tooDeep: true, batch, calls: [] };
       } else if (byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_LIST) this.close(byte, batch);
     }
     if (!batch) this.endCall(bytes.length);

@@ -11,7 +11,7 @@
  */
 import { createContext, Script } from 'node:vm';
 import type { Issue } from '@hero/contracts';
-import { describe, ISSUE_LIMIT, pathTo, sameJson, written } from './values.js';
+import { canonicalText, describe, ISSUE_LIMIT, pathTo, sameJson, written } from './values.js';
 import { FORMATS } from './schema-formats.js';
 import { patternOf, resolveRef, type Schema } from './schema-faults.js';
 
@@ -116,8 +116,8 @@ class Check {
     if (schema.const !== undefined && !sameJson(schema.const, value)) {
       fault(`must be ${written(schema.const)}, came ${describe(value)}`);
     }
-    if (Array.isArray(schema.enum) && !schema.enum.some((allowed) => sameJson(allowed, value))) {
-      fault(`must be one of ${schema.enum.map(written).join(', ')}; came ${describe(value)}`);
+    if (Array.isArray(schema.enum) && !schema.enum.some((allowed) => this.same(allowed, value))) {
+      fault(`must be one of ${schema.enum.slice(0, 50).map(written).join(', ')}; came ${describe(value)}`);
     }
     if (typeof value === 'number') numberFaults(schema, value, fault);
     if (typeof value === 'string') this.stringFaults(schema, value, fault);
@@ -153,7 +153,7 @@ class Check {
   private stringFaults(schema: Exclude<Schema, boolean>, value: string, fault: (message: string) => void): void {
     const { minLength, maxLength, pattern, format } = schema;
     if (typeof minLength === 'number' || typeof maxLength === 'number') {
-      const length = [...value].length;
+      const length = charactersOf(value);
       if (typeof minLength === 'number' && length < minLength) {
         fault(`must have at least ${minLength} characters, has ${length}`);
       }
@@ -244,6 +244,11 @@ class Check {
     return issues;
   }
 
+  private same(allowed: Json, value: Json): boolean {
+    this.step();
+    return sameJson(allowed, value);
+  }
+
   private step(): void {
     if (++this.steps > STEP_LIMIT) throw new TooCostly();
   }
@@ -270,24 +275,29 @@ function isMultiple(value: number, of: number): boolean {
   return Math.abs(times - Math.round(times)) <= 1e-9 * Math.max(1, Math.abs(times));
 }
 
+/** In time proportional to the size of the items: equal ones have the same canonical text. */
 function firstRepeated(items: Json[], step: () => void): [number, number] | undefined {
-  const plain = new Map<Json, number>();
-  const structures: [Json, number][] = [];
+  const plain = new Map<unknown, number>();
+  const structures = new Map<unknown, number>();
   for (const [index, item] of items.entries()) {
     step();
-    if (typeof item === 'object' && item !== null) {
-      for (const [other, at] of structures) {
-        step();
-        if (sameJson(other, item)) return [at, index];
-      }
-      structures.push([item, index]);
-    } else {
-      const at = plain.get(item);
-      if (at !== undefined) return [at, index];
-      plain.set(item, index);
-    }
+    const isStructure = typeof item === 'object' && item !== null;
+    const seen = isStructure ? structures : plain;
+    const same = isStructure ? canonicalText(item) : item;
+    const at = seen.get(same);
+    if (at !== undefined) return [at, index];
+    seen.set(same, index);
   }
   return undefined;
+}
+
+/** In characters as people and Python count them, without making a list of them. */
+function charactersOf(text: string): number {
+  let pairs = 0;
+  for (let at = 0; at < text.length; at++) {
+    if ((text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) pairs++;
+  }
+  return text.length - pairs;
 }
 
 const schemas = (value: unknown): Schema[] => (Array.isArray(value) ? (value as Schema[]) : []);

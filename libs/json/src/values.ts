@@ -3,11 +3,11 @@
  *
  * 1. No NUL and no lone surrogate in any text or key: PostgreSQL stores neither, Python encodes no surrogates.
  * 2. No integer beyond ±(2⁵³−1): JavaScript would round it silently.
- * 3. No deeper than 64 levels.
+ * 3. No deeper than VALUE_DEPTH_LIMIT levels. (scan.ts limits a whole request to REQUEST_VALUE_DEPTH_LIMIT.)
  */
 import { HeroError, type Issue, type Json, textFault } from '@hero/contracts';
 
-export const DEPTH_LIMIT = 64;
+export const VALUE_DEPTH_LIMIT = 64;
 /** Enough to repair a form; a huge array of faults is no help to anybody. */
 export const ISSUE_LIMIT = 200;
 
@@ -33,29 +33,46 @@ export const pathTo = (path: string, key: string | number): string =>
 
 /** Every fault of a value that the runtime could not carry, each with its path, at most ISSUE_LIMIT. */
 export function jsonFaults(value: unknown, path: string): Issue[] {
-  const issues: Issue[] = [];
-  walk(value, path, 1, issues);
-  return issues;
+  const walk = new Walk(path);
+  walk.into(value);
+  return walk.issues;
 }
 
-function walk(value: unknown, path: string, depth: number, issues: Issue[]): void {
-  if (issues.length >= ISSUE_LIMIT) return;
-  const fault =
-    typeof value === 'string' ? textFault(value) : typeof value === 'number' ? numberFault(value) : undefined;
-  if (fault) issues.push({ path, message: fault });
-  if (typeof value !== 'object' || value === null) return;
-  if (depth > DEPTH_LIMIT) {
-    issues.push({ path, message: `is nested deeper than ${DEPTH_LIMIT} levels` });
-    return;
+/** A path is written only where there is a fault: of a value of a million nodes it would cost more than the look itself. */
+class Walk {
+  readonly issues: Issue[] = [];
+  private readonly keys: (string | number)[] = [];
+
+  constructor(private readonly root: string) {}
+
+  into(value: unknown): void {
+    if (this.issues.length >= ISSUE_LIMIT) return;
+    if (typeof value === 'string') this.fault(textFault(value));
+    else if (typeof value === 'number') this.fault(numberFault(value));
+    else if (typeof value === 'object' && value !== null) this.members(value);
   }
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) walk(item, pathTo(path, index), depth + 1, issues);
-    return;
+
+  private members(value: object): void {
+    if (this.keys.length >= VALUE_DEPTH_LIMIT) return this.fault(`is nested deeper than ${VALUE_DEPTH_LIMIT} levels`);
+    const depth = this.keys.length;
+    if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index++) {
+        this.keys[depth] = index;
+        this.into(value[index]);
+      }
+    } else {
+      for (const [key, item] of Object.entries(value)) {
+        this.keys[depth] = key;
+        const keyFault = textFault(key);
+        if (keyFault) this.fault(`its name ${keyFault}`);
+        this.into(item);
+      }
+    }
+    this.keys.length = depth;
   }
-  for (const [key, item] of Object.entries(value)) {
-    const keyFault = textFault(key);
-    if (keyFault) issues.push({ path: pathTo(path, key), message: `its name ${keyFault}` });
-    walk(item, pathTo(path, key), depth + 1, issues);
+
+  private fault(message: string | undefined): void {
+    if (message !== undefined) this.issues.push({ path: this.keys.reduce<string>(pathTo, this.root), message });
   }
 }
 
@@ -64,6 +81,14 @@ export function refuseUnstorable(params: object): void {
   const issues = jsonFaults(params, '');
   if (issues.length === 0) return;
   throw new HeroError('INVALID_PARAMS', 'The parameters contain what cannot be stored; see issues.', { issues });
+}
+
+/** Text that is the same for equal JSON values, whatever the order of their keys. */
+export function canonicalText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  if (!isObject(value)) return JSON.stringify(value) ?? 'null';
+  const members = Object.keys(value).sort();
+  return `{${members.map((key) => `${JSON.stringify(key)}:${canonicalText(value[key])}`).join(',')}}`;
 }
 
 /** Equality of JSON values: the order of keys does not count. */
@@ -85,7 +110,7 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   switch (typeof value) {
     case 'string':
-      return `the string ${shorten(JSON.stringify(value))}`;
+      return `the string ${shorten(JSON.stringify(value.slice(0, SHOWN)))}`;
     case 'number':
       return `the ${Number.isInteger(value) ? 'integer' : 'number'} ${value}`;
     case 'boolean':
@@ -100,4 +125,6 @@ export function describe(value: unknown): string {
 /** A value of a declaration, as it is written in a message. */
 export const written = (value: Json): string => shorten(JSON.stringify(value));
 
-const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}…` : text);
+/** Of a text of megabytes only what is shown is quoted. */
+const SHOWN = 60;
+const shorten = (text: string): string => (text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}…` : text);

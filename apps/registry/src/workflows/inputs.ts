@@ -18,6 +18,8 @@ import {
 } from '@hero/json';
 
 export const INPUT_ROOT = 'input_data';
+/** Each compares a name with hundreds of others. */
+const MOST_HINTS = 10;
 
 const TYPE_WORDS: Record<FlowField['field_type'], string> = {
   string: 'a string',
@@ -101,13 +103,13 @@ function typeFault(field: FlowField, value: Json): string | undefined {
 function unknownFaults(fields: readonly FlowField[], input: JsonObject): Issue[] {
   const known = new Set(fields.map((field) => field.name));
   const open = [...known].filter((name) => !Object.hasOwn(input, name));
+  const names =
+    known.size === 0 ? 'this workflow takes no input' : `its fields are ${[...known].slice(0, 30).join(', ')}`;
   return Object.keys(input)
     .filter((key) => !known.has(key))
-    .map((key) => {
+    .map((key, index) => {
       const fault = textFault(key);
-      const hint = didYouMean(key, open) || didYouMean(key, [...known]);
-      const names =
-        known.size === 0 ? 'this workflow takes no input' : `its fields are ${[...known].slice(0, 30).join(', ')}`;
+      const hint = index >= MOST_HINTS ? '' : didYouMean(key, open) || didYouMean(key, [...known]);
       return {
         path: pathTo(INPUT_ROOT, key),
         message: fault ? `its name ${fault}` : `is no input of this workflow${hint || `; ${names}`}`,
