@@ -1,56 +1,54 @@
 /**
  * `npm run bench [-- NAME …]`: measures the whole street on this machine, everything in one run, medians and ratios. Prints a
- * table, and writes the same as JSON to `bench/results/`.
+ * table, and writes the same as JSON to `bench/results/`. With `--against PATH` (another checkout, built) both are measured in turn.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { Street } from '@hero/conformance';
+import { against, comparison } from './against.js';
 import { type Figure, table } from './figures.js';
-import { machine, memory, warmStart } from './machine.js';
-import {
-  client,
-  commitFloor,
-  durableSteps,
-  fanOut,
-  pauseToRunning,
-  pipelinedSteps,
-  spanToSse,
-  spawnedChildren,
-  trivialPlays,
-  warmUp,
-} from './plays.js';
-import { spansIntoPostgres } from './spans.js';
+import { machine, warmStart } from './machine.js';
+import { measuresOf } from './measures.js';
+import { client, warmUp } from './plays.js';
 
-const asked = process.argv.slice(2);
-const figures: Figure[] = [];
-const measure = async (name: string, run: () => Promise<Figure | Figure[]>): Promise<void> => {
-  if (asked.length > 0 && !asked.some((word) => name.includes(word))) return;
-  process.stderr.write(`${name} …\n`);
-  figures.push(...[await run()].flat());
-};
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { against: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+});
+const sandbox = process.env.HERO_SANDBOX ?? 'default';
 
-{
-  await using street = await Street.start({ executors: 1, slots: 16, ownPostgres: true });
-  const hero = client(street);
-  const floor = await commitFloor(street.databaseUrl);
-  figures.push(floor);
-  process.stderr.write('warm-up …\n');
-  await warmUp(hero);
-  await measure('trivial play', () => trivialPlays(hero));
-  await measure('durable step', () => durableSteps(hero, floor));
-  await measure('pipelined step', () => pipelinedSteps(hero));
-  await measure('spawn', () => spawnedChildren(hero));
-  await measure('fan-out and replay', () => fanOut(hero));
-  await measure('pause', () => pauseToRunning(street, hero));
-  await measure('sse', () => spanToSse(hero));
-  await measure('spans', () => spansIntoPostgres(street));
-  await measure('memory', () => memory(street));
+if (values.against !== undefined) {
+  const rows = await against(values.against, positionals, Number(values.rounds));
+  process.stdout.write(`\n${machine()}\nsandbox ${sandbox}; here, there, here / there\n\n${comparison(rows)}\n`);
+  await keep({ machine: machine(), at: new Date().toISOString(), against: rows });
+} else {
+  const figures = await alone();
+  process.stdout.write(`\n${machine()}\nsandbox ${sandbox}\n\n${table(figures)}\n`);
+  await keep({ machine: machine(), at: new Date().toISOString(), figures });
 }
-await measure('start', () => warmStart());
 
-process.stdout.write(`\n${machine()}\nsandbox ${process.env.HERO_SANDBOX ?? 'default'}\n\n${table(figures)}\n`);
-const folder = resolve(import.meta.dirname, '..', 'results');
-await mkdir(folder, { recursive: true });
-const file = join(folder, `${new Date().toISOString().replace(/[:.]/g, '-')}.json`);
-await writeFile(file, JSON.stringify({ machine: machine(), at: new Date().toISOString(), figures }, null, 2));
-process.stdout.write(`\n${file}\n`);
+async function alone(): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  {
+    await using street = await Street.start({ executors: 1, slots: 16, ownPostgres: true });
+    const hero = client(street);
+    process.stderr.write('warm-up …\n');
+    await warmUp(hero);
+    for (const [name, measure] of measuresOf(positionals)) {
+      process.stderr.write(`${name} …\n`);
+      figures.push(...(await measure({ street, hero })));
+    }
+    hero.close();
+  }
+  if (positionals.length === 0 || positionals.includes('start')) figures.push(await warmStart());
+  return figures;
+}
+
+async function keep(result: object): Promise<void> {
+  const folder = resolve(import.meta.dirname, '..', 'results');
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, `${new Date().toISOString().replace(/[:.]/g, '-')}.json`);
+  await writeFile(file, JSON.stringify(result, null, 2));
+  process.stdout.write(`\n${file}\n`);
+}

@@ -7,10 +7,10 @@ import pg from 'pg';
 import { type Figure, percentile, single, spread } from './figures.js';
 import { FAN_OUT, PAUSE, PIPELINED, SPANS, SPAWNS, STEPS, TRIVIAL } from './flows.js';
 
-export type Say = (line: string) => void;
+let saved = 0;
 
 async function save(hero: HeroClient, name: string, python_source: string): Promise<string> {
-  return (await hero.workflow_create({ name: `bench ${name}`, python_source })).sid;
+  return (await hero.workflow_create({ name: `bench ${name} ${++saved}`, python_source })).sid;
 }
 
 async function run(
