@@ -23,7 +23,7 @@ export const workflowCreate = contract({
     python_source: Source,
     description: Description.optional().describe('Default: what the entry flow declares.'),
     tags: Tags.optional().describe('Default: what the entry flow declares.'),
-    notes: Notes.default('').describe('Of the first version.'),
+    notes: Notes.optional().describe('Of the first version.'),
   }),
   result: Workflow,
   errors: ['CONFLICT', 'SOURCE_INVALID', 'UNAVAILABLE'],

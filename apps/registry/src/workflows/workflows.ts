@@ -53,7 +53,7 @@ export class Workflows {
       const row = { sid, name, description, tags: [...new Set(tags)], current_version_sid: version_sid };
       refuseTaken(name, await this.store.insert(sql, row, revision));
       const version = { sid: version_sid, workflow_sid: sid, python_source, source_sha256: sha256(python_source) };
-      await this.store.insertVersion(sql, { ...version, notes: params.notes, inspection });
+      await this.store.insertVersion(sql, { ...version, notes: params.notes ?? '', inspection });
       return { workflow: await this.store.bySid(sid, sql), revision };
     });
     this.announce({ workflow_sid: sid, revision, deleted: false });
