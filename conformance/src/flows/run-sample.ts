@@ -69,12 +69,20 @@ const waitsOf = (play: shapes.Play): string =>
 
 /** Any of the open questions that the sample has an answer to. */
 async function answerOne(play: shapes.Play, { answers }: Sample, run: SampleRun): Promise<void> {
-  const known = play.pending_resumes.filter(({ name }) => answers.has(name) || name.startsWith('decide:'));
+  const open = await openQuestions(play, run.hero);
+  const known = open.filter(({ name }) => answers.has(name) || name.startsWith('decide:'));
   const question = known[Math.floor(run.random() * known.length)];
   if (!question) return;
   const payload = answers.get(question.name) ?? '{"action":"run"}';
-  const params = `{"play_sid":${JSON.stringify(play.sid)},"resume_id":${JSON.stringify(question.id)},"payload":${payload}}`;
+  const params = `{"play_sid":${JSON.stringify(question.play_sid)},"resume_id":${JSON.stringify(question.id)},"payload":${payload}}`;
   await postTo(run.street.rpcSocket, '/rpc', `{"jsonrpc":"2.0","id":1,"method":"play_resume","params":${params}}`);
+}
+
+/** Of the play and of the plays that it waits for. */
+async function openQuestions(play: shapes.Play, hero: HeroClient): Promise<shapes.ResumeRequest[]> {
+  const children = play.waits.flatMap(({ child_play_sid }) => child_play_sid ?? []);
+  const theirs = children.map(async (play_sid) => openQuestions(await hero.play_status({ play_sid }), hero));
+  return [...play.pending_resumes, ...(await Promise.all(theirs)).flat()];
 }
 
 /** Each effect happened, none began after its step was committed, and only those that may did so more than once. */
