@@ -13,4 +13,4 @@ export {
 } from './nats-sources.js';
 export { type PostgresOptions, startPostgres, stopPostgres } from './postgres.js';
 export { emptyOfProcesses, endProcess, isAlive, processesIn, processStart, signal } from './processes.js';
-export type { EmbeddedServer, ServerDeath, ServerOptions } from './server.js';
+export type { EmbeddedServer, ServerDeath, ServerOptions } from './server-kind.js';

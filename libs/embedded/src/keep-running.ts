@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EmbeddedServer, ServerDeath } from './server.js';
+import type { EmbeddedServer, ServerDeath } from './server-kind.js';
 
 export interface KeepRunning {
   /** after every restart; the url is the same unless somebody took the port meanwhile */

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive, processStart } from './processes.js';
-import type { Place, ServerDeath, ServerKind } from './server.js';
+import type { ServerHome, ServerDeath, ServerKind } from './server-kind.js';
 
 export interface Mark {
   readonly pid: number;
@@ -24,18 +24,18 @@ export const markFile = (kind: ServerKind, folder: string) => join(folder, `${ki
 export const logFile = (kind: ServerKind, folder: string) => join(folder, `${kind.name}.log`);
 
 /** Starts the process; it does not wait for it to answer. */
-export async function launch(kind: ServerKind, place: Place, port: number) {
-  const { command, args, env } = await kind.command(place, port);
-  const path = logFile(kind, place.state.folder);
+export async function launch(kind: ServerKind, home: ServerHome, port: number) {
+  const { command, args, env } = await kind.command(home, port);
+  const path = logFile(kind, home.state.folder);
   if ((await stat(path).catch(() => ({ size: 0 }))).size > 8 * 1024 * 1024) await rename(path, `${path}.1`);
   const output = await open(path, 'a', 0o600); // L2
   const logStart = (await output.stat()).size;
-  const { uid, gid } = place.account;
+  const { uid, gid } = home.account;
   const child = spawn(command, args, {
-    cwd: kind.dataFolder(place.state.folder),
+    cwd: kind.dataFolder(home.state.folder),
     detached: true,
     stdio: ['ignore', output.fd, output.fd],
-    env: { PATH: process.env.PATH, HOME: kind.dataFolder(place.state.folder), ...env },
+    env: { PATH: process.env.PATH, HOME: kind.dataFolder(home.state.folder), ...env },
     uid,
     gid,
   });
@@ -45,7 +45,7 @@ export async function launch(kind: ServerKind, place: Place, port: number) {
   const pid = child.pid ?? 0;
   const processBegun = pid === 0 ? undefined : await processStart(pid);
   const mark: Mark = { pid, start: processBegun ?? 'gone', port };
-  await writeFile(markFile(kind, place.state.folder), JSON.stringify(mark)); // L1
+  await writeFile(markFile(kind, home.state.folder), JSON.stringify(mark)); // L1
   return { mark, exit, logStart };
 }
 

@@ -6,14 +6,8 @@ import { EmbeddedServerError } from './error.js';
 import { cacheFolder } from './folders.js';
 import { type NatsSource, natsSources, natsVersion } from './nats-sources.js';
 import { run } from './run.js';
-import {
-  type EmbeddedServer,
-  type Place,
-  type ServerKind,
-  type ServerOptions,
-  startServer,
-  stopServer,
-} from './server.js';
+import { startServer, stopServer } from './server.js';
+import type { EmbeddedServer, ServerHome, ServerKind, ServerOptions } from './server-kind.js';
 
 const user = 'hero';
 
@@ -46,8 +40,8 @@ export async function findNats(
 }
 
 /** A copy beside the data when the server's account cannot run the program where it is (root's home, for one). */
-async function runnable(program: string, place: Place): Promise<string> {
-  const { account, state } = place;
+async function runnable(program: string, home: ServerHome): Promise<string> {
+  const { account, state } = home;
   if ((await run(program, ['--version'], { as: account })).ok) return program;
   const version = (await natsVersion(program)) ?? 'unknown';
   const copy = join(state.folder, 'programs', `nats-server-${version}`);
@@ -63,12 +57,12 @@ async function runnable(program: string, place: Place): Promise<string> {
 const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
 /** Only what nats-server 2.9 knows: older servers silently ignore newer settings. */
-function configuration(place: Place, port: number, store: string): string {
+function configuration(home: ServerHome, port: number, store: string): string {
   return `# Written at every start by Hero Logic.
 server_name: hero
 listen: "127.0.0.1:${port}"
 max_payload: 1048576
-authorization { user: ${user}, password: ${quoted(place.state.natsPassword)} }
+authorization { user: ${user}, password: ${quoted(home.state.natsPassword)} }
 jetstream { store_dir: ${quoted(store)} }
 `;
 }
@@ -111,23 +105,23 @@ function natsKind(options: NatsOptions): ServerKind {
     dataFolder: dataOf,
     patience: 0,
     stopSignals: [['SIGTERM', 10_000]],
-    async prepare(place) {
+    async prepare(home) {
       program = await runnable(
-        await findNats(options.cache ?? cacheFolder(options.home), place.log, options.sources),
-        place,
+        await findNats(options.cache ?? cacheFolder(options.home), home.log, options.sources),
+        home,
       );
-      await privateFolder(dataOf(place.state.folder), place.account);
-      await privateFolder(join(dataOf(place.state.folder), 'store'), place.account);
+      await privateFolder(dataOf(home.state.folder), home.account);
+      await privateFolder(join(dataOf(home.state.folder), 'store'), home.account);
     },
-    async command(place, port) {
-      const file = join(dataOf(place.state.folder), 'nats.conf');
-      await writeFile(file, configuration(place, port, join(dataOf(place.state.folder), 'store')), { mode: 0o600 });
-      const { uid, gid } = place.account;
+    async command(home, port) {
+      const file = join(dataOf(home.state.folder), 'nats.conf');
+      await writeFile(file, configuration(home, port, join(dataOf(home.state.folder), 'store')), { mode: 0o600 });
+      const { uid, gid } = home.account;
       if (uid !== undefined && gid !== undefined) await chown(file, uid, gid);
       return { command: program, args: ['-c', file] };
     },
-    answers: async (place, port) => await answer(port, place.state.natsPassword),
-    url: (place, port) => `nats://${user}:${place.state.natsPassword}@127.0.0.1:${port}`,
+    answers: async (home, port) => await answer(port, home.state.natsPassword),
+    url: (home, port) => `nats://${user}:${home.state.natsPassword}@127.0.0.1:${port}`,
   };
 }
 

@@ -6,14 +6,8 @@ import { EmbeddedServerError } from './error.js';
 import { homeHash } from './folders.js';
 import { findPostgres } from './postgres-program.js';
 import { run } from './run.js';
-import {
-  type EmbeddedServer,
-  type Place,
-  type ServerKind,
-  type ServerOptions,
-  startServer,
-  stopServer,
-} from './server.js';
+import { startServer, stopServer } from './server.js';
+import type { EmbeddedServer, ServerHome, ServerKind, ServerOptions } from './server-kind.js';
 
 const user = 'hero';
 const database = 'hero';
@@ -25,20 +19,20 @@ function socketFolder(state: string): string {
   return `/tmp/hero-${process.getuid?.() ?? 0}-${homeHash(state)}`;
 }
 
-function urlOf(place: Place, port: number, name: string): string {
+function urlOf(home: ServerHome, port: number, name: string): string {
   // Who reads the query takes the unix socket, who ignores it (TypeORM) takes TCP: both lead to the same server.
-  const query = new URLSearchParams({ host: socketFolder(place.state.folder) });
-  return `postgres://${user}:${place.state.postgresPassword}@127.0.0.1:${port}/${name}?${query}`;
+  const query = new URLSearchParams({ host: socketFolder(home.state.folder) });
+  return `postgres://${user}:${home.state.postgresPassword}@127.0.0.1:${port}/${name}?${query}`;
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-function configuration(place: Place, port: number, durable: boolean): string {
+function configuration(home: ServerHome, port: number, durable: boolean): string {
   const lines = [
     '# Written at every start by Hero Logic.',
     "listen_addresses = '127.0.0.1'",
     `port = ${port}`,
-    `unix_socket_directories = ${quoted(socketFolder(place.state.folder))}`,
+    `unix_socket_directories = ${quoted(socketFolder(home.state.folder))}`,
     'unix_socket_permissions = 0700',
     'password_encryption = scram-sha-256',
     'max_connections = 200',
@@ -64,23 +58,23 @@ async function ownedFile(path: string, content: string, account: Account): Promi
   if (account.uid !== undefined && account.gid !== undefined) await chown(path, account.uid, account.gid);
 }
 
-async function initialise(bin: string, place: Place, data: string, durable: boolean): Promise<void> {
-  place.log('creating the database');
+async function initialise(bin: string, home: ServerHome, data: string, durable: boolean): Promise<void> {
+  home.log('creating the database');
   const draft = `${data}.new`;
   const passwordFile = `${data}.password`;
   await rm(draft, { recursive: true, force: true });
-  await ownedFile(passwordFile, place.state.postgresPassword, place.account);
+  await ownedFile(passwordFile, home.state.postgresPassword, home.account);
   const args = ['-D', draft, '-U', user, '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
   if (!durable) args.push('--no-sync');
   const env = { PATH: process.env.PATH, LC_ALL: 'C' };
-  const ran = await run(join(bin, 'initdb'), args, { as: place.account, cwd: dirname(data), env, within: 120_000 });
+  const ran = await run(join(bin, 'initdb'), args, { as: home.account, cwd: dirname(data), env, within: 120_000 });
   await rm(passwordFile, { force: true });
   if (!ran.ok) {
     throw new EmbeddedServerError(
       `initdb failed: ${ran.why}`,
       /look up effective user/.test(ran.why)
         ? 'This user id has no entry in /etc/passwd, which PostgreSQL needs: add one, or set DATABASE_URL to a server of your own.'
-        : `It ran ${join(bin, 'initdb')} as ${place.account.name} for ${data}: correct what it names, or set DATABASE_URL to a server of your own.`,
+        : `It ran ${join(bin, 'initdb')} as ${home.account.name} for ${data}: correct what it names, or set DATABASE_URL to a server of your own.`,
     );
   }
   // Only a finished cluster ever gets the name `data`: an interrupted initdb is simply done again.
@@ -111,37 +105,37 @@ function postgresKind(durable: boolean): ServerKind {
       ['SIGINT', 15_000],
       ['SIGQUIT', 3000],
     ],
-    async prepare(place) {
-      const data = dataOf(place.state.folder);
-      await privateFolder(join(place.state.folder, 'postgres'), place.account);
-      await privateFolder(socketFolder(place.state.folder), place.account);
+    async prepare(home) {
+      const data = dataOf(home.state.folder);
+      await privateFolder(join(home.state.folder, 'postgres'), home.account);
+      await privateFolder(socketFolder(home.state.folder), home.account);
       const written = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => undefined);
       const existing = written === undefined ? undefined : Number(written.trim());
-      const program = await findPostgres(place.account, place.state.folder, existing, place.log);
+      const program = await findPostgres(home.account, home.state.folder, existing, home.log);
       bin = program.bin;
-      if (existing === undefined) await initialise(bin, place, data, durable);
+      if (existing === undefined) await initialise(bin, home, data, durable);
     },
-    async command(place, port) {
-      const data = dataOf(place.state.folder);
+    async command(home, port) {
+      const data = dataOf(home.state.folder);
       // PostgreSQL takes any process with the pid in here for itself, even a dead one that nobody has waited for (containers without
       // an init). That no process works in the folder is known better by now (S1, P2), where there is a /proc to tell.
       if (process.platform === 'linux') {
         await rm(join(data, 'postmaster.pid'), { force: true });
         for (const end of ['', '.lock'])
-          await rm(join(socketFolder(place.state.folder), `.s.PGSQL.${port}${end}`), { force: true });
+          await rm(join(socketFolder(home.state.folder), `.s.PGSQL.${port}${end}`), { force: true });
       }
-      await ownedFile(join(data, 'postgresql.conf'), configuration(place, port, durable), place.account);
+      await ownedFile(join(data, 'postgresql.conf'), configuration(home, port, durable), home.account);
       return { command: join(bin, 'postgres'), args: ['-D', data], env: { LC_ALL: 'C' } };
     },
-    async answers(place, port) {
+    async answers(home, port) {
       const ask = async (client: pg.Client) => {
         const { rows } = await client.query<{ server_version: string }>('show server_version');
         return rows[0]?.server_version.split(' ')[0];
       };
-      return await connected(urlOf(place, port, 'postgres'), ask).catch(() => undefined);
+      return await connected(urlOf(home, port, 'postgres'), ask).catch(() => undefined);
     },
-    async finish(place, port) {
-      await connected(urlOf(place, port, 'postgres'), async (client) => {
+    async finish(home, port) {
+      await connected(urlOf(home, port, 'postgres'), async (client) => {
         const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
         if (rowCount === 0) await client.query(`create database ${database}`);
       });
@@ -149,7 +143,7 @@ function postgresKind(durable: boolean): ServerKind {
     async ended(state) {
       await rmdir(socketFolder(state)).catch(() => undefined); // it may be one in /tmp
     },
-    url: (place, port) => urlOf(place, port, database),
+    url: (home, port) => urlOf(home, port, database),
   };
 }
 

@@ -7,125 +7,67 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Account, serverAccount } from './account.js';
+import { serverAccount } from './account.js';
 import { EmbeddedServerError } from './error.js';
 import { openState, type State, stateFolder } from './folders.js';
 import { launch, logFile, type Mark, markFile, readJson, watched } from './launch.js';
 import { locked } from './lock.js';
 import { freePort, isFree } from './ports.js';
 import { emptyOfProcesses, endProcess, isAlive } from './processes.js';
-
-export interface ServerDeath {
-  readonly name: string;
-  readonly pid: number;
-  /** both null for a server that another process started: nobody can know */
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** why it could not even begin */
-  readonly error?: Error;
-}
-
-export interface EmbeddedServer {
-  readonly url: string;
-  readonly pid: number;
-  readonly version: string;
-  /** it was already running: an earlier parent had started it */
-  readonly reused: boolean;
-  /** resolves when it dies without `stop()` */
-  readonly died: Promise<ServerDeath>;
-  /** ends it, whoever started it */
-  stop(): Promise<void>;
-}
-
-export interface ServerOptions {
-  /** HERO_HOME */
-  home: string;
-  log?: (line: string) => void;
-  /** this port and no other */
-  port?: number;
-  /** instead of `stateFolder(home)`; the server's account must be able to go there */
-  state?: string;
-}
-
-export interface Place {
-  readonly state: State;
-  readonly account: Account;
-  readonly log: (line: string) => void;
-}
-
-/** What differs between the servers. */
-export interface ServerKind {
-  readonly name: string;
-  /** its working directory, in the folder `<state>/<name>` (P2); it exists after `prepare` */
-  dataFolder(state: string): string;
-  /** finds the program and makes the data folder */
-  prepare(place: Place): Promise<void>;
-  /** writes the configuration; returns the command line */
-  command(place: Place, port: number): Promise<{ command: string; args: string[]; env?: Record<string, string> }>;
-  /** its version once it answers to our password, undefined as long as it does not */
-  answers(place: Place, port: number): Promise<string | undefined>;
-  /** after the first answer */
-  finish?(place: Place, port: number): Promise<void>;
-  /** after a stop: what else to clear away */
-  ended?(state: string): Promise<void>;
-  url(place: Place, port: number): string;
-  /** how long its orphans may take to leave by themselves, ms */
-  readonly patience: number;
-  readonly stopSignals: readonly (readonly [NodeJS.Signals, number])[];
-}
+import type { EmbeddedServer, ServerHome, ServerDeath, ServerKind, ServerOptions } from './server-kind.js';
 
 export async function startServer(kind: ServerKind, options: ServerOptions): Promise<EmbeddedServer> {
   const log = options.log ?? (() => undefined);
   const folder = options.state ?? stateFolder(options.home);
   const state = await openState(options.home, folder, (folder) => emptyOfProcesses(folder, 0));
   if (state.setAside) log(`HERO_HOME is new: the servers' earlier data was moved to ${state.setAside}`);
-  const place: Place = { state, account: await serverAccount(), log };
+  const home: ServerHome = { state, account: await serverAccount(), log };
   return await locked(join(state.folder, `${kind.name}.lock`), async () => {
-    return (await reuse(kind, place, options)) ?? (await start(kind, place, options));
+    return (await reuse(kind, home, options)) ?? (await start(kind, home, options));
   });
 }
 
-async function reuse(kind: ServerKind, place: Place, options: ServerOptions): Promise<EmbeddedServer | undefined> {
-  const mark = await readJson<Mark>(markFile(kind, place.state.folder));
+async function reuse(kind: ServerKind, home: ServerHome, options: ServerOptions): Promise<EmbeddedServer | undefined> {
+  const mark = await readJson<Mark>(markFile(kind, home.state.folder));
   if (!mark) return undefined;
   if (await isAlive(mark)) {
     const wanted = options.port === undefined || options.port === mark.port;
-    const version = wanted ? await firstAnswer(kind, place, mark.port, () => isAlive(mark), 30_000) : undefined;
+    const version = wanted ? await firstAnswer(kind, home, mark.port, () => isAlive(mark), 30_000) : undefined;
     if (version !== undefined) {
-      place.log(`${kind.name} ${version} is still running (pid ${mark.pid})`);
-      return handle(kind, place, mark, version, watched(kind, mark), true);
+      home.log(`${kind.name} ${version} is still running (pid ${mark.pid})`);
+      return handle(kind, home, mark, version, watched(kind, mark), true);
     }
     await endProcess(mark, kind.stopSignals); // S1
   }
-  await rm(markFile(kind, place.state.folder), { force: true });
+  await rm(markFile(kind, home.state.folder), { force: true });
   return undefined;
 }
 
 async function firstAnswer(
   kind: ServerKind,
-  place: Place,
+  home: ServerHome,
   port: number,
   alive: () => Promise<boolean>,
   within: number,
 ): Promise<string | undefined> {
   const begun = Date.now();
   for (let told = begun; ; ) {
-    const version = await kind.answers(place, port);
+    const version = await kind.answers(home, port);
     if (version !== undefined) return version;
     if (!(await alive()) || Date.now() - begun > within) return undefined;
     if (Date.now() - told > 5000) {
       told = Date.now();
-      place.log(`${kind.name} does not answer yet (${Math.round((told - begun) / 1000)} s)`);
+      home.log(`${kind.name} does not answer yet (${Math.round((told - begun) / 1000)} s)`);
     }
     await delay(10);
   }
 }
 
-async function start(kind: ServerKind, place: Place, options: ServerOptions): Promise<EmbeddedServer> {
-  await emptyOfProcesses(join(place.state.folder, kind.name), kind.patience); // S1: orphans of a killed server or initdb
-  await kind.prepare(place);
-  const portFile = join(place.state.folder, `${kind.name}.port`);
-  const seed = `${place.state.folder} ${kind.name}`;
+async function start(kind: ServerKind, home: ServerHome, options: ServerOptions): Promise<EmbeddedServer> {
+  await emptyOfProcesses(join(home.state.folder, kind.name), kind.patience); // S1: orphans of a killed server or initdb
+  await kind.prepare(home);
+  const portFile = join(home.state.folder, `${kind.name}.port`);
+  const seed = `${home.state.folder} ${kind.name}`;
   let port = options.port ?? (await readJson<number>(portFile)) ?? (await freePort(seed));
   for (let attempt = 1; ; attempt++) {
     // S2: the port may still be held by what just died; only then is another one chosen.
@@ -139,24 +81,24 @@ async function start(kind: ServerKind, place: Place, options: ServerOptions): Pr
         );
       }
     }
-    const begun = await launch(kind, place, port);
-    const version = await firstAnswer(kind, place, port, () => isAlive(begun.mark), 120_000);
+    const begun = await launch(kind, home, port);
+    const version = await firstAnswer(kind, home, port, () => isAlive(begun.mark), 120_000);
     if (version !== undefined) {
       await writeFile(portFile, String(port));
-      await kind.finish?.(place, port);
-      place.log(`${kind.name} ${version} started (pid ${begun.mark.pid}, port ${port})`);
-      return handle(kind, place, begun.mark, version, begun.exit, false);
+      await kind.finish?.(home, port);
+      home.log(`${kind.name} ${version} started (pid ${begun.mark.pid}, port ${port})`);
+      return handle(kind, home, begun.mark, version, begun.exit, false);
     }
     await endProcess(begun.mark, kind.stopSignals);
-    await rm(markFile(kind, place.state.folder), { force: true });
+    await rm(markFile(kind, home.state.folder), { force: true });
     const cause = begun.mark.pid === 0 ? (await begun.exit).error : undefined;
-    const said = (await readFile(logFile(kind, place.state.folder), 'utf8')).slice(begun.logStart).trim();
+    const said = (await readFile(logFile(kind, home.state.folder), 'utf8')).slice(begun.logStart).trim();
     const tail = (cause?.message ?? said).split('\n').slice(-12);
     if (attempt < 5 && options.port === undefined && tail.some((line) => /address already in use/i.test(line)))
       continue;
     throw new EmbeddedServerError(
       `${kind.name} did not start:\n  ${tail.join('\n  ')}`,
-      `The whole log is ${logFile(kind, place.state.folder)}. Correct what it names and try again, or set ${kind.name === 'postgres' ? 'DATABASE_URL' : 'NATS_URL'} to a server of your own.`,
+      `The whole log is ${logFile(kind, home.state.folder)}. Correct what it names and try again, or set ${kind.name === 'postgres' ? 'DATABASE_URL' : 'NATS_URL'} to a server of your own.`,
       { cause },
     );
   }
@@ -164,7 +106,7 @@ async function start(kind: ServerKind, place: Place, options: ServerOptions): Pr
 
 function handle(
   kind: ServerKind,
-  place: Place,
+  home: ServerHome,
   mark: Mark,
   version: string,
   exit: Promise<ServerDeath>,
@@ -172,14 +114,14 @@ function handle(
 ): EmbeddedServer {
   let stopping = false;
   return {
-    url: kind.url(place, mark.port),
+    url: kind.url(home, mark.port),
     pid: mark.pid,
     version,
     reused,
     died: new Promise((resolve) => void exit.then((death) => stopping || resolve(death))),
     async stop() {
       stopping = true;
-      await ended(kind, place.state.folder, mark);
+      await ended(kind, home.state.folder, mark);
     },
   };
 }
