@@ -7,7 +7,8 @@
  * 3. It keeps a bounded tail, for viewers that arrive a little late; the rest is in the store.
  */
 import { setMaxListeners } from 'node:events';
-import { type Bus, type Log, pause } from '@hero/bus';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bus, Log } from '@hero/bus';
 import {
   HeroError,
   isFinal,
@@ -176,7 +177,7 @@ export class PlayFeed {
         // Done when what was announced follows without a hole, or else when the store has no more.
         if (rest.length === 0 && (announced.length > 0 || items.length === 0)) return;
         this.ahead = [...rest, ...this.ahead];
-        if (items.length === 0) await pause(RETRY_MS, this.stopping.signal);
+        if (items.length === 0) await delay(RETRY_MS, undefined, { signal: this.stopping.signal });
       }
     } catch (err) {
       if (!this.stopping.signal.aborted) this.log.error({ err, play_sid: this.playSid }, 'hole in a live view stays');
@@ -206,7 +207,7 @@ export class PlayFeed {
         return await work();
       } catch (error) {
         if (!(error instanceof HeroError) || !error.retry) throw error;
-        await pause(RETRY_MS, this.stopping.signal);
+        await delay(RETRY_MS, undefined, { signal: this.stopping.signal });
       }
     }
   }

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Bus, connectBus, silent } from '@hero/bus';
-import { tempFolder, testNats } from '@hero/testing';
+import { AsyncDisposableStack, tempFolder, testNats } from '@hero/testing';
 import { type Gateway, openGateway } from '../src/gateway.js';
 import { openRegistry, openSpanIngest, ScriptedServices } from './scripted-services.js';
 
@@ -29,7 +29,7 @@ export interface TestGatewayOptions {
 
 /** A gateway with everything around it that is not the gateway: NATS, a scripted registry and span-ingest. */
 export async function openTestGateway({ heartbeatMs, registry = true }: TestGatewayOptions = {}): Promise<TestGateway> {
-  const stack = new AsyncDisposableStackLike();
+  const stack = new AsyncDisposableStack();
   try {
     const folder = stack.use(await tempFolder());
     const nats = stack.use(await testNats());
@@ -67,26 +67,11 @@ export async function openTestGateway({ heartbeatMs, registry = true }: TestGate
       rpcSocket,
       adminSocket,
       restartNats: () => nats.restart(),
-      [Symbol.asyncDispose]: () => stack.dispose(),
+      [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
     };
   } catch (error) {
-    await stack.dispose();
+    await stack[Symbol.asyncDispose]();
     throw error;
-  }
-}
-
-/** What AsyncDisposableStack is, before Node has it. */
-class AsyncDisposableStackLike {
-  private readonly work: (() => Promise<void> | PromiseLike<void>)[] = [];
-  use<T extends AsyncDisposable>(thing: T): T {
-    this.defer(async () => await thing[Symbol.asyncDispose]());
-    return thing;
-  }
-  defer(end: () => Promise<void>): void {
-    this.work.push(end);
-  }
-  async dispose(): Promise<void> {
-    for (let end = this.work.pop(); end; end = this.work.pop()) await end();
   }
 }
 

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Bus, Log } from '@hero/bus';
 import { type ExitCause, type MemoryPage, playExit, playMemory, playRelease, type Run } from '@hero/contracts';
-import { failpoint } from '@hero/service-kit';
+import { after, failpoint } from '@hero/service-kit';
 import type { Commits } from './commits.js';
 import { ControlLane } from './control-lane.js';
 import { causeOf, type KillReason } from './endings.js';
@@ -30,7 +30,6 @@ import type { Workdirs } from './workdirs.js';
 /** How long a process may take to leave after its end or its pause was committed. */
 const LEAVE_WITHIN_MS = 5_000;
 const LANES_CLOSE_WITHIN_MS = 1_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface Surroundings {
   bus: Bus;
@@ -54,8 +53,8 @@ export class Attempt {
   private readonly requests: Requests;
   private readonly open = new Set<Socket>();
   private readonly laneClosed = new Waiters();
-  private readonly timers = new Set<NodeJS.Timeout>();
-  private limit?: NodeJS.Timeout;
+  private readonly timers: Disposable[] = [];
+  private limit?: Disposable;
   private started?: Started;
   private killed?: { reason: KillReason; message: string };
 
@@ -77,10 +76,10 @@ export class Attempt {
       telemetry: this.telemetry,
       history: this.history,
       signal: this.stopped.signal,
-      clock: { start: (remainingMs) => this.startClock(remainingMs), stop: () => clearTimeout(this.limit) },
+      clock: { start: (remainingMs) => this.startClock(remainingMs), stop: () => this.limit?.[Symbol.dispose]() },
       onStanding: (standing) => {
         if (standing === 'lost') this.kill('fenced');
-        else this.after(LEAVE_WITHIN_MS, () => this.kill('lingered'));
+        else this.timers.push(after(LEAVE_WITHIN_MS, () => this.kill('lingered')));
       },
     });
   }
@@ -108,8 +107,8 @@ export class Attempt {
     } finally {
       forget();
       for (const socket of this.open) socket.destroy();
-      for (const timer of this.timers) clearTimeout(timer);
-      clearTimeout(this.limit);
+      for (const timer of this.timers) timer[Symbol.dispose]();
+      this.limit?.[Symbol.dispose]();
       await around.workdirs.remove(workdir);
     }
   }
@@ -198,15 +197,10 @@ export class Attempt {
   }
 
   private startClock(remainingMs: number | null): void {
-    clearTimeout(this.limit);
+    this.limit?.[Symbol.dispose]();
     if (remainingMs === null) return;
     const over = (): void => this.kill('time_limit', 'The play’s own time limit has passed.');
-    this.limit = setTimeout(over, Math.min(Math.max(0, remainingMs), LONGEST_TIMER_MS));
-  }
-
-  private after(ms: number, what: () => void): void {
-    const timer = setTimeout(what, Math.min(ms, LONGEST_TIMER_MS));
-    this.timers.add(timer);
+    this.limit = after(remainingMs, over);
   }
 
   /** Everything the process wrote has been read. */

@@ -5,8 +5,8 @@
  * 1. A lost reply, an outage or a busy row: the group is sent again until it is answered or its play is gone.
  * 2. I12: what only one group is guilty of is asked for that group alone.
  */
-import { pause } from '@hero/bus';
-import { type GroupResult, HeroError, MIB, stepCommit, type StepGroup } from '@hero/contracts';
+import { backoff } from '@hero/bus';
+import { type GroupResult, messageOf, MIB, stepCommit, type StepGroup } from '@hero/contracts';
 import { Combiner, failpoint } from '@hero/service-kit';
 import { type RegistryCalls, worthRepeating } from './registry-calls.js';
 
@@ -30,15 +30,16 @@ export class Commits {
 
   /** Rejects with the signal's reason only. */
   async commit(group: StepGroup, signal: AbortSignal): Promise<Committed> {
-    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+    for (;;) {
       signal.throwIfAborted();
       try {
         const { result, message } = await this.combiner.add(group);
         if (result !== 'busy') return { result, message };
       } catch (error) {
-        if (!worthRepeating(error)) return { result: 'refused', message: sentence(error) };
+        if (!worthRepeating(error)) return { result: 'refused', message: messageOf(error) };
       }
-      await pause(waitMs, signal);
+      await retry.wait(signal);
     }
   }
 
@@ -68,6 +69,3 @@ export class Commits {
 
 export const sizeOfGroup = ({ steps }: Pick<StepGroup, 'steps'>): number =>
   steps.reduce((bytes, { outcome }) => bytes + outcome.length + 300, 0);
-
-export const sentence = (error: unknown): string =>
-  error instanceof HeroError || error instanceof Error ? error.message : String(error);

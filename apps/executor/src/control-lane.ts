@@ -5,7 +5,7 @@
  * 2. Nothing is ever dropped: who does not read its replies waits.
  */
 import type { Socket } from 'node:net';
-import { type ExecutorFrame, FRAME_LIMIT, PlayFrame } from '@hero/contracts';
+import { type ExecutorFrame, FRAME_LIMIT, messageOf, PlayFrame } from '@hero/contracts';
 import { LineSplitter } from './line-splitter.js';
 
 export class ControlLane {
@@ -51,7 +51,7 @@ export class ControlLane {
     try {
       for (const line of this.splitter.push(chunk)) this.onFrame(this.check(line));
     } catch (error) {
-      this.onGarbage(`control frame ${this.lastId + 1}: ${error instanceof Error ? error.message : String(error)}`);
+      this.onGarbage(`control frame ${this.lastId + 1}: ${messageOf(error)}`);
     }
   }
 

@@ -13,6 +13,7 @@ import {
   type Contract,
   type ErrorCode,
   HeroError,
+  messageOf,
   PAYLOAD_LIMIT,
   type PlayFrame,
   playHook,
@@ -22,7 +23,6 @@ import {
   type Run,
 } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
-import { sentence } from './commits.js';
 import type { ControlLane } from './control-lane.js';
 import { type History, now } from './history.js';
 import type { RegistryCalls } from './registry-calls.js';
@@ -125,8 +125,8 @@ export class Errands {
   }
 }
 
-/** The sentence, with every fault of the parameters. */
+/** What the error says, with every fault of the parameters. */
 function explained(error: unknown): string {
   const issues = error instanceof HeroError ? (error.issues ?? []) : [];
-  return [sentence(error), ...issues.map(({ path, message }) => `${path}: ${message}`)].join('\n');
+  return [messageOf(error), ...issues.map(({ path, message }) => `${path}: ${message}`)].join('\n');
 }

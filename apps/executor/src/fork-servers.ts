@@ -5,12 +5,12 @@
  * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced.
  */
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Log } from '@hero/bus';
+import { backoff, type Log } from '@hero/bus';
 import type { SandboxReport } from '@hero/contracts';
 import { ForkServer, type ForkSettings, type Order, type Started } from './fork-server.js';
 import type { Python } from './python.js';
 
+const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 5_000;
 
 export class ForkServers {
@@ -95,7 +95,8 @@ export class ForkServers {
   }
 
   private async succeed(): Promise<void> {
-    for (let waitMs = 50; !this.closed; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+    while (!this.closed) {
       try {
         const next = await this.start();
         const old = this.current;
@@ -105,8 +106,8 @@ export class ForkServers {
         this.log.info({ pid: next.pid, before: old.pid, forks: old.forks }, 'a new fork server takes over');
         return;
       } catch (err) {
-        this.log.error({ err, wait_ms: waitMs }, 'no fork server could be started; trying again');
-        await delay(waitMs);
+        this.log.error({ err, wait_ms: retry.nextMs }, 'no fork server could be started; trying again');
+        await retry.wait();
       }
     }
   }

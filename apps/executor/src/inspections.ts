@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { LATE, within } from '@hero/bus';
 import { HeroError, Inspection, MIB, unreadableSource } from '@hero/contracts';
 import type { Surroundings } from './attempt.js';
 import { LineSplitter } from './line-splitter.js';
@@ -56,7 +57,8 @@ export class Inspections {
       clearTimeout(late);
       if (ending.t === 'lost' || ending.t === 'not_started') throw cutShort();
       // The tree is gone: what it wrote is here or on its way, and the end of its connection comes last.
-      const line = await Promise.race([answer, afterwards(1_000)]);
+      const heard = await within(answer, 1_000);
+      const line = heard === LATE ? undefined : heard;
       const read = line && Inspection.safeParse(JSON.parse(line.toString()));
       if (read?.success) return read.data;
       log.warn({ ending, issues: read?.error?.issues.slice(0, 3) }, 'a source could not be inspected');
@@ -74,9 +76,6 @@ export class Inspections {
 
 const cutShort = (): HeroError =>
   new HeroError('UNAVAILABLE', 'The source could not be read just now; try again in a moment.');
-
-const afterwards = (ms: number): Promise<undefined> =>
-  new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
 
 function readLine(socket: Socket, first: Buffer, then: (line: Buffer | undefined) => void): void {
   const splitter = new LineSplitter(ANSWER_LIMIT);

@@ -2,7 +2,7 @@
  * Numbered batches of events on their way into JetStream. What plays hold in all is bounded here (`room`), so that a
  * stream that takes nothing costs events (counted, I10) and never memory; publishing delays no commit.
  */
-import { type Bus, ensureStream, pause, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
+import { type Bus, backoff, ensureStream, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
 import { type EventBatch, MIB, telemetry } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
 
@@ -52,7 +52,8 @@ export class Publisher {
   private async untilStored(batch: EventBatch): Promise<void> {
     await this.ready;
     const msgID = `${batch.play_sid}:${batch.source}:${batch.batch}`;
-    for (let waitMs = FIRST_WAIT_MS; !this.closing.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+    while (!this.closing.signal.aborted) {
       try {
         await failpoint('executor.publish.before');
         if (this.bus.connected) {
@@ -65,7 +66,7 @@ export class Publisher {
         // The stream may be gone with its folder; whoever needs it makes it.
         await ensureStream(this.bus.jsm, TELEMETRY_SETTINGS.stream).catch(() => undefined);
       }
-      await pause(waitMs, this.closing.signal).catch(() => undefined);
+      await retry.wait(this.closing.signal).catch(() => undefined);
     }
   }
 }

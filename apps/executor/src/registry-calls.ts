@@ -3,7 +3,7 @@
  * PostgreSQL may be away for a while. They are asked again, with growing waits, until there is an answer or nobody needs
  * it any more. All of them are fenced and repeatable (contracts, runs.ts).
  */
-import { type Bus, pause } from '@hero/bus';
+import { backoff, type Bus } from '@hero/bus';
 import { type Contract, HeroError, type ParamsInput, type Result } from '@hero/contracts';
 
 const FIRST_WAIT_MS = 20;
@@ -27,14 +27,15 @@ export class RegistryCalls {
     params: ParamsInput<C>,
     signal: AbortSignal,
   ): Promise<Result<C>> {
-    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+    for (;;) {
       try {
         return await this.once(contract, params, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!worthRepeating(error)) throw error;
       }
-      await pause(waitMs, signal);
+      await retry.wait(signal);
     }
   }
 }

@@ -12,6 +12,7 @@ import type { Bus } from '@hero/bus';
 import {
   type EventsMark,
   type JsonObject,
+  messageOf,
   MIB,
   type ParamsInput,
   type PlayFrame,
@@ -23,7 +24,7 @@ import {
   type StepOutcome,
 } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
-import { type Commits, sentence, sizeOfGroup } from './commits.js';
+import { type Commits, sizeOfGroup } from './commits.js';
 import type { ControlLane } from './control-lane.js';
 import { Errands } from './errands.js';
 import { type History, now } from './history.js';
@@ -259,7 +260,7 @@ export class Requests {
       return await ask();
     } catch (error) {
       this.of.signal.throwIfAborted();
-      this.refuse(id, sentence(error));
+      this.refuse(id, messageOf(error));
       return undefined;
     }
   }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TempFolder, type TestServer, tempFolder, testNats, until } from '@hero/testing';
+import { AsyncDisposableStack, type TempFolder, type TestServer, tempFolder, testNats, until } from '@hero/testing';
 import { FakeRegistry } from './fake-registry.js';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
@@ -28,7 +28,7 @@ export interface ExecutorProcess {
 }
 
 export async function openStreet(): Promise<Street> {
-  const stack = new AsyncDisposableStack_();
+  const stack = new AsyncDisposableStack();
   const folder: TempFolder = stack.use(await tempFolder());
   const nats = stack.use(await testNats());
   const registry = stack.use(await FakeRegistry.start(nats.url));
@@ -63,7 +63,7 @@ export async function openStreet(): Promise<Street> {
       });
       return executor;
     },
-    [Symbol.asyncDispose]: () => stack.dispose(),
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
 }
 
@@ -103,21 +103,3 @@ export const alive = (pid: number): boolean => {
     return false;
   }
 };
-
-/** Node 20 has none: the last that was taken is given back first. */
-class AsyncDisposableStack_ {
-  private readonly ends: (() => Promise<void> | PromiseLike<void>)[] = [];
-
-  use<T extends AsyncDisposable>(resource: T): T {
-    this.ends.push(() => resource[Symbol.asyncDispose]());
-    return resource;
-  }
-
-  defer(end: () => Promise<void>): void {
-    this.ends.push(end);
-  }
-
-  async dispose(): Promise<void> {
-    for (const end of this.ends.reverse()) await end();
-  }
-}

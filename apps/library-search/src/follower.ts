@@ -7,7 +7,8 @@
  * 3. No question is answered from an index that is still loading: it waits, bounded, and is then refused for now.
  * 4. A registry whose newest revision is below ours is another one (a restored backup): everything is read again.
  */
-import { Bus, type Log, pause } from '@hero/bus';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Bus, LATE, type Log, within } from '@hero/bus';
 import { allChanges, ChangedWorkflow, HeroError, workflowRevisions } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
 import type { Library } from './library.js';
@@ -58,16 +59,9 @@ export class Follower {
   async ready(): Promise<void> {
     if (this.readyNow) return;
     const { readyWithinMs = READY_WITHIN_MS } = this.options;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new HeroError(
-        'UNAVAILABLE',
-        'The library is still being read from the registry; try again in a moment.',
-      );
-      timer = setTimeout(() => reject(error), readyWithinMs);
-    });
     const ready = new Promise<void>((resolve) => this.readyListeners.push(resolve));
-    await Promise.race([ready, late]).finally(() => clearTimeout(timer));
+    if ((await within(ready, readyWithinMs)) !== LATE) return;
+    throw new HeroError('UNAVAILABLE', 'The library is still being read from the registry; try again in a moment.');
   }
 
   private heard(data: unknown): void {
@@ -93,7 +87,7 @@ export class Follower {
             'the registry is away; asking again until it is back',
           );
         said = true;
-        await pause(RETRY_MS, signal).catch(() => undefined);
+        await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }
   }

@@ -7,6 +7,7 @@
  * 4. Whatever else is in it is kept byte for byte: the text of the message is what is stored.
  */
 import type { Log } from '@hero/bus';
+import { messageOf } from '@hero/contracts';
 import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
 import { eventTexts } from './slices.js';
 import type { RawBatch } from './storer.js';
@@ -61,7 +62,7 @@ function soundOf(event: unknown, envelope: Envelope, log: Log): KnownEvent {
     if (fault === undefined && JSON.stringify(sound)) return sound;
   } catch (error) {
     // Nested deeper than this process can walk.
-    fault = error instanceof Error ? error.message : String(error);
+    fault = messageOf(error);
   }
   log.error({ ...envelope, fault }, 'malformed event replaced by a dropped event');
   return droppedFor(event, `malformed: ${fault}`);

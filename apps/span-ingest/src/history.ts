@@ -1,5 +1,6 @@
 /** Answers about what was stored. */
-import { type Bus, pause } from '@hero/bus';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bus } from '@hero/bus';
 import {
   HeroError,
   MIB,
@@ -108,7 +109,7 @@ export class History {
         announced = new AbortController();
         if (await stored()) return { reached: true };
         if (left <= 0 || closing.aborted) return { reached: false };
-        await pause(left, AbortSignal.any([announced.signal, closing])).catch(() => undefined);
+        await delay(left, undefined, { signal: AbortSignal.any([announced.signal, closing]) }).catch(() => undefined);
       }
     } finally {
       await follow.stop();

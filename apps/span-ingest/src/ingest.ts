@@ -9,6 +9,7 @@
  *    event that cannot be stored is `dropped {count: 1}` in its place (I10).
  */
 import type { Log } from '@hero/bus';
+import { messageOf } from '@hero/contracts';
 import { PlayFold, type PlayState } from '@hero/spans';
 import { type Database, isUnavailable, sqlState } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
@@ -60,7 +61,7 @@ export class Ingest {
 
   private async storeWithoutPoison(guilty: Arrival, error: unknown): Promise<Outcome> {
     const { play_sid, source, batch, events } = guilty;
-    const reason = `refused: ${error instanceof Error ? error.message : String(error)}`.slice(0, 200);
+    const reason = `refused: ${messageOf(error)}`.slice(0, 200);
     let poison: Set<number>;
     try {
       poison = await findPoison(events, (part) => this.wouldStore(() => arrival(guilty, part)));

@@ -6,7 +6,8 @@
  * L3 A play that another transaction holds waits alone (I12).
  * L4 Commit, then tell listeners, then ack: whatever is cut in between happens again and changes nothing (I8).
  */
-import { type Bus, type Log, pause } from '@hero/bus';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoff, type Bus, type Log } from '@hero/bus';
 import { playSpans } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
 import type { RawBatch, StoredGroup, Storer, Verdict } from './storer.js';
@@ -64,7 +65,7 @@ export class Lane {
     while (this.queue.length > 0) {
       const group = this.take();
       if (group.length === 0) {
-        await pause(LOCKED_FOR_MS);
+        await delay(LOCKED_FOR_MS);
         continue;
       }
       const stored = await this.store(group.map(({ batch }) => batch));
@@ -100,12 +101,13 @@ export class Lane {
 
   /** L2. Undefined: the service stops, and another will store them. */
   private async store(group: RawBatch[]): Promise<StoredGroup | undefined> {
-    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+    const retry = backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
+    for (;;) {
       try {
         return await this.storer(this.pressed).store(group, this.bus.pageBytes);
       } catch (err) {
-        this.log.warn({ err, batches: group.length, retry_in_ms: waitMs }, 'batches not stored yet');
-        await pause(waitMs, this.closing).catch(() => undefined);
+        this.log.warn({ err, batches: group.length, retry_in_ms: retry.nextMs }, 'batches not stored yet');
+        await retry.wait(this.closing).catch(() => undefined);
         if (this.closing.aborted) return undefined;
       }
     }

@@ -1,5 +1,6 @@
 /** The other end of threads.ts: stores the groups that it is sent, over connections of its own. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '@hero/contracts';
 import { Database } from '@hero/persistence';
 import { createLog } from '@hero/service-kit';
 import { Ingest } from './ingest.js';
@@ -29,7 +30,7 @@ port.on('message', async (message: ToThread) => {
       stored.messages.map(({ data }) => data.buffer as ArrayBuffer),
     );
   } catch (error) {
-    answer({ nr, failure: error instanceof Error ? error.message : String(error) });
+    answer({ nr, failure: messageOf(error) });
   }
 });
 answer('ready');

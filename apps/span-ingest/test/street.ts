@@ -3,7 +3,8 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Bus, connectBus, ensureStream, pause, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Bus, connectBus, ensureStream, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
 import {
   type AnyEvent,
   type NumberedBatch,
@@ -141,7 +142,7 @@ export class Speaker {
       } catch (error) {
         // As an executor does: what may not be stored is sent again, and is the same to the byte.
         if (tries === 50) throw error;
-        await pause(100);
+        await delay(100);
       }
     }
   }

@@ -17,9 +17,9 @@ import {
   RequestError,
   TimeoutError,
 } from '@nats-io/transport-node';
+import { backoff } from './backoff.js';
 import type { Bus } from './bus.js';
 import { fetchParcel, type Parcel } from './parcels.js';
-import { pause } from './pause.js';
 import {
   BYTES,
   CALLER,
@@ -60,7 +60,8 @@ export async function exchange(bus: Bus, contract: Contract, params: unknown, op
   const parcel = body.length > bus.pageBytes ? bus.parcels.hold(body, bus.pageBytes, 0) : undefined;
   const stamped = stamp(bus.name, parcel);
   try {
-    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+    const retry = backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
+    for (;;) {
       options.signal?.throwIfAborted();
       const elapsed = performance.now() - started;
       try {
@@ -74,12 +75,12 @@ export async function exchange(bus: Bus, contract: Contract, params: unknown, op
           signal: options.signal,
         });
         if (reply !== RECONNECTED) return await read(bus, contract, reply);
-        waitMs = FIRST_RETRY_MS;
+        retry.reset();
       } catch (error) {
         const mapped = mapFault(error, contract, timeoutMs);
-        const spent = performance.now() - started + waitMs;
+        const spent = performance.now() - started + retry.nextMs;
         if (!(mapped instanceof NobodyThere) || spent > retryForMs || bus.nc.isClosed()) throw mapped;
-        await pause(waitMs, options.signal);
+        await retry.wait(options.signal);
       }
     }
   } finally {
@@ -119,10 +120,10 @@ function send(bus: Bus, sending: Sending): Promise<Msg | typeof RECONNECTED> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => finish(() => reject(signal?.reason));
     const forget = resendable ? bus.onReconnect(() => finish(() => resolve(RECONNECTED))) : undefined;
-    const finish = (settle: () => void): void => {
+    const finish = (resolveOrReject: () => void): void => {
       forget?.();
       signal?.removeEventListener('abort', onAbort);
-      settle();
+      resolveOrReject();
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     answer.then(

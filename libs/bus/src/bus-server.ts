@@ -16,6 +16,7 @@ import { toHeroError } from './faults.js';
 import { type CallContext, CONTRACT } from './handle.js';
 import type { Log } from './log.js';
 import { fetchParcel } from './parcels.js';
+import { within } from './within.js';
 import { CALLER, claimedBytes, decode, ERROR, encode, paramsFault, REPLY_LIMIT, stubOf, tooLarge } from './wire.js';
 
 export interface BusServerOptions {
@@ -175,14 +176,4 @@ function checkReply(contract: Contract, result: unknown): void {
   throw new Error(
     `${contract.name} answered what its contract does not allow: ${JSON.stringify(issuesOf(checked.error))}`,
   );
-}
-
-/** Waits for something, but not longer than this. */
-async function within(done: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms));
-  });
-  await Promise.race([done, limit]);
-  clearTimeout(timer);
 }

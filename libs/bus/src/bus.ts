@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Contract, ParamsInput, Result } from '@hero/contracts';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -5,7 +6,6 @@ import { type AskOptions, exchange } from './ask.js';
 import { type GatherOptions, gather } from './gather.js';
 import type { Log } from './log.js';
 import { Parcels } from './parcels.js';
-import { pause } from './pause.js';
 import { connections } from './streams.js';
 import { askInSlices } from './long-poll.js';
 import { decode, encode, paramsFault } from './wire.js';
@@ -119,7 +119,7 @@ export class Bus {
       } catch (error) {
         if (this.nc.isClosed()) throw error;
         // Lost in the middle of it; the status that says so comes a moment later.
-        await pause(10);
+        await delay(10);
       }
     }
   }

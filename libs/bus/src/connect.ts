@@ -1,9 +1,9 @@
-import { HeroError } from '@hero/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HeroError, messageOf } from '@hero/contracts';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { AuthorizationError, connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { Bus } from './bus.js';
 import { type Log, silent } from './log.js';
-import { pause } from './pause.js';
 import { guarded } from './subjects.js';
 
 export interface ConnectOptions {
@@ -45,7 +45,7 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
     } catch (cause) {
       if (cause instanceof AuthorizationError || performance.now() >= limit) throw unreachable(options.url, cause);
       if (attempt % 20 === 1) log.info({ url: withoutPassword(options.url), attempt }, 'waiting for NATS');
-      await pause(RETRY_MS);
+      await delay(RETRY_MS);
     }
   }
 }
@@ -71,10 +71,9 @@ function parseUrl(url: string): URL {
 const withoutPassword = (url: string): string => url.replace(/\/\/[^@/]*@/g, '//***@');
 
 function unreachable(url: string, cause: unknown): HeroError {
-  const why = cause instanceof Error ? cause.message : String(cause);
   return new HeroError(
     'UNAVAILABLE',
-    `No NATS server answers at ${withoutPassword(url)} (${why}); start it or set NATS_URL.`,
+    `No NATS server answers at ${withoutPassword(url)} (${messageOf(cause)}); start it or set NATS_URL.`,
     { cause },
   );
 }

@@ -9,9 +9,9 @@
  */
 import { RetentionPolicy } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
+import { backoff } from './backoff.js';
 import type { Bus } from './bus.js';
 import { OrphanedMessages } from './orphaned-messages.js';
-import { pause } from './pause.js';
 import { PullRequest } from './pull-request.js';
 import { PulledMessage } from './pulled.js';
 import { ensureConsumer, ensureStream, type StreamAndConsumer, unlessReconnected } from './streams.js';
@@ -175,7 +175,8 @@ class PullLoop implements Pull {
 
   private async ensure(): Promise<void> {
     const { stream, consumer } = this.options;
-    for (let waitMs = FIRST_RETRY_MS; !this.ending.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+    const retry = backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
+    while (!this.ending.signal.aborted) {
       try {
         await unlessReconnected(this.bus, ensureStream(this.bus.jsm, stream));
         await unlessReconnected(this.bus, ensureConsumer(this.bus.jsm, stream.name, consumer));
@@ -184,7 +185,7 @@ class PullLoop implements Pull {
         return;
       } catch (error) {
         this.fail(error, 'stream or consumer not there yet');
-        await pause(waitMs, this.ending.signal).catch(() => undefined);
+        await retry.wait(this.ending.signal).catch(() => undefined);
       }
     }
   }

@@ -1,3 +1,5 @@
+export type { Backoff } from './backoff.js';
+export { backoff } from './backoff.js';
 export type { AskOptions } from './ask.js';
 export { Bus } from './bus.js';
 export type { BusServerOptions } from './bus-server.js';
@@ -13,8 +15,8 @@ export { Handle } from './handle.js';
 export type { Log } from './log.js';
 export { silent } from './log.js';
 export { OrphanedMessages } from './orphaned-messages.js';
-export { pause } from './pause.js';
 export { PulledMessage } from './pulled.js';
 export { TELEMETRY_SETTINGS, WORK_SETTINGS } from './stream-settings.js';
+export { LATE, within } from './within.js';
 export type { ConsumerSettings, PublishOptions, StreamAndConsumer, StreamSettings } from './streams.js';
 export { ensureConsumer, ensureStream, publishJson } from './streams.js';

@@ -7,8 +7,8 @@
  */
 import { type Contract, HeroError } from '@hero/contracts';
 import { type AskOptions, exchange } from './ask.js';
+import { sleep } from './backoff.js';
 import type { Bus } from './bus.js';
-import { pause } from './pause.js';
 
 const SLICE_GRACE_MS = 5_000;
 const OUTAGE_RETRY_MS = 250;
@@ -41,7 +41,7 @@ export async function askInSlices(
       outageSince ??= now;
       const giveUp = Number.isFinite(limit) ? now >= limit : now - outageSince >= bus.outageLimitMs;
       if (giveUp || bus.nc.isClosed() || bus.nc.isDraining()) throw error;
-      await pause(Math.min(OUTAGE_RETRY_MS, Math.max(1, limit - now)), options.signal);
+      await sleep(Math.min(OUTAGE_RETRY_MS, Math.max(1, limit - now)), options.signal);
     }
   }
 }

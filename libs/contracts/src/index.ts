@@ -1,10 +1,12 @@
 export { CATALOGUE, publicContracts } from './catalogue.js';
 export type { Contract, Params, ParamsInput, Result, Role, ServiceName, Waits } from './contract.js';
 export { contract, MIB, PAYLOAD_LIMIT, SERVICES, subjectOf } from './contract.js';
+export { messageOf } from './message-of.js';
 export type { ErrorCode } from './errors.js';
 export { ERROR_CODES, ERRORS, ErrorData, HeroError, Issue, issuesOf, RPC_FAULTS } from './errors.js';
 export { EVENT_LIMIT, ExecutorFrame, FRAME_LIMIT, Hello, PlayFrame } from './frames.js';
 export {
+  isOver,
   HookToken,
   hookCheck,
   hookResume,

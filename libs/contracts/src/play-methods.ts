@@ -67,7 +67,8 @@ export const playStatus = contract({
   idempotent: true,
 });
 
-const waitsFor = (play: Play, until: 'final' | 'settled'): boolean =>
+/** Whether somebody who waits `until` then is answered. */
+export const isOver = (play: Play, until: 'final' | 'settled'): boolean =>
   isFinal(play.status) ||
   (until === 'settled' && play.status === 'awaiting_resume' && play.pending_resumes.some((r) => r.ui !== null));
 
@@ -89,7 +90,7 @@ export const playWait = contract({
   waits: {
     limitMs: (p) => p.timeout_ms,
     slice: (p, sliceMs) => ({ ...p, timeout_ms: sliceMs }),
-    done: (p, play) => waitsFor(play, p.until),
+    done: (p, play) => isOver(play, p.until),
   },
 });
 

@@ -1,4 +1,4 @@
-import type { Issue, Json } from '@hero/contracts';
+import { type Issue, type Json, messageOf } from '@hero/contracts';
 import { didYouMean } from './did-you-mean.js';
 import { pathTo } from './values.js';
 
@@ -177,6 +177,6 @@ function patternFaults(pattern: string, path: string): Issue[] {
     patternOf(pattern);
     return [];
   } catch (error) {
-    return [{ path, message: `is no regular expression: ${error instanceof Error ? error.message : String(error)}` }];
+    return [{ path, message: `is no regular expression: ${messageOf(error)}` }];
   }
 }

@@ -2,7 +2,7 @@
  * JSON text that the runtime stores without parsing it. PostgreSQL's `json` type refuses what is no JSON; what it would
  * take and nobody could read again is found here: NUL and lone surrogates, written or escaped.
  */
-import { PAYLOAD_LIMIT } from '@hero/contracts';
+import { messageOf, PAYLOAD_LIMIT } from '@hero/contracts';
 import { jsonFaults } from './values.js';
 
 /** Cheap and rare: only a text in which this matches is parsed. */
@@ -15,7 +15,7 @@ export function jsonTextFault(text: string, root: string): string | undefined {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return `${root} is no JSON: ${error instanceof Error ? error.message : String(error)}`;
+    return `${root} is no JSON: ${messageOf(error)}`;
   }
   const [fault] = jsonFaults(value, root).filter(({ message }) => /NUL|surrogate/.test(message));
   return fault && `${fault.path} ${fault.message}`;

@@ -8,7 +8,7 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type Bus, BusServer, connectBus } from '@hero/bus';
+import { type Bus, BusServer, connectBus, LATE, within } from '@hero/bus';
 import { subjectOf } from '@hero/contracts';
 import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -150,15 +150,10 @@ async function stop({ parts, closing, reason, log, app, bus }: Stopping): Promis
 }
 
 async function step(log: Log, name: string, run: () => Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), Math.max(100, ms));
-  });
   try {
-    if ((await Promise.race([run(), limit])) === 'late') log.warn({ step: name }, 'stopping goes on without waiting');
+    const ended = await within(run(), Math.max(100, ms));
+    if (ended === LATE) log.warn({ step: name }, 'stopping goes on without waiting');
   } catch (err) {
     log.error({ err, step: name }, 'a step of stopping failed');
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,3 +1,4 @@
+export { after } from './after.js';
 export type { BootOptions, RunningService } from './boot.js';
 export { bootService, STOP_WITHIN_MS } from './boot.js';
 export type { CombinerOptions } from './combiner.js';

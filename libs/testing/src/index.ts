@@ -1,3 +1,4 @@
+export { AsyncDisposableStack } from './async-disposable-stack.js';
 export { type TestDatabase, testDatabase } from './database.js';
 export { readGolden } from './golden.js';
 export { runFolder } from './run-folder.js';

@@ -5,7 +5,8 @@
  * 2. Announcements are best effort: what came while NATS was away is made up by one look after each reconnect.
  */
 import { Bus } from '@hero/bus';
-import { allChanges, isFinal, type Params, type Play, type playWait } from '@hero/contracts';
+import { allChanges, isOver, type Params, type Play, type playWait } from '@hero/contracts';
+import { after } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { Plays } from './plays.js';
 
@@ -29,7 +30,7 @@ export class Waits {
     const limit = p.timeout_ms === 0 ? Number.POSITIVE_INFINITY : performance.now() + p.timeout_ms;
     const waiter = new Waiter();
     this.list(p.play_sid, waiter.changed);
-    const timer = Number.isFinite(limit) ? setTimeout(waiter.changed, p.timeout_ms + 1) : undefined;
+    const timer = Number.isFinite(limit) ? after(p.timeout_ms + 1, waiter.changed) : undefined;
     this.heed(closing);
     try {
       for (;;) {
@@ -39,7 +40,7 @@ export class Waits {
         await next;
       }
     } finally {
-      clearTimeout(timer);
+      timer?.[Symbol.dispose]();
       this.unlist(p.play_sid, waiter.changed);
     }
   }
@@ -84,7 +85,3 @@ class Waiter {
     });
   }
 }
-
-const isOver = (play: Play, until: 'final' | 'settled'): boolean =>
-  isFinal(play.status) ||
-  (until === 'settled' && play.status === 'awaiting_resume' && play.pending_resumes.some(({ ui }) => ui !== null));

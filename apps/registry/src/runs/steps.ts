@@ -8,7 +8,7 @@
  * 4. What the database did not answer is not answered either (UNAVAILABLE): the executor repeats it, and `group_no` makes
  *    the repetition harmless.
  */
-import type { GroupResult, Params, Result, stepCommit } from '@hero/contracts';
+import { type GroupResult, messageOf, type Params, type Result, type stepCommit } from '@hero/contracts';
 import { isDataError, sqlState } from '@hero/persistence';
 import { Combiner, failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
@@ -78,7 +78,7 @@ export class Steps {
 export const isFaultOfData = (error: unknown): boolean =>
   isDataError(error) || (sqlState(error)?.startsWith('54') ?? false);
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export { messageOf };
 
 function faultOf(group: OwnedGroup): string | undefined {
   for (const step of group.steps) {
