@@ -1,10 +1,62 @@
-"""Durable commits: an outcome is committed before its step returns (I3)."""
+"""Commits and requests: what leaves the play, and what waits for it.
+
+Rules:
+ 1. An outcome is committed before its step returns (I3), unless the play is pipelined (`_pipeline`).
+ 2. Before a request leaves the play, all that a pipelined play sent is committed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ._errors import Refused
 from ._session import Reply, Session
+
+
+class Commit:
+    """The effect of committing one step (`step_json`); gives the error of an outcome that is refused."""
+
+    __slots__ = ("session", "step", "now")
+
+    def __init__(self, session: Session, step: str, now: bool = False) -> None:
+        self.session = session
+        self.step = step
+        self.now = now  # also in a pipelined play
+
+    def perform(self) -> Refused | None:
+        return refusal(self.session.commits.commit(self.step, self.now))
+
+    async def perform_async(self) -> Refused | None:
+        return refusal(await self.session.commits.commit_async(self.step, self.now))
+
+    def post(self, replied: Callable[[Refused | None], None]) -> None:
+        """For who does not wait: `replied` is called with what `perform` gives, perhaps in another thread."""
+        self.session.commits.post(self.step, lambda reply: replied(refusal(reply)))
+
+
+def refusal(reply: Reply) -> Refused | None:
+    if reply.get("t") != "refused":
+        return None
+    return Refused(reply.get("code", ""), reply.get("message", ""))
+
+
+class Request:
+    """The effect of a frame to the executor: its name, and the JSON of its other fields without braces. Gives the reply."""
+
+    __slots__ = ("_session", "_kind", "_body")
+
+    def __init__(self, session: Session, kind: str, body: str) -> None:
+        self._session = session
+        self._kind = kind
+        self._body = body
+
+    def perform(self) -> Reply:
+        self._session.commits.drain()
+        return self._session.lane.request(self._kind, self._body)
+
+    async def perform_async(self) -> Reply:
+        await self._session.commits.drain_async()
+        return await self._session.lane.request_async(self._kind, self._body)
 
 
 class DurableCommits:

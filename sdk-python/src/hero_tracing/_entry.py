@@ -13,44 +13,70 @@ import threading
 from contextvars import copy_context
 from typing import Any
 
-from ._calls import Call, Ended, body_of, body_of_async
+from ._calls import RunBody
+from ._declare import Declaration
+from ._effects import Effect
 from ._futures import resolve
 from ._node import current
+from ._outcome import Outcome
+from ._step_timeout import Limited
+from ._tries import Try
 
 
-def run_entry(call: Call, kwargs: dict[str, Any]) -> Ended:
-    """Rule 1."""
-    if not call.declaration.is_async:
-        return body_of(call, (), kwargs)
+class RunEntry:
+    """The effect of running the entry of an invoked workflow."""
 
-    async def body() -> Ended:
-        current.set(call.node)  # only here: the loop's first Task is no branch of the call
-        return await body_of_async(call, (), kwargs)
+    __slots__ = ("_declaration", "_body")
 
-    context = copy_context()
-    context.run(current.set, None)  # type: ignore[arg-type]
-    try:
-        return context.run(asyncio.run, body())
-    except (SystemExit, KeyboardInterrupt) as leaving:  # from another Task: asyncio lets them pass at once
-        return None, leaving
+    def __init__(self, declaration: Declaration, body: Effect) -> None:
+        self._declaration = declaration
+        self._body = body
 
+    @classmethod
+    def of(cls, declaration: Declaration, kwargs: dict[str, Any]) -> RunEntry:
+        return cls(declaration, RunBody(declaration, (), kwargs))
 
-async def run_entry_async(call: Call, kwargs: dict[str, Any]) -> Ended:
-    """Rule 2."""
-    if call.declaration.is_async:
-        return await body_of_async(call, (), kwargs)
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-    context = copy_context()
-    ended: list[Ended] = []
+    def limited(self, attempt: Try, seconds: float) -> Effect:
+        return RunEntry(self._declaration, Limited(attempt, seconds, self._body))
 
-    def work() -> None:
-        ended.append(context.run(body_of, call, (), kwargs))
+    def perform(self) -> Outcome:
+        """Rule 1."""
+        outcome: Outcome
+        if not self._declaration.is_async:
+            outcome = self._body.perform()
+            return outcome
+        node = current.get()
+
+        async def body() -> Outcome:
+            current.set(node)  # only here: the loop's first Task is no branch of the call
+            inner: Outcome = await self._body.perform_async()
+            return inner
+
+        context = copy_context()
+        context.run(current.set, None)  # type: ignore[arg-type]
         try:
-            loop.call_soon_threadsafe(resolve, done)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            pass
+            return context.run(asyncio.run, body())
+        except (SystemExit, KeyboardInterrupt) as leaving:  # from another Task: asyncio lets them pass immediately
+            return None, leaving
 
-    threading.Thread(target=work, name=f"invoke-{call.declaration.name}", daemon=True).start()
-    await done
-    return ended[0]
+    async def perform_async(self) -> Outcome:
+        """Rule 2."""
+        outcome: Outcome
+        if self._declaration.is_async:
+            outcome = await self._body.perform_async()
+            return outcome
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        context = copy_context()
+        ended: list[Outcome] = []
+
+        def work() -> None:
+            ended.append(context.run(self._body.perform))
+            try:
+                loop.call_soon_threadsafe(resolve, done)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                pass
+
+        threading.Thread(target=work, name=f"invoke-{self._declaration.name}", daemon=True).start()
+        await done
+        return ended[0]

@@ -8,19 +8,22 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar, overload
 
-from . import _call, _errors, _invoke, _pause, _values
+from . import _errors, _invoke, _methods, _pause, _values
 from ._awaited import Awaited, check_sync_here
-from ._calls import Call, call_async, call_sync
+from ._blocks import StepBlock
+from ._calls import call
 from ._declare import Declaration, check_option
+from ._effects import run, run_async
 from ._errors import OptionError
 from ._local import run_local, run_local_async
 from ._map import map_items
 from ._node import current, here, no_context
+from ._open_call import OpenCall
+from ._outcome import result_of
 from ._places import idempotency_key
 from ._session import active
 from ._site import Site
 from ._spans import Span
-from ._steps import StepBlock
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,13 +64,13 @@ class CurrentStep:
     def key(self) -> str:
         """An idempotency key for the outside world: the same in every attempt of this step, different in every play."""
         node = here("flow.current_step.key")
-        call: Call = node.owner
+        call: OpenCall = node.owner
         return idempotency_key(call.session.play_sid, call.key)
 
     @property
     def name(self) -> str:
         """The name of the flow."""
-        call: Call = here("flow.current_step.name").owner
+        call: OpenCall = here("flow.current_step.name").owner
         return call.declaration.name
 
 
@@ -191,7 +194,7 @@ class Flow:
         `flow_library_search` is granted to every play, others by `@flow(grants=["workflow_list"])` on the entry flow.
         Raises CallFailed, with `.code`. In a coroutine: `await flow.call(…)`.
         """
-        return _call.call(method, params)
+        return _methods.call(method, params)
 
     def webhook(self, name: str, /, *, expires: float | None = None) -> Any:
         """A signed link that answers the next `flow.pause(name)` of this branch once: `/hooks/resume/<token>` at the gateway.
@@ -199,7 +202,7 @@ class Flow:
         Hand it to another service; its POST body is the answer, and may come before the pause. The link is good for `expires`
         seconds, 30 days by default. In a coroutine: `await flow.webhook(…)`.
         """
-        return _call.webhook(name, expires)
+        return _methods.webhook(name, expires)
 
     def sleep(self, seconds: float, /) -> Any:
         """Waits. Up to 2 s the process stays; longer, it is a timer that survives everything.
@@ -269,7 +272,8 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             parent = current.get(None)
             if parent is not None:
-                return call_sync(declaration, args, kwargs, parent)
+                place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
+                return result_of(run(call(declaration, args, kwargs, parent, place)))
             if active() is not None:
                 raise no_context(f"The flow {declaration.name!r}")
             return run_local(declaration, args, kwargs)
@@ -284,7 +288,7 @@ async def _call_async(
     parent = current.get(None)
     if parent is not None:
         site = site or Site(parent, declaration.name_json, lambda: declaration.arguments(args, kwargs))
-        return await call_async(declaration, args, kwargs, parent, site)
+        return result_of(await run_async(call(declaration, args, kwargs, parent, site.place_in(parent))))
     if active() is not None:
         raise no_context(f"The flow {declaration.name!r}")
     return await run_local_async(declaration, args, kwargs)

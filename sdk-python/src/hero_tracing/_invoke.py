@@ -13,14 +13,18 @@ from __future__ import annotations
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
-from ._calls import PAYLOAD_LIMIT, Call, Remembered, enter_at
+from ._calls import PAYLOAD_LIMIT, body_of, commit, remembered
 from ._canonical import canonical, dump
+from ._commits import Request
 from ._declare import Declaration, check_name
+from ._effects import Effects
+from ._entry import RunEntry
 from ._errors import ArgumentNotJson, ChildFailed, FlowNotFound, InputsInvalid, NotJson, OptionError, PayloadTooLarge
+from ._leaf import Leaf, operate
 from ._node import Node, here
-from ._operation import Body, Doing, Leaf, Request, operate
+from ._open_call import OpenCall
+from ._outcome import Outcome
 from ._remember import text_of
-from ._tries import Commit
 from ._waits import Question
 from ._workflow import refusal, resolve_body, workflow_of
 
@@ -58,54 +62,39 @@ def _unresolved() -> None:
     """What stands for a workflow of which the source is not there yet."""
 
 
-def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) -> Doing:
+def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:
     session = node.session
-    session.check_awaited()
-    call = enter_at(Declaration(_unresolved, name=name), node, place)
-    if isinstance(call, Remembered):
-        return call.recall()
-    call.start(node, "subflow", where=session.sources.caller())
-    ended: tuple[Any, BaseException | None]
+    declaration = Declaration(_unresolved, name=name)
+    known = remembered(declaration, node, place)
+    if known is not None:
+        outcome: Outcome = yield known
+        return outcome
+    opened = OpenCall.below(node, declaration, place)
+    opened.open(node.span.id, "subflow", where=session.sources.caller())
     try:
         workflow = workflow_of(session, name, version_sid)
         kwargs = workflow.bind(text)
-        call.declaration = workflow.declaration
-        call.node.is_async = workflow.declaration.is_async
-        ended = yield Body(call, kwargs)
+        opened.declaration = workflow.declaration
+        opened.node.is_async = workflow.declaration.is_async
     except BaseException as error:
-        ended = None, error
-    call.leave()
-    return (yield from _settled(call, *ended))
-
-
-def _settled(call: Call, value: Any, error: BaseException | None) -> Doing:
-    settling = call.settle(value, error)
-    failure = None
-    try:
-        step = next(settling)
-        while True:
-            step = settling.send((yield Commit(step)))
-    except StopIteration as end:
-        failure = end.value
-    finally:
-        settling.close()
-    if failure is not None:
-        try:
-            raise failure
-        finally:
-            del failure, error
-    return call.result
+        opened.leave()
+        outcome = None, error
+    else:
+        outcome = yield from body_of(opened, RunEntry.of(workflow.declaration, kwargs))
+    return (yield from commit(opened, outcome))
 
 
 # --- spawned --------------------------------------------------------------------------------------------------------------
 
 
-def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> Doing:
+def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:
     with Leaf(node, f"spawn:{name}", place=place, kind="subflow", tags='{"spawned":true}', shown=name) as leaf:
-        if leaf.item is not None:
-            return leaf.recall()
+        if leaf.known is not None:
+            outcome: Outcome = yield leaf.known
+            return outcome
         parent = leaf.node.known
         reply = yield Request(
+            node.session,
             "spawn",
             f'"place":"{place}","parent_place":"{parent}","span_id":"{leaf.span.id}",{resolve_body(name, version_sid)},'
             f'"input":{quoted(text)}',
@@ -113,14 +102,14 @@ def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> 
         if reply.get("t") == "refused":
             return (yield from leaf.keep("", refusal(reply, name)))
         leaf.span.child_play_sid = reply["child_play_sid"]
-        return (yield Question(leaf.node, name, kind="child"))
+        return (yield Question(leaf.node, name, kind="child")), None
 
 
-def _spawned_here(node: Node, place: str, name: str, version_sid: str, text: str) -> Doing:
+def _spawned_here(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:
     """Outside of the runtime there are no other plays: it runs in this process, and fails as a child would."""
-    try:
-        return (yield from _in_process(node, place, name, version_sid, text))
-    except (FlowNotFound, InputsInvalid):
-        raise
-    except Exception as error:
-        raise ChildFailed(text_of(error), node.session.play_sid, "failed", type(error).__qualname__) from error
+    value, error = yield from _in_process(node, place, name, version_sid, text)
+    if isinstance(error, Exception) and not isinstance(error, (FlowNotFound, InputsInvalid)):
+        failed = ChildFailed(text_of(error), node.session.play_sid, "failed", type(error).__qualname__)
+        failed.__cause__ = error
+        return None, failed
+    return value, error

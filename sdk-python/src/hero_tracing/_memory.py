@@ -45,6 +45,11 @@ class Memory:
             self._left[item.parent] -= 1  # two threads may lose a count between them: `ended` looks again
         return item
 
+    def take_outcome(self, place: str) -> Item | None:
+        """The same for a call, which also runs where it only began."""
+        item = self._items.get(place)
+        return None if item is None or item.kind == "begun" else self.take(place)
+
     def find(self, place: str) -> Item | None:
         return self._items.get(place)
 

@@ -6,11 +6,13 @@ import asyncio
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from . import _places
-from ._calls import Call, body_of, body_of_async
+from . import _outcome, _places
+from ._calls import RunBody, body_of, encoded
 from ._commits import DurableCommits
 from ._declare import Declaration
+from ._effects import run, run_async
 from ._node import Node
+from ._open_call import OpenCall
 from ._pipeline import PipelinedCommits
 from ._questions import Questions
 from ._remember import describe, happened_in
@@ -34,24 +36,24 @@ def new_session(lane: Lane, events: EventLane, *, pipelined: bool = False, **ide
     return session
 
 
-def start_root(session: Session, declaration: Declaration) -> Call:
+def start_root(session: Session, declaration: Declaration) -> OpenCall:
     """Opens the root span; the body runs in its context from now on."""
     span = Span(session, session.span_id(_places.ROOT_PLACE), declaration.name)
     node = Node(session, None, span, _places.ROOT_PLACE, declaration.is_async)
-    call = Call(session, declaration, node, session.step_key(_places.ROOT_PLACE))
-    call.start(None, "flow_root")
+    call = OpenCall(session, declaration, node)
+    call.open(session.parent_span_id, "flow_root")
     return call
 
 
-def end_root(call: Call, value: Any, error: BaseException | None) -> Outcome:
+def end_root(call: OpenCall, outcome: _outcome.Outcome) -> Outcome:
     """Encodes the result, ends the span and returns the output's JSON text or the error."""
-    call.leave()
+    value, error = outcome
     session, span = call.session, call.node.span
     duration_ms = (perf_counter() - span.started) * 1000
     text = None
     if error is None:
-        text, error = call.encoded(value)
-        del value
+        text, error = encoded(call.declaration, value)
+        del value, outcome
         try:
             session.check_awaited()
         except Exception as missing:
@@ -74,14 +76,14 @@ def run_root(session: Session, declaration: Declaration, args: tuple[Any, ...], 
     if declaration.is_async:
         return _run_loop(session, declaration, args, kwargs)
     call = start_root(session, declaration)
-    return end_root(call, *body_of(call, args, kwargs))
+    return end_root(call, run(body_of(call, RunBody(declaration, args, kwargs))))
 
 
 async def run_root_async(
     session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Outcome:
     call = start_root(session, declaration)
-    return end_root(call, *await body_of_async(call, args, kwargs))
+    return end_root(call, await run_async(body_of(call, RunBody(declaration, args, kwargs))))
 
 
 def _run_loop(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:

@@ -16,11 +16,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ._canonical import dump
+from ._effects import Effects, run
 from ._errors import OptionError
+from ._leaf import Leaf, operate
 from ._node import Node, current, here
-from ._operation import Doing, Leaf, drive_here, operate
+from ._outcome import Outcome, result_of
 from ._session import active
-from ._tries import SHORT_SECONDS, Sleep
+from ._sleep import SHORT_SECONDS, Sleep
 from ._waits import Question
 
 LONGEST_SECONDS = 10.0**10
@@ -44,13 +46,14 @@ def _remembered(name: str, make: Callable[[], Any]) -> Any:
     if current.get(None) is None and active() is None:
         return make()  # no play: there is nobody to remember it for
     node = here(f"flow.{name}()")
-    return drive_here(node.session, _value(node, name, make))
+    return result_of(run(_value(node, name, make)))
 
 
-def _value(node: Node, name: str, make: Callable[[], Any]) -> Doing:
+def _value(node: Node, name: str, make: Callable[[], Any]) -> Effects[Outcome]:
     with Leaf(node, name) as leaf:
-        if leaf.item is not None:
-            return leaf.recall()
+        if leaf.known is not None:
+            outcome: Outcome = yield leaf.known
+            return outcome
         return (yield from leaf.keep(dump(make())))
 
 
@@ -65,19 +68,20 @@ def sleep_until(when: datetime | str) -> Any:
     until = _time(when)
     what = f"flow.sleep_until({str(when)!r})"
 
-    def sleep(node: Node, place: str) -> Doing:
+    def sleep(node: Node, place: str) -> Effects[Outcome]:
         return _sleep(node, place, max(0.0, until.timestamp() - time.time()))
 
     return operate(what, here(what), "sleep", "null", sleep)
 
 
-def _sleep(node: Node, place: str, seconds: float) -> Doing:
+def _sleep(node: Node, place: str, seconds: float) -> Effects[Outcome]:
     with Leaf(node, "sleep", place=place, tags=f'{{"seconds":{round(seconds, 3)}}}') as leaf:
-        if leaf.item is not None:
-            return leaf.recall()
+        if leaf.known is not None:
+            outcome: Outcome = yield leaf.known
+            return outcome
         if seconds > SHORT_SECONDS:
             deadline = time.monotonic() + seconds
-            return (yield Question(leaf.node, "sleep", kind="timer", deadline=deadline, default="null"))
+            return (yield Question(leaf.node, "sleep", kind="timer", deadline=deadline, default="null")), None
         yield Sleep(seconds)
         return (yield from leaf.keep("null"))
 

@@ -25,7 +25,7 @@ from ._tree import Gate, TreeNode
 
 
 class Question:
-    """A leaf that waits. `kind` is `question`, `timer` or `child`; a timer's `deadline` is one of time.monotonic()."""
+    """A leaf that waits, and the effect of waiting for it. `kind` is `question`, `timer` or `child`; a timer's `deadline` is one of time.monotonic()."""
 
     __slots__ = (
         "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "deliver", "loop", "outcome", "error",
@@ -55,6 +55,12 @@ class Question:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.outcome: tuple[str, str] | None = None  # kind and JSON text
         self.error: BaseException | None = None
+
+    def perform(self) -> Any:
+        return wait(self)
+
+    async def perform_async(self) -> Any:
+        return await wait_async(self)
 
     def frame(self) -> str:
         timeout_ms = self.timeout_ms

@@ -1,4 +1,4 @@
-"""An item's place among the workers of its map: given up while every open leaf of the item waits."""
+"""An item's slot among the workers of its map: given up while every open leaf of the item waits."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ._futures import resolve
 from ._tree import Gate
 
 
-class Places(Protocol):
+class Slots(Protocol):
     """What a map gives its items: at most `workers` of them run at a time. `changed` guards all of it."""
 
     workers: int
     running: int
     changed: threading.Lock
 
-    def give_to(self, place: Place) -> None: ...
-    def queue_up(self, place: Place) -> None: ...
+    def give_to(self, slot: WorkerSlot) -> None: ...
+    def queue_up(self, slot: WorkerSlot) -> None: ...
     def given_up(self) -> None: ...
 
 
-class Place(Gate):
-    """An item's worker place. Told under the tree's lock when every open leaf of the item waits."""
+class WorkerSlot(Gate):
+    """An item's slot. Told under the tree's lock when every open leaf of the item waits."""
 
     __slots__ = ("map", "held", "queued", "calls")
 
-    def __init__(self, map: Places) -> None:
+    def __init__(self, map: Slots) -> None:
         self.map = map
         self.held = True
         self.queued = False
@@ -40,7 +40,7 @@ class Place(Gate):
             self.map.given_up()
 
     def woke(self) -> None:
-        """The branch that goes on takes a place by itself, in `enter`: it may have to wait for one."""
+        """The branch that goes on takes a slot by itself, in `enter`: it may have to wait for one."""
 
     def enter(self) -> None:
         latch = threading.Lock()
@@ -59,7 +59,7 @@ class Place(Gate):
             await turn
 
     def _take(self, call: Callable[[], object]) -> bool:
-        """False: the place comes later, and `call` is called then."""
+        """False: the slot comes later, and `call` is called then."""
         map = self.map
         with map.changed:
             if self.held:

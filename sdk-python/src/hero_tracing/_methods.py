@@ -15,10 +15,13 @@ from typing import Any
 from . import _places
 from ._calls import PAYLOAD_LIMIT
 from ._canonical import canonical, dump
+from ._commits import Request
 from ._declare import check_name
+from ._effects import Effects
 from ._errors import ArgumentNotJson, CallFailed, NotJson, OptionError, PayloadTooLarge
+from ._leaf import Leaf, operate
 from ._node import Node, here
-from ._operation import Doing, Leaf, Request, operate
+from ._outcome import Outcome
 
 LONGEST_LINK = 366 * 24 * 3600
 
@@ -37,10 +40,11 @@ def call(method: str, params: dict[str, Any]) -> Any:
     return operate(what, node, f"call:{method}", args, lambda node, place: _called(node, place, method, text))
 
 
-def _called(node: Node, place: str, method: str, params: str) -> Doing:
+def _called(node: Node, place: str, method: str, params: str) -> Effects[Outcome]:
     with Leaf(node, f"call:{method}", place=place, kind="rpc", shown=method) as leaf:
-        if leaf.item is not None:
-            return leaf.recall()
+        if leaf.known is not None:
+            outcome: Outcome = yield leaf.known
+            return outcome
         return (yield from _ask(leaf, method, params, None))
 
 
@@ -58,18 +62,19 @@ def _expiry(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-def _linked(node: Node, place: str, name: str, options: dict[str, int]) -> Doing:
+def _linked(node: Node, place: str, name: str, options: dict[str, int]) -> Effects[Outcome]:
     session = node.session
     with Leaf(node, f"webhook:{name}", place=place, kind="rpc") as leaf:
-        if leaf.item is not None:
-            return leaf.recall()
+        if leaf.known is not None:
+            outcome: Outcome = yield leaf.known
+            return outcome
         place = node.coming_place(quoted(f"pause:{name}"), "null")  # rule 3
         params = {"play_sid": session.play_sid, "resume_id": _places.resume_id(session.play_sid, place), **options}
         return (yield from _ask(leaf, "play_hook", dump(params), "path"))
 
 
-def _ask(leaf: Leaf, method: str, params: str, part: str | None) -> Doing:
-    reply = yield Request("call", f'"method":{quoted(method)},"params":{quoted(params)}')
+def _ask(leaf: Leaf, method: str, params: str, part: str | None) -> Effects[Outcome]:
+    reply = yield Request(leaf.session, "call", f'"method":{quoted(method)},"params":{quoted(params)}')
     if reply.get("t") == "refused":
         error = CallFailed(reply.get("message", ""), reply.get("code", ""))
         return (yield from leaf.keep("", error))

@@ -1,0 +1,18 @@
+"""How a body ended, or a remembered call: its value, or its error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Outcome = tuple[Any, "BaseException | None"]
+
+
+def result_of(outcome: Outcome) -> Any:
+    """The value, or the error raised. Not done inside of a generator, which could not raise StopIteration."""
+    value, error = outcome
+    if error is None:
+        return value
+    try:
+        raise error
+    finally:
+        del error, outcome  # no cycle through this frame

@@ -1,0 +1,47 @@
+"""What memory has at a place, handed out as if it had just happened; nothing runs."""
+
+from __future__ import annotations
+
+from ._memory import Item
+from ._node import Node
+from ._outcome import Outcome
+from ._remember import describe, happened_in, recall
+from ._spans import show_replayed
+
+
+class Recall:
+    """The effect of taking a remembered outcome."""
+
+    __slots__ = ("_parent", "_place", "_name", "_kind", "_item")
+
+    def __init__(self, parent: Node, place: str, name: str, kind: str, item: Item) -> None:
+        self._parent = parent
+        self._place = place
+        self._name = name
+        self._kind = kind
+        self._item = item
+
+    def perform(self) -> Outcome:
+        session, (kind, text, *_) = self._parent.session, self._item
+        span_id = session.span_id(self._place)
+        value = error = told = None
+        try:
+            value = recall(kind, text, span_id)
+        except Exception as raised:
+            happened_in(raised, span_id)
+            error = raised
+        output = text if error is None else None
+        if self._kind == "step":
+            if error is None:
+                session.last_output = text
+            if not session.first:  # the span keeps the output that it had
+                output = None
+        elif error is not None:
+            told = {**describe(error), "traceback": ""}
+        show_replayed(
+            session, self._parent.span.id, span_id, self._name, self._place, self._kind, output=output, error=told
+        )
+        return value, error
+
+    async def perform_async(self) -> Outcome:
+        return self.perform()

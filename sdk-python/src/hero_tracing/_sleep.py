@@ -1,0 +1,23 @@
+"""A short wait inside of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+SHORT_SECONDS = 2.0  # what is longer is a timer of the runtime, and the process may leave
+
+
+class Sleep:
+    """An effect."""
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def perform(self) -> None:
+        time.sleep(self._seconds)
+
+    async def perform_async(self) -> None:
+        await asyncio.sleep(self._seconds)
