@@ -23,7 +23,7 @@ from ._node import Node, no_context
 from ._open_call import OpenCall
 from ._outcome import Outcome
 from ._recall import Recall
-from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
+from ._remember import describe, happened_in, is_remembered, remembered_error
 from ._step_timeout import Limited
 from ._tries import Body, Try, tries
 
@@ -95,30 +95,30 @@ def commit(opened: OpenCall, outcome: Outcome) -> Effects[Outcome]:
     value, error = outcome
     session, span, memo = opened.session, opened.node.span, opened.declaration.memo
     at, duration_ms = _events.now(), (perf_counter() - span.started) * 1000
-    text = described = None
+    text = None
     try:
         if error is None:
             text, error = encoded(opened.declaration, value)
-        elif isinstance(error, NOT_REMEMBERED):
+        elif not is_remembered(error):
             span.end("cancelled", at=at, duration_ms=duration_ms)
             return None, error
-        if memo and not opened.committed:
-            if text is not None:
-                error = yield Commit(session, opened.step("value", text))
-            if error is not None:
-                described = describe(error)
-                happened_in(error, span.id)
-                yield Commit(session, opened.step("error", error_json(error, described)))
+        if text is not None and memo and not opened.committed:
+            error = yield Commit(session, opened.step("value", text))
         if error is not None:
             happened_in(error, span.id)
-            span.end("failed", at=at, duration_ms=duration_ms, key=opened.key, error=described or describe(error))
+            described = describe(error)
+            if memo:
+                kept, error = remembered_error(error, described)
+                if not opened.committed:
+                    yield Commit(session, opened.step("error", kept))
+            span.end("failed", at=at, duration_ms=duration_ms, key=opened.key, error=described)
             return None, error
         assert text is not None
         session.last_output = text
         span.end("success", at=at, duration_ms=duration_ms, key=opened.key, output=text)
         return value if text in _SCALARS else load(text), None
     finally:
-        opened.close(isinstance(error, NOT_REMEMBERED))
+        opened.close(error is not None and not is_remembered(error))
         del value, error, outcome
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from . import _events, _places
 from ._exit import leave
-from ._remember import describe, spans_of
+from ._remember import arose_in, describe, spans_of
 from ._session import Reply, Session
 
 
@@ -17,8 +17,8 @@ def send_end(session: Session, status: str, output: str | None, error: BaseExcep
     session.commits.drain()
     if error is None:
         return _send(session, status, output, "null", [])
-    told = {name: _events.cut(text).replace("\x00", "\ufffd") for name, text in describe(error).items()}
-    span_id = getattr(error, "__hero_span__", None) or session.span_id(_places.ROOT_PLACE)
+    told = {name: _events.cut(text) for name, text in describe(error).items()}
+    span_id = arose_in(error) or session.span_id(_places.ROOT_PLACE)
     shown = json.dumps({**told, "span_id": span_id}, ensure_ascii=False)
     return _send(session, status, output, shown, spans_of(error))
 

@@ -20,7 +20,7 @@ from ._memory import step_json
 from ._node import Node, current, here
 from ._outcome import Outcome, result_of
 from ._recall import Recall
-from ._remember import NOT_REMEMBERED, describe, error_json, happened_in
+from ._remember import NOT_REMEMBERED, describe, happened_in, remembered_error
 from ._site import Site
 from ._spans import Span
 
@@ -62,7 +62,8 @@ class Leaf:
         if error is not None:
             described = describe(error)
             happened_in(error, self.span.id)
-            yield Commit(self.session, self._step("error", error_json(error, described)))
+            kept, error = remembered_error(error, described)
+            yield Commit(self.session, self._step("error", kept))
             self.span.end("failed", key=self.key, error=described)
         else:
             self.span.end("success", key=self.key, output=text)
@@ -94,10 +95,20 @@ def operate(what: str, node: Node, name: str, args: str, make: Callable[[Node, s
     site = Site(node, quoted(name), args)
     if check_sync_here(what, node):
         return Awaited(what, _operate_async(what, node, site, make), node.session)
-    return result_of(run(make(node, site.place_in(node))))
+    outcome: Outcome
+    try:
+        outcome = run(make(node, site.place_in(node)))
+    except BaseException as error:  # of a wait; a replay has it as an outcome
+        outcome = None, error
+    return result_of(outcome)
 
 
 async def _operate_async(what: str, node: Node, site: Site, make: Callable[[Node, str], Effects[Outcome]]) -> Any:
     if current.get(None) is not node:
         node = here(what)  # awaited in a Task of its own
-    return result_of(await run_async(make(node, site.place_in(node))))
+    outcome: Outcome
+    try:
+        outcome = await run_async(make(node, site.place_in(node)))
+    except BaseException as error:
+        outcome = None, error
+    return result_of(outcome)

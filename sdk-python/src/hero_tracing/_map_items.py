@@ -22,7 +22,7 @@ from ._calls import remembered
 from ._declare import Declaration
 from ._node import Node
 from ._outcome import Outcome
-from ._remember import NOT_REMEMBERED, describe, note_members
+from ._remember import NOT_REMEMBERED, describe, leaving, note_members
 from ._site import Site
 from ._spans import Span
 from ._worker_slot import WorkerSlot
@@ -100,7 +100,7 @@ class Map:
             node.span.end("failed", error=describe(first))
         node.close()
         if first is not None:
-            raise first
+            raise leaving(first)
         return self.results
 
     def give_to(self, slot: WorkerSlot) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._remember import leaving
+
 Outcome = tuple[Any, "BaseException | None"]
 
 
 def result_of(outcome: Outcome) -> Any:
-    """The value, or the error raised. Not done inside of a generator, which could not raise StopIteration."""
+    """The value, or the error raised. Not done inside of a generator, which could not raise StopIteration.
+
+    Remembered or not, an error is raised here: the text of its traceback is the same in a replay.
+    """
     value, error = outcome
     if error is None:
         return value
     try:
-        raise error
+        raise leaving(error)
     finally:
         del error, outcome  # no cycle through this frame

@@ -27,7 +27,7 @@ class Recall:
         value = error = told = None
         try:
             value = recall(kind, text, span_id)
-        except Exception as raised:
+        except BaseException as raised:  # what is remembered may be one
             happened_in(raised, span_id)
             error = raised
         output = text if error is None else None

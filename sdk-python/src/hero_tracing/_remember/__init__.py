@@ -1,0 +1,27 @@
+"""Errors as memory holds them: what is kept of one, and how the caller gets it back, in the first run and in a replay.
+
+`outcome` writes an error as JSON and makes it again; `classes` finds its class, `packing` writes its arguments and
+attributes, `frames` its traceback; `trail` knows the spans that it passed through, `describe` what a reader sees of it.
+"""
+
+from .describe import describe, text_of, traceback_of
+from .frames import leaving
+from .outcome import NOT_REMEMBERED, error_json, is_remembered, rebuild, recall, remembered_error
+from .trail import arose_in, happened_in, note_members, spans_of
+
+__all__ = [
+    "NOT_REMEMBERED",
+    "arose_in",
+    "describe",
+    "error_json",
+    "happened_in",
+    "is_remembered",
+    "leaving",
+    "note_members",
+    "rebuild",
+    "recall",
+    "remembered_error",
+    "spans_of",
+    "text_of",
+    "traceback_of",
+]

@@ -1,0 +1,45 @@
+"""Work of the SDK where a flow has used up the stack: what a flow may do does not depend on how deep it does it."""
+
+from __future__ import annotations
+
+import _thread
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def with_stack(work: Callable[[], T]) -> T:
+    """Does the work here, or, where that ends in a RecursionError, once more in a thread, which has a stack of its own.
+
+    >>> def near_the_limit(n):
+    ...     try:
+    ...         return near_the_limit(n + 1)
+    ...     except RecursionError:
+    ...         return with_stack(lambda: [[list(map(str, range(2)))]])
+    >>> near_the_limit(0)
+    [[['0', '1']]]
+    """
+    try:
+        return work()
+    except RecursionError:
+        pass
+    # No more than two calls deep, as `threading` would be.
+    ended = _thread.allocate_lock()
+    ended.acquire()
+    results: list[T] = []
+    errors: list[BaseException] = []
+    _thread.start_new_thread(_do, (work, results, errors, ended))
+    ended.acquire()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _do(work: Callable[[], T], results: list[T], errors: list[BaseException], ended: _thread.LockType) -> None:
+    try:
+        results.append(work())
+    except BaseException as error:
+        errors.append(error)
+    finally:
+        ended.release()

@@ -1,0 +1,588 @@
+"""An error is what memory holds: the caller gets the same one in the first run and in a replay."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+groups = pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups are of Python 3.11")
+
+# `told` writes down all that a flow can see of an error. `both` runs a flow twice, the second time from memory alone.
+HEAD = """
+import asyncio, dataclasses, json, traceback
+from hero_tracing import flow
+
+def told(error, depth=0):
+    if error is None or depth > 5:
+        return None
+    args = [told(one, depth + 1) if isinstance(one, BaseException) else repr(one) for one in error.args]
+    seen = {
+        "type": [type(error).__module__, type(error).__qualname__], "str": str(error), "repr": repr(error), "args": args,
+        "notes": getattr(error, "__notes__", None),
+        "cause": told(error.__cause__, depth + 1), "context": told(error.__context__, depth + 1),
+        "suppress": error.__suppress_context__,
+        "members": [told(one, depth + 1) for one in getattr(error, "exceptions", ())],
+        "vars": {name: repr(value) for name, value in vars(error).items() if not name.startswith("__")},
+    }
+    for name in ("code", "errno", "strerror", "filename", "filename2", "reason", "start", "end", "object", "encoding",
+                 "value", "name", "path", "msg", "doc", "pos", "lineno", "colno", "offset", "text", "returncode", "extra"):
+        try:
+            seen[name] = repr(getattr(error, name))
+        except AttributeError:
+            pass
+    if depth == 0:
+        seen["traceback"] = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return seen
+"""
+MAIN = """
+@flow
+def main():
+    try:
+        bad()
+    except BaseException as error:
+        return told(error)
+"""
+
+
+def both(play: Any, source: str, **start: Any) -> dict[str, Any]:
+    """Plays it, and once more from what it remembered; returns what the flow saw, the same in both."""
+    executor = play(HEAD + source, **start)
+    first = executor.run()
+    assert first.code == 0 and executor.error is None, executor.error
+    was, commits = executor.output, len(executor.commits)
+    again = executor.run()
+    assert again.code == 0 and len(executor.commits) == commits, "nothing runs again"
+    assert executor.output == was
+    return was  # type: ignore[no-any-return]
+
+
+RAISES = {
+    "plain": "raise ValueError('no', 3)",
+    "without arguments": "raise ValueError",
+    "tuples and bytes": "raise LookupError(('a', 1), b'\\xff', 2**70, float('inf'), None)",
+    "what is no JSON": "raise RuntimeError('set', {1}, object)",
+    "key": "{}[('a', 'b')]",
+    "file": "open('/nowhere/at/all')",
+    "two files": "import os; os.rename('/nowhere/at/all', '/nowhere/else')",
+    "errno alone": "raise OSError(5)",
+    "connection": "raise ConnectionResetError(104, 'reset by peer')",
+    "address": "import socket; raise socket.gaierror(-2, 'Name or service not known')",
+    "url": "import urllib.error; raise urllib.error.URLError(OSError(111, 'refused'))",
+    "http": "import urllib.error; raise urllib.error.HTTPError('http://x', 404, 'gone', {}, None)",
+    "json": "json.loads('{\"a\": ')",
+    "decoding": "b'a\\xff'.decode()",
+    "encoding": "'\\xe9'.encode('ascii')",
+    "import": "import nowhere_at_all",
+    "import from": "from json import nowhere_at_all",
+    "syntax": "compile('f(', 'x.py', 'exec')",
+    "attribute": "().nowhere",
+    "name": "nowhere_at_all",
+    "process": "import subprocess; subprocess.run(['sh', '-c', 'echo x; exit 3'], check=True, capture_output=True)",
+    "timeout": "import subprocess; raise subprocess.TimeoutExpired(['a'], 3, output=b'x')",
+    "stop": "raise StopIteration(7)",
+    "division": "1 / 0",
+    "assertion": "assert 1 == 2, ['a', 1]",
+    "failed": "raise flow.Failed('no', n=2, odd=object)",
+    "cause": "try: 1 / 0\n    except ZeroDivisionError as error: raise RuntimeError('outer') from error",
+    "context": "try: 1 / 0\n    except ZeroDivisionError: raise RuntimeError('outer')",
+    "no context": "try: 1 / 0\n    except ZeroDivisionError: raise RuntimeError('outer') from None",
+    "notes": "error = KeyError('k'); error.__notes__ = ['look here', 'and there']; raise error",
+    "attributes": "error = KeyError('k'); error.extra = {'a': [1]}; error.hidden = open; error._private = 1; raise error",
+    "itself": "error = KeyError('k'); error.extra = error; raise error",
+    "circle": "a, b = KeyError('a'), KeyError('b'); a.__cause__, b.__cause__ = b, a; raise a",
+}
+
+
+@pytest.mark.parametrize("raises", RAISES.values(), ids=RAISES.keys())
+def test_of_python(play: Any, raises: str) -> None:
+    seen = both(play, f"@flow\ndef bad():\n    {raises}\n" + MAIN)
+    assert "flow.py" in seen["traceback"] and ", in bad" in seen["traceback"], "it says where the error arose"
+
+
+CLASSES = {
+    "required arguments": """
+class Mine(ValueError):
+    def __init__(self, code, *, extra):
+        super().__init__(f"code {code}")
+        self.code, self.extra = code, extra
+def make(): return Mine(3, extra=[1])
+""",
+    "a constructor that does something": """
+made = []
+class Mine(Exception):
+    def __init__(self, code):
+        made.append(code)
+        assert len(made) == 1
+        self.code = code
+    def __str__(self): return f"<{self.code}>"
+def make(): return Mine(3)
+""",
+    "a constructor of its own": """
+class Mine(Exception):
+    def __new__(cls, first, second):
+        made = super().__new__(cls, first)
+        made.extra = second
+        return made
+    def __init__(self, first, second): pass
+def make(): return Mine(1, 2)
+""",
+    "a dataclass": """
+@dataclasses.dataclass
+class Mine(Exception):
+    code: int
+    extra: list = dataclasses.field(default_factory=list)
+def make(): return Mine(code=3, extra=["x"])
+""",
+    "a frozen dataclass": """
+@dataclasses.dataclass(frozen=True)
+class Mine(Exception):
+    code: int
+    def __str__(self): return f"frozen {self.code}"
+def make(): return Mine(3)
+""",
+    "slots": """
+class Mine(Exception):
+    __slots__ = ("code", "extra")
+def make():
+    made = Mine("m")
+    made.code = 5
+    return made
+""",
+    "properties": """
+class Mine(Exception):
+    def __init__(self, code): self._code = code
+    @property
+    def code(self): return self._code * 2
+def make(): return Mine(4)
+""",
+    "of a file": """
+class Mine(FileNotFoundError):
+    def __init__(self, path):
+        super().__init__(2, "not here", path)
+        self.extra = path
+def make(): return Mine("/a/b")
+""",
+    "an attribute that cannot be stored": """
+class Response: status = 404
+class Mine(Exception):
+    def __init__(self, message, response):
+        super().__init__(message)
+        self.response = response
+        self.code = response.status
+    @property
+    def extra(self):
+        if "response" not in vars(self): raise AttributeError("it is not there any more")
+def make(): return Mine("gone", Response())
+""",
+    "a text of what cannot be stored": """
+class Mine(Exception):
+    def __init__(self, what):
+        self.what = what
+    def __str__(self): return "about " + type(self.what).__name__
+def make(): return Mine(object())
+""",
+    "a text that it computes": """
+class Mine(Exception):
+    def __str__(self): return str(self.args[0]) * 2
+def make(): return Mine("ab")
+""",
+    "nested in a class": """
+class Client:
+    class Mine(LookupError): pass
+Mine = Client.Mine
+def make(): return Client.Mine("x")
+""",
+    "made by a call": """
+Mine = type("Mine", (LookupError,), {"code": 8})
+Other = type("Mine", (LookupError,), {"code": 9})
+Mine, Other = Other, Mine
+def make(): return Mine("x")
+""",
+    "another under its name": """
+class Mine(ValueError): code = 1
+Base = Mine
+class Mine(Base): code = 2
+def make(): return Mine("x")
+""",
+    "with an error inside": """
+class Mine(Exception):
+    def __init__(self, inner):
+        super().__init__("wrapped", inner)
+        self.extra = inner
+def make(): return Mine(KeyError("inner"))
+""",
+}
+
+
+@pytest.mark.parametrize("classes", CLASSES.values(), ids=CLASSES.keys())
+def test_of_classes_of_the_flow(play: Any, classes: str) -> None:
+    source = """
+@flow
+def bad():
+    raise make()
+
+@flow
+def main():
+    try:
+        bad()
+    except Mine as error:
+        return told(error)
+"""
+    seen = both(play, classes + source)
+    assert seen["type"][0] == "__play__"
+
+
+LOCAL = {
+    "in the root": """
+@flow
+def main():
+    class Local(ValueError):
+        def __init__(self, code): self.code = code
+    @flow(name="bad")
+    def bad(): raise Local(3)
+    try: bad()
+    except Local as error: return told(error)
+""",
+    "in the step": """
+@flow
+def bad():
+    class Base(LookupError):
+        def __str__(self): return f"code {self.code}"
+    class Local(Base):
+        @property
+        def code(self): return self.args[0] * 2
+    raise Local(3)
+@flow
+def main():
+    try: bad()
+    except LookupError as error: return told(error)
+""",
+    "in the step, with a variable of it": """
+@flow
+def bad():
+    base = LookupError
+    class Local(base):
+        def __str__(self): return f"code {self.args[0]}"
+    raise Local(3)
+@flow
+def main():
+    try: bad()
+    except LookupError as error: return told(error)
+""",
+    "made twice": """
+def make(n):
+    class Local(Exception): code = n
+    return Local
+@flow
+def main():
+    kinds = [make(n) for n in range(3)]
+    @flow(name="bad")
+    def bad(n): raise kinds[n](n)
+    seen = []
+    for n, kind in enumerate(kinds):
+        try: bad(n)
+        except kind as error: seen.append(error.code)
+    return seen
+""",
+}
+
+
+@pytest.mark.parametrize("source", LOCAL.values(), ids=LOCAL.keys())
+def test_of_local_classes(play: Any, source: str) -> None:
+    seen = both(play, source)
+    assert seen == [0, 1, 2] or seen["type"][1].endswith("<locals>.Local")
+
+
+@groups
+def test_groups_are_split_by_except_star(play: Any) -> None:
+    source = """
+class Mine(ExceptionGroup):
+    def derive(self, members): return Mine(self.message, members)
+@flow
+def bad(kind):
+    error = KeyError("two")
+    error.add_note("second")
+    kind("many", [ValueError("one"), ExceptionGroup("inner", [error, OSError(2, "no", "f")])])
+    raise kind("many", [ValueError("one"), ExceptionGroup("inner", [error, OSError(2, "no", "f")])])
+@flow
+def mine(): bad.__wrapped__(Mine)
+@flow
+def plain(): bad.__wrapped__(ExceptionGroup)
+@flow
+def base():
+    class Stop(BaseException): pass
+    raise BaseExceptionGroup("base", [Stop("s"), ValueError("v")])
+@flow
+def main():
+    seen = []
+    for one in (mine, plain):
+        try: one()
+        except* KeyError as group: seen.append(told(group))
+        except* Exception as group: seen.append(told(group))
+    try: base()
+    except BaseException as error: seen.append(told(error))
+    return seen
+"""
+    seen = both(play, source)
+    names = [one["type"][1] for one in seen]
+    assert names == ["Mine", "Mine", "ExceptionGroup", "ExceptionGroup", "BaseExceptionGroup"]
+    assert seen[0]["members"][0]["members"][0]["notes"] == ["second"]
+
+
+@groups
+def test_a_failed_task_group(play: Any) -> None:
+    source = """
+@flow
+async def bad(n):
+    await asyncio.sleep(n / 100)
+    raise (KeyError, ValueError)[n](f"no {n}")
+@flow
+async def both():
+    async with asyncio.TaskGroup() as group:
+        for n in range(2):
+            group.create_task(bad(n))
+@flow
+async def main():
+    seen = []
+    try: await both()
+    except* KeyError as group: seen.append(told(group))
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(bad(1))
+    except* ValueError as group: seen.append([str(one) for one in group.exceptions])
+    return seen
+"""
+    seen = both(play, source)
+    assert seen[0]["members"][0]["args"] == ["'no 0'"] and seen[1] == ["no 1"]
+
+
+@groups
+def test_a_group_with_a_cancelled_member_is_not_remembered(play: Any) -> None:
+    source = """
+@flow
+def bad(): raise BaseExceptionGroup("mixed", [ValueError("v"), KeyboardInterrupt()])
+@flow
+def main():
+    try: bad()
+    except BaseException as error: return str(error)
+"""
+    executor = play(HEAD + source)
+    executor.run()
+    assert executor.output.startswith("mixed") and executor.commits == []
+
+
+def test_an_error_keeps_its_text_through_several_steps(play: Any) -> None:
+    source = """
+@flow
+def one():
+    try: {}["x"]
+    except KeyError as cause: raise RuntimeError("from the depth") from cause
+@flow
+def two(): one()
+@flow
+async def three(): two()
+@flow
+async def main():
+    try: await three()
+    except RuntimeError as error: return told(error)
+"""
+    seen = both(play, source)
+    lines = [line for line in seen["traceback"].splitlines() if line.startswith('  File "flow.py"')]
+    frames = [line.split(", in ")[1] for line in lines]
+    assert frames == ["one", "main", "three", "two", "one"], seen["traceback"]
+
+
+def test_the_text_of_a_traceback_is_the_same_in_a_replay(play: Any) -> None:
+    """A flow may hand it to a step, which must be found again."""
+    source = """
+@flow
+def bad(n): raise ValueError(n)
+@flow
+async def bad_async(n): raise ValueError(n)
+@flow
+def report(text): return len(text)
+@flow(memo=False)
+def inner():
+    seen = []
+    try: flow.map(bad, [1, 2])
+    except ValueError: seen.append(report(traceback.format_exc()))
+    try: flow.call("no_such_method")
+    except Exception: seen.append(report(traceback.format_exc()))
+    try: flow.invoke("nobody")
+    except Exception: seen.append(report(traceback.format_exc()))
+    try:
+        try: bad(1)
+        except ValueError: bad(2)
+    except ValueError: seen.append(report(traceback.format_exc()))
+    return seen
+@flow
+async def main():
+    seen = await asyncio.to_thread(inner)
+    try: await bad_async(3)
+    except ValueError: seen.append(report(traceback.format_exc()))
+    try: await asyncio.gather(bad_async(4), bad_async(5))
+    except ValueError: seen.append(report(traceback.format_exc()))
+    try: await flow.map(bad_async, [6])
+    except ValueError: seen.append(report(traceback.format_exc()))
+    return seen
+"""
+    assert len(both(play, source)) == 7
+
+
+# --- what cannot be stored ------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_stored_is_cleaned_and_says_so(play: Any) -> None:
+    source = """
+class Mine(Exception): pass
+@flow
+def bad():
+    error = Mine("nul \\x00 and half \\ud800")
+    error.extra = {"k\\x00": ["\\udfff"]}
+    error.__notes__ = ["a \\ud800 note"]
+    raise error
+"""
+    seen = both(play, source + MAIN)
+    assert seen["extra"] == "{'k�': ['�']}"
+    assert seen["args"][0] == "'nul \ufffd and half \ufffd'"
+    assert seen["notes"][0] == "a \ufffd note" and "cannot be stored" in seen["notes"][1]
+    assert "cannot be stored" in seen["traceback"] or sys.version_info < (3, 11)
+
+
+@pytest.mark.parametrize(
+    "raises",
+    [
+        "raise ValueError('x' * (17 << 20))",
+        "raise ValueError(['x'] * (5 << 20))",
+        "error = ValueError('no'); error.extra = {'a': ['\\xe9' * (20 << 20)]}; raise error",
+        "error = ValueError('no'); error.extra = b'x' * (17 << 20); raise error",
+        "error = ValueError('no'); error.__notes__ = ['x' * (20 << 20)]; raise error",
+        "raise ValueError('a', KeyError('x' * (17 << 20)))",
+    ],
+)
+def test_what_is_too_large_is_shortened_and_says_so(play: Any, raises: str) -> None:
+    source = """
+@flow
+def main():
+    try: bad()
+    except ValueError as error: return [error.__notes__[-1], str(error)[:20]]
+"""
+    executor = play(HEAD + f"@flow\ndef bad():\n    {raises}\n" + source)
+    executor.run()
+    (step,) = executor.commits
+    assert len(step["outcome"].encode()) <= 16 << 20
+    assert "shortened" in executor.output[0]
+    was = executor.output
+    executor.run()
+    assert executor.output == was and len(executor.commits) == 1
+
+
+def test_an_error_from_the_end_of_the_stack_is_remembered(play: Any) -> None:
+    source = """
+@flow
+def bad():
+    def down(n): return down(n + 1) + 1
+    down(0)
+@flow
+def outer(n): return outer.__wrapped__(n - 1) if n else bad()
+@flow
+def main():
+    seen = []
+    for n in (0, 900, 930, 945):
+        try: outer(n)
+        except RecursionError as error: seen.append(str(error))
+    return seen
+"""
+    assert len(both(play, source)) == 4
+
+
+# --- what a retry drops ---------------------------------------------------------------------------------------------------
+
+
+def spans(executor: Any, *names: str) -> set[str]:
+    return {event["span_id"] for attempt in executor.attempts for name in names for event in attempt.named(name)}
+
+
+def test_the_end_names_the_spans_that_the_error_passed_through_and_no_others(play: Any) -> None:
+    source = """
+@flow
+def caught(): raise ValueError("same")
+@flow
+def inner(): raise ValueError("same")
+@flow
+def outer():
+    try: caught()
+    except ValueError: pass
+    with flow.step("block"): inner()
+@flow
+def main():
+    try: caught()
+    except ValueError: pass
+    outer()
+"""
+    executor = play(HEAD + source)
+    for _ in range(2):
+        executor.run()
+        assert set(executor.end["failed_at"]) == spans(executor, "inner", "outer", "block", "main")
+        assert executor.error["span_id"] in spans(executor, "inner")
+
+
+def test_an_explicit_cause_is_passed_through_an_implicit_one_was_caught(play: Any) -> None:
+    source = """
+@flow
+def one(): raise ValueError("one")
+@flow
+def two(): raise KeyError("two")
+@flow
+def three(): raise OSError("three")
+@flow
+def main():
+    try: one()
+    except ValueError:
+        try: two()
+        except KeyError as error:
+            try: three()
+            except OSError: raise RuntimeError("end") from error
+"""
+    executor = play(HEAD + source)
+    for _ in range(2):
+        executor.run()
+        assert set(executor.end["failed_at"]) == spans(executor, "two", "main")
+
+
+def test_each_failed_item_of_a_map_is_passed_through(play: Any) -> None:
+    source = """
+@flow
+def even(n):
+    if n % 2 == 0: raise ValueError(n)
+@flow
+def mapped(): flow.map(even, range(6))
+@flow
+def main(): mapped()
+"""
+    executor = play(HEAD + source)
+    for _ in range(2):
+        executor.run()
+        ends = [event for event in executor.attempts[0].events if event["type"] == "span_ended"]
+        failed = {event["span_id"] for event in ends if event["status"] == "failed"} - spans(executor, "map:even")
+        assert len(failed) == 5 and set(executor.end["failed_at"]) == failed
+
+
+@groups
+def test_each_member_of_a_group_is_passed_through(play: Any) -> None:
+    source = """
+@flow
+async def bad(name):
+    try: await asyncio.sleep(0 if name == "a" else 60)
+    finally: raise ValueError(name)
+@flow
+async def main():
+    async with asyncio.TaskGroup() as group:
+        for name in "ab": group.create_task(bad(name))
+"""
+    executor = play(HEAD + source)
+    for _ in range(2):
+        executor.run()
+        assert set(executor.end["failed_at"]) == spans(executor, "bad", "main")
