@@ -55,7 +55,7 @@ class FakeExecutor:
             "parent_span_id": None,
             **start,
         }
-        self.memory: dict[str, tuple[str, str, str, str]] = {}  # place → kind, text, parent place, name
+        self.memory: dict[str, tuple[str, str, str, str, str]] = {}  # place → kind, text, parent place, name, role
         self.commits: list[dict[str, Any]] = []
         self.questions: dict[str, dict[str, Any]] = {}
         self.prefill: dict[str, list[Any]] = {}
@@ -87,7 +87,7 @@ class FakeExecutor:
 
     def answer_at(self, place: str, value: Any) -> None:
         question = self.questions.pop(place)
-        self.memory[place] = ("answer", json.dumps(value), question["parent_place"], question["name"])
+        self.memory[place] = ("answer", json.dumps(value), question["parent_place"], question["name"], question["role"])
 
     def _attempt(self) -> Attempt:
         self.start["attempt"] += 1
@@ -144,13 +144,24 @@ class FakeExecutor:
         for step in frame["steps"]:
             known = self.memory.get(step["place"])
             assert known is None or known[0] == "begun", "I3: a committed step never runs again"
-            self.memory[step["place"]] = (step["kind"], step["outcome"], step["parent_place"], step["name"])
+            self.memory[step["place"]] = (step["kind"], step["outcome"], step["parent_place"], step["name"], step["role"])
             self.parents[step["place"]] = step["parent_place"]
             self.commits.append(step)
         return {"t": "done", "id": frame["id"]}
 
     def _pause(self, frame: dict[str, Any]) -> dict[str, Any]:
+        answers = self._answered(frame)
+        if answers:
+            return {"t": "answers", "id": frame["id"], "answers": answers, "more": False}
+        return {"t": "suspended", "id": frame["id"]}
+
+    def _ask(self, frame: dict[str, Any]) -> dict[str, Any]:
+        return {"t": "answers", "id": frame["id"], "answers": self._answered(frame), "more": False}
+
+    def _answered(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
         answers = []
+        for place in frame.get("withdrawn", ()):
+            self.questions.pop(place, None)
         for question in frame["questions"]:
             self.parents[question["place"]] = question["parent_place"]
             waiting = self.prefill.get(question["name"])
@@ -162,13 +173,11 @@ class FakeExecutor:
                 value = waiting.pop(0)
                 kind = "error" if isinstance(value, Exception) else "answer"
                 text = child_failed(value) if isinstance(value, Exception) else json.dumps(value)
-                self.memory[question["place"]] = (kind, text, question["parent_place"], question["name"])
+                self.memory[question["place"]] = (kind, text, question["parent_place"], question["name"], question["role"])
                 answers.append({"place": question["place"], "kind": kind, "payload": text})
             else:
                 self.questions.setdefault(question["place"], question)
-        if answers:
-            return {"t": "answers", "id": frame["id"], "answers": answers}
-        return {"t": "suspended", "id": frame["id"]}
+        return answers
 
     def _is_below(self, parent: str, finished: set[str]) -> bool:
         while parent:

@@ -59,7 +59,7 @@ def main():
         "data": None,
         "traceback": "",
     }
-    executor.memory[place] = ("error", json.dumps(outcome), "", "p")
+    executor.memory[place] = ("error", json.dumps(outcome), "", "p", "pause")
     assert executor.run().code == 0 and executor.output == "nobody answered"
 
 

@@ -143,7 +143,7 @@ export class Attempt {
     // What waits for an answer on its behalf is no longer needed, except a commit that is under way at the registry.
     if (reason !== 'lingered' && reason !== 'protocol') this.stopped.abort();
     this.started?.kill();
-    this.requests.nudge();
+    this.requests.release();
   }
 
   private async tellExit(cause: ExitCause, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,9 @@
  *    without holes; what comes meanwhile goes into the next one.
  * 2. A pause and an end wait for the commits before them, and carry where the history ends.
  * 3. I2: `fenced` is the end of this process, without a reply.
- * 4. Where something may end soon the process lingers: it waits without a slot and without its clock running, for a nudge or
+ * 4. An ask records what a branch begins to wait for while others work (decision 14). What is answered meanwhile is told to the
+ *    play at once, as `woken`: it asks for it.
+ * 5. Where something may end soon the process lingers: it waits without a slot and without its clock running, for a nudge or
  *    for 2 s (docs/protocol.md, section 3). I11: what got no slot in time, or no answer, is suspended.
  */
 import type { Bus } from '@hero/bus';
@@ -16,9 +18,9 @@ import {
   MIB,
   type ParamsInput,
   type PlayFrame,
+  playAsk,
   playEnd,
   playPause,
-  type Question,
   type Result,
   type Run,
   type StepOutcome,
@@ -65,6 +67,7 @@ export class Requests {
   private readonly errands: Errands;
   private readonly nudges = new Waiters();
   private nudged = false;
+  private pausing = false;
   private diverged: JsonObject | null = null;
 
   constructor(
@@ -85,12 +88,19 @@ export class Requests {
       }
     } else if (frame.t === 'pause') this.enqueue(() => this.pause(frame));
     else if (frame.t === 'end') this.enqueue(() => this.end(frame));
+    else if (frame.t === 'ask') this.enqueue(() => this.ask(frame));
     else void this.errands.run(frame);
   }
 
-  /** Something that the play waits for has an answer. */
+  /** Something that the play waits for has an answer: rule 4, or the end of lingering. */
   nudge(): void {
     this.nudged = true;
+    if (this.pausing) this.nudges.all();
+    else this.tellWoken();
+  }
+
+  /** The process is to go: nothing lingers any more. */
+  release(): void {
     this.nudges.all();
   }
 
@@ -170,31 +180,63 @@ export class Requests {
     for (const { span_id, step_key } of steps) this.of.history.add({ type: 'step_committed', at, span_id, step_key });
   }
 
+  private async ask(frame: Frame<'ask'>): Promise<void> {
+    const { id, questions, withdrawn, cost_usd, diverged } = frame;
+    this.tellDiverged(diverged);
+    await failpoint('executor.ask.before');
+    const asked = { ...this.fence, questions, withdrawn, cost_usd, diverged };
+    const answer = await this.answered(id, () => this.request(playAsk, { ...asked, group: this.nextGroup }));
+    if (!answer) return;
+    await failpoint('executor.ask.after');
+    switch (answer.result) {
+      case 'answered':
+        this.nextGroup++;
+        if (answer.resume_ids.length > 0) {
+          this.of.history.add({ type: 'asked', at: now(), resume_ids: answer.resume_ids });
+        }
+        return this.of.control.reply({ t: 'answers', id, answers: answer.answers, more: answer.more });
+      case 'ended':
+      case 'fenced':
+        return this.become('lost');
+      case 'refused':
+        return this.refuse(id, answer.message ?? '');
+    }
+  }
+
+  private tellWoken(): void {
+    if (this.standing === 'running') this.of.control.reply({ t: 'woken' });
+  }
+
   private async pause(frame: Frame<'pause'>): Promise<void> {
-    const { id, questions, replay, cost_usd, diverged } = frame;
-    this.nudged = false;
+    const { id, questions, withdrawn, replay, cost_usd, diverged } = frame;
     this.tellDiverged(diverged);
     const events = await this.mark(frame.emitted);
-    const asked = { ...this.fence, questions, replay, events };
-    const linger = !replay && questions.some(mayEndSoon);
+    const asked = { ...this.fence, questions, withdrawn, replay, events };
+    this.nudged = false;
+    this.pausing = true;
     let answer = await this.answered(id, () =>
-      this.ask(playPause, { ...asked, group: this.nextGroup, cost_usd, diverged, linger }),
+      this.request(playPause, { ...asked, group: this.nextGroup, cost_usd, diverged, linger: true }),
     );
     if (answer?.result === 'waiting') {
       this.nextGroup++;
       this.tellPaused(answer.resume_ids);
       const park = !(await this.linger());
+      this.nudged = false;
       answer = await this.answered(id, () =>
-        this.ask(playPause, { ...asked, group: this.nextGroup, cost_usd: 0, park }),
+        this.request(playPause, { ...asked, group: this.nextGroup, cost_usd: 0, park }),
       );
     } else if (answer?.result === 'suspended') this.tellPaused(answer.resume_ids);
+    this.pausing = false;
     if (!answer) return;
     await failpoint('executor.pause.after');
     switch (answer.result) {
       case 'answered':
         this.nextGroup++;
         if (answer.remaining_ms !== undefined) this.of.clock.start(answer.remaining_ms);
-        return this.of.control.reply({ t: 'answers', id, answers: answer.answers });
+        this.of.control.reply({ t: 'answers', id, answers: answer.answers, more: answer.more });
+        // What came while this was under way may not be among them.
+        if (this.nudged) this.tellWoken();
+        return;
       case 'suspended':
         this.become('suspended');
         return this.of.control.reply({ t: 'suspended', id });
@@ -234,7 +276,7 @@ export class Requests {
     const events = await this.mark(frame.emitted);
     await failpoint('executor.end.before');
     const answer = await this.answered(id, () =>
-      this.ask(playEnd, { ...this.fence, status, output, error, failed_at, cost_usd, diverged, events }),
+      this.request(playEnd, { ...this.fence, status, output, error, failed_at, cost_usd, diverged, events }),
     );
     if (!answer) return;
     await failpoint('executor.end.after');
@@ -250,7 +292,10 @@ export class Requests {
     }
   }
 
-  private ask<C extends typeof playPause | typeof playEnd>(contract: C, params: ParamsInput<C>): Promise<Result<C>> {
+  private request<C extends typeof playAsk | typeof playPause | typeof playEnd>(
+    contract: C,
+    params: ParamsInput<C>,
+  ): Promise<Result<C>> {
     return this.calls.untilAnswered(contract, params, this.of.signal);
   }
 
@@ -284,7 +329,3 @@ export class Requests {
     this.of.onStanding(standing);
   }
 }
-
-/** A child, or a timer that is nearly over: what is worth a process that waits. */
-const mayEndSoon = ({ kind, timeout_ms }: Question): boolean =>
-  kind === 'child' || (kind === 'timer' && (timeout_ms ?? Infinity) <= LINGER_MS);

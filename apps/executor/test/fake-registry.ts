@@ -23,6 +23,7 @@ import {
   type Inspection,
   type MemoryItem,
   type Params,
+  playAsk,
   playClaim,
   playEnd,
   playExit,
@@ -31,9 +32,11 @@ import {
   playRelease,
   playResolve,
   playSpawn,
+  type Question,
   type Result,
   stepCommit,
   type StepOutcome,
+  type WaitAnswer,
   WORK_SUBJECT,
 } from '@hero/contracts';
 import { Controller, type INestMicroservice, Module } from '@nestjs/common';
@@ -59,6 +62,11 @@ export interface FakePlay {
   steps: StepOutcome[];
   groups: number[];
   questions: { place: string; name: string }[];
+  /** By `ask`, and not yet answered. */
+  asked: Question[];
+  withdrawn: string[];
+  /** By the newest `ask`. */
+  handedOver: WaitAnswer[];
   output?: unknown;
   error?: { type: string; message: string } | null;
   exits: ExitCause[];
@@ -80,6 +88,8 @@ export class FakeRegistry {
   down = false;
   /** The next so many commits are done, and their replies lost. */
   loseCommitReplies = 0;
+  /** The same for asks. */
+  loseAskReplies = 0;
   commitRequests = 0;
   pageItems = 100_000;
   private events?: Pull;
@@ -143,6 +153,9 @@ export class FakeRegistry {
       steps: [],
       groups: [],
       questions: [],
+      asked: [],
+      withdrawn: [],
+      handedOver: [],
       exits: [],
       released: 0,
       events: [],
@@ -157,6 +170,13 @@ export class FakeRegistry {
   async wake(play: FakePlay): Promise<void> {
     play.status = 'pending';
     await publishJson(this.bus.js, WORK_SUBJECT, { play_sid: play.sid, run_seq: play.claims + 1 });
+  }
+
+  /** Something that the play asked for is answered: its executor is nudged. */
+  answer(play: FakePlay, name: string, value: unknown): void {
+    this.answers.set(name, value);
+    const answered = [{ play_sid: play.sid, epoch: play.epoch }];
+    this.bus.announce(executorNudge(this.lastLease?.instance ?? ''), { answered });
   }
 
   nudge(play: FakePlay): void {
@@ -252,7 +272,7 @@ function moduleFor(of: () => FakeRegistry): new () => object {
         play.groups.push(group.steps.length);
         play.steps.push(...group.steps);
         for (const step of group.steps)
-          play.memory.push([step.place, step.kind, step.outcome, step.parent_place, step.name]);
+          play.memory.push([step.place, step.kind, step.outcome, step.parent_place, step.name, step.role]);
         return { result: 'done' as const };
       });
       if (registry.loseCommitReplies > 0) {
@@ -262,12 +282,32 @@ function moduleFor(of: () => FakeRegistry): new () => object {
       return { results };
     }
 
+    @Handle(playAsk)
+    ask(p: Params<typeof playAsk>): Result<typeof playAsk> {
+      const registry = of();
+      const play = registry.held(p);
+      if (!play || play.suspended) return { result: 'fenced', answers: [], more: false, resume_ids: [] };
+      const again = p.group === play.groupNo;
+      play.groupNo = p.group;
+      if (!again)
+        play.asked.push(...p.questions.filter(({ place }) => !play.asked.some((known) => known.place === place)));
+      play.withdrawn.push(...p.withdrawn);
+      const answers = again ? play.handedOver : answersOf(registry, play);
+      play.handedOver = answers;
+      if (registry.loseAskReplies > 0) {
+        registry.loseAskReplies--;
+        throw new HeroError('TIMEOUT', 'The reply was lost.');
+      }
+      return { result: 'answered', answers, more: false, resume_ids: p.questions.map(({ place }) => place) };
+    }
+
     @Handle(playPause)
     pause(p: Params<typeof playPause>): Result<typeof playPause> {
       const registry = of();
       const play = registry.held(p);
-      if (!play) return { result: 'fenced', answers: [], resume_ids: [] };
-      play.pauses.push(p.linger ? 'linger' : p.park ? 'park' : 'plain');
+      if (!play) return { result: 'fenced', answers: [], more: false, resume_ids: [] };
+      const linger = p.linger && !p.replay && play.asked.concat(p.questions).some(mayEndSoon);
+      play.pauses.push(linger ? 'linger' : p.park ? 'park' : 'plain');
       play.questions.push(...p.questions);
       const answers = p.questions
         .filter(({ name }) => registry.answers.has(name))
@@ -276,17 +316,17 @@ function moduleFor(of: () => FakeRegistry): new () => object {
           kind: 'answer' as const,
           payload: JSON.stringify(registry.answers.get(name)),
         }));
-      for (const { place, payload } of answers) play.memory.push([place, 'answer', payload, '', '']);
+      for (const { place, payload } of answers) play.memory.push([place, 'answer', payload, '', '', 'pause']);
       if (answers.length > 0) {
         play.groupNo = p.group;
-        return { result: 'answered', answers, resume_ids: [], remaining_ms: play.remainingMs };
+        return { result: 'answered', answers, more: false, resume_ids: [], remaining_ms: play.remainingMs };
       }
-      if (p.linger) {
+      if (linger) {
         play.groupNo = p.group;
-        return { result: 'waiting', answers: [], resume_ids: [] };
+        return { result: 'waiting', answers: [], more: false, resume_ids: [] };
       }
       play.suspended = true;
-      return { result: 'suspended', answers: [], resume_ids: p.questions.map(({ place }) => place) };
+      return { result: 'suspended', answers: [], more: false, resume_ids: p.questions.map(({ place }) => place) };
     }
 
     @Handle(playSpawn)
@@ -360,4 +400,18 @@ function moduleFor(of: () => FakeRegistry): new () => object {
 function page(registry: FakeRegistry, play: FakePlay, from: number): { items: MemoryItem[]; next: string | null } {
   const end = from + registry.pageItems;
   return { items: play.memory.slice(from, end), next: end < play.memory.length ? String(end) : null };
+}
+
+/** A child, or a timer that is nearly over. */
+const mayEndSoon = ({ kind, timeout_ms }: Question): boolean =>
+  kind === 'child' || (kind === 'timer' && (timeout_ms ?? Number.POSITIVE_INFINITY) <= 2_000);
+
+function answersOf(registry: FakeRegistry, play: FakePlay): WaitAnswer[] {
+  const answered = play.asked.filter(({ name }) => registry.answers.has(name));
+  play.asked = play.asked.filter((question) => !answered.includes(question));
+  const answers = answered.map(({ place, name }): WaitAnswer => {
+    return { place, kind: 'answer', payload: JSON.stringify(registry.answers.get(name)) };
+  });
+  for (const { place, payload } of answers) play.memory.push([place, 'answer', payload, '', '', 'pause']);
+  return answers;
 }

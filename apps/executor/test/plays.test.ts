@@ -64,7 +64,7 @@ def main():
     await until(async () => play.events.some(({ type }) => type === 'paused'));
     await nothingLeft();
     const [question] = play.questions;
-    play.memory.push([question?.place ?? '', 'answer', '"Ada"', '', 'name']);
+    play.memory.push([question?.place ?? '', 'answer', '"Ada"', '', 'name', 'pause']);
     await street.registry.wake(play);
     await street.registry.is(play, 'success');
     expect(play.output).toBe('Ada 2');
@@ -102,7 +102,7 @@ def main(n):
     const play = await memory(2_000);
     await street.registry.is(play, 'awaiting_resume', 20_000);
     expect(play.memory).toHaveLength(2_000);
-    play.memory.push([play.questions[0]?.place ?? '', 'answer', '""', '', 'name']);
+    play.memory.push([play.questions[0]?.place ?? '', 'answer', '""', '', 'name', 'pause']);
     await street.registry.wake(play);
     await street.registry.is(play, 'success', 20_000);
     expect(play.output).toBe((2_000 * 1_999) / 2);

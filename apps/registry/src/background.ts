@@ -5,8 +5,8 @@ import { Children } from './waits/children.js';
 import { Leases } from './runs/leases.js';
 import { Reconciler } from './outbox/reconciler.js';
 import { Relay } from './outbox/relay.js';
-import { Resumes } from './waits/answers.js';
-import { Waits } from './plays/play-wait.js';
+import { PlayWait } from './plays/play-wait.js';
+import { Timers } from './waits/timers.js';
 
 /** What the registry does without being asked. Several registries may do it at once. */
 @Injectable()
@@ -15,9 +15,9 @@ export class Background {
     private readonly children: Children,
     private readonly reconciler: Reconciler,
     private readonly relay: Relay,
-    private readonly resumes: Resumes,
+    private readonly timers: Timers,
     private readonly leases: Leases,
-    private readonly waits: Waits,
+    private readonly waits: PlayWait,
     database: Database,
   ) {
     // Prepared statements keep the plan that was best for an empty table until somebody analyses it: 10,000 plays later a
@@ -32,14 +32,14 @@ export class Background {
     await this.reconciler.start(log);
     await this.waits.start();
     this.relay.start(log);
-    this.resumes.start(log);
+    this.timers.start(log);
     this.leases.start(log);
     this.children.start(log);
   }
 
   /** Questions are still answered: the relay goes last, and tells what they change. */
   async stop(): Promise<void> {
-    await Promise.all([this.reconciler.stop(), this.resumes.stop(), this.leases.stop(), this.children.stop()]);
+    await Promise.all([this.reconciler.stop(), this.timers.stop(), this.leases.stop(), this.children.stop()]);
     await this.relay.stop();
   }
 }

@@ -2,6 +2,8 @@ import { Bus } from '@hero/bus';
 import { PersistenceModule } from '@hero/persistence';
 import type { Log } from '@hero/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
+import { Answers } from './waits/answers.js';
+import { Asks } from './waits/asks.js';
 import { Background } from './background.js';
 import { ChildStore } from './waits/child-store.js';
 import { Children } from './waits/children.js';
@@ -11,16 +13,18 @@ import { Hooks } from './waits/hooks.js';
 import { LeaseStore } from './runs/lease-store.js';
 import { Leases } from './runs/leases.js';
 import { Memory } from './runs/memory.js';
+import { MemoryStore } from './runs/memory-store.js';
 import { MoveStore } from './life/move-store.js';
 import { OutboxStore } from './outbox/outbox-store.js';
 import { Pauses } from './waits/pauses.js';
 import { PlayHandlers } from './doors/play-handlers.js';
 import { PlayStore } from './plays/play-store.js';
 import { Plays } from './plays/plays.js';
+import { PrefillStore } from './waits/prefill-store.js';
+import { Questions } from './waits/questions.js';
 import { Reconciler } from './outbox/reconciler.js';
 import { Relay } from './outbox/relay.js';
 import { ResumeStore } from './waits/resume-store.js';
-import { Resumes } from './waits/answers.js';
 import { RetryStore } from './plays/retry-store.js';
 import { RunHandlers } from './doors/run-handlers.js';
 import { RunStore } from './runs/run-store.js';
@@ -31,8 +35,10 @@ import { StartStore } from './plays/start-store.js';
 import { Starts } from './plays/starts.js';
 import { StepStore } from './runs/step-store.js';
 import { Steps } from './runs/steps.js';
+import { TimerStore } from './waits/timer-store.js';
+import { Timers } from './waits/timers.js';
 import { Versions } from './workflows/versions.js';
-import { Waits } from './plays/play-wait.js';
+import { PlayWait } from './plays/play-wait.js';
 import { Wakes } from './waits/wakes.js';
 import { WorkflowDeletion } from './workflows/workflow-deletion.js';
 import { WorkflowHandlers } from './doors/workflow-handlers.js';
@@ -52,32 +58,38 @@ const stores = [
   ChildStore,
   ForkStore,
   LeaseStore,
+  MemoryStore,
   MoveStore,
   OutboxStore,
   PlayStore,
+  PrefillStore,
   ResumeStore,
   RetryStore,
   RunStore,
   StartStore,
   StepStore,
+  TimerStore,
   WorkflowStore,
 ];
 const plays = [
+  Answers,
+  Asks,
   Children,
   Forks,
   Hooks,
   Leases,
   Memory,
   Pauses,
+  PlayWait,
   Plays,
+  Questions,
   Reconciler,
   Relay,
-  Resumes,
   Runs,
   Spawns,
   Starts,
   Steps,
-  Waits,
+  Timers,
   Wakes,
 ];
 const workflows = [Sources, Versions, WorkflowDeletion, Workflows];

@@ -52,7 +52,7 @@ describe('a child', () => {
     await endOf(sid, 0.5);
     await registry.woken(parent.play_sid, 0, 2);
     const again = await registry.claimed(parent.play_sid);
-    expect(again.memory.items).toEqual([['place', 'answer', '{"n":1}', '', 'flow']]);
+    expect(again.memory.items).toEqual([['place', 'answer', '{"n":1}', '', 'flow', 'invoke']]);
     expect((await registry.play(parent.play_sid)).total_cost_usd).toBe(0.5);
   });
 
@@ -66,7 +66,7 @@ describe('a child', () => {
     });
     await until(
       async () =>
-        (await registry.sql('SELECT FROM resumes WHERE child_play_sid = $1 AND settled', mine.play_sid)).length > 0,
+        (await registry.sql('SELECT FROM resumes WHERE child_play_sid = $1 AND delivered', mine.play_sid)).length > 0,
     );
     const { result, answers } = await registry.pause(parent, 1, [child()]);
     expect([result, answers[0]?.kind]).toEqual(['answered', 'error']);
@@ -105,7 +105,7 @@ describe('a child', () => {
     await endOf(await spawn(parent));
     await until(
       async () =>
-        (await registry.sql('SELECT FROM resumes WHERE play_sid = $1 AND settled', parent.play_sid)).length > 0,
+        (await registry.sql('SELECT FROM resumes WHERE play_sid = $1 AND delivered', parent.play_sid)).length > 0,
     );
     expect(await registry.pause(parent, 1, [child()], { park: true })).toMatchObject({
       result: 'suspended',
@@ -152,8 +152,8 @@ describe('a child', () => {
       await registry.sql(`UPDATE plays SET status = $2, completed_at = now() WHERE sid = $1`, parent.play_sid, status);
       await registry.sql(`UPDATE plays SET status = 'success', output = '7', completed_at = now() WHERE sid = $1`, sid);
       await registry.service.app.get(Children).deliver(sid);
-      const [wait] = await registry.sql('SELECT settled, resumed_at FROM resumes WHERE child_play_sid = $1', sid);
-      expect(wait).toMatchObject({ settled: true, resumed_at: kept ? expect.anything() : null });
+      const [wait] = await registry.sql('SELECT delivered, resumed_at FROM resumes WHERE child_play_sid = $1', sid);
+      expect(wait).toMatchObject({ delivered: true, resumed_at: kept ? expect.anything() : null });
       expect((await registry.row(parent.play_sid)).status).toBe(status);
     },
   );
@@ -236,8 +236,7 @@ describe('a signed link', () => {
 
   test('used before its question is asked keeps the answer for that one question', async () => {
     const mine = await registry.running();
-    const asked = await registry.pause(mine, 1, [question('other')], { linger: true });
-    expect(asked.result).toBe('waiting');
+    await registry.ask(mine, 1, [question('other')]);
     const { createHash } = await import('node:crypto');
     const id = createHash('sha256').update(`resume|${mine.play_sid}|place of q`).digest('hex').slice(0, 32);
     expect(await use(await link(mine.play_sid, id), 'early')).toMatchObject({ kept: true });

@@ -233,7 +233,11 @@ describe('on another version', () => {
       own(mine, 'c', { function_sha256: '' }),
       own(mine, 'd', { function_sha256: 'old', kind: 'begun', outcome: '{"begins":1}' }),
     ]);
-    const decide = question('decide:d', { parent_place: 'd', span_id: spanOf(mine.play_sid, 'decide') });
+    const decide = question('decide:d', {
+      role: 'decision',
+      parent_place: 'd',
+      span_id: spanOf(mine.play_sid, 'decide'),
+    });
     const asked = question('who', { parent_place: 'b', span_id: spanOf(mine.play_sid, 'who') });
     const paused = await registry.pause(mine, 2, [decide, asked]);
     for (const id of paused.resume_ids) {

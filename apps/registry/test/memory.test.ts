@@ -33,17 +33,17 @@ describe('a step that has begun', () => {
     expect(await registry.commit(mine, 1, [begun('a', 1)])).toEqual(DONE);
     await registry.crash(mine);
     const again = await registry.claimed(mine.play_sid);
-    expect(await remembered(again)).toEqual([['a', 'begun', '{"begins":1}', '', 'a']]);
+    expect(await remembered(again)).toEqual([['a', 'begun', '{"begins":1}', '', 'a', 'call']]);
     expect(await registry.commit(again, 1, [begun('a', 2)])).toEqual(DONE);
     expect(await registry.commit(again, 2, [step('a', 'value')])).toEqual(DONE);
-    expect(await afterCrash(again)).toEqual([['a', 'value', '"value"', '', 'a']]);
+    expect(await afterCrash(again)).toEqual([['a', 'value', '"value"', '', 'a', 'call']]);
   });
 
   test('that begins twice remembers the second', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [begun('a', 1)]);
     await registry.commit(mine, 2, [begun('a', 2)]);
-    expect(await afterCrash(mine)).toEqual([['a', 'begun', '{"begins":2}', '', 'a']]);
+    expect(await afterCrash(mine)).toEqual([['a', 'begun', '{"begins":2}', '', 'a', 'call']]);
   });
 
   test('keeps its value or its error, whatever is committed for it afterwards (I3)', async () => {
@@ -53,14 +53,14 @@ describe('a step that has begun', () => {
     const late = [step('a', 'second'), begun('b', 2)];
     expect(await registry.commit(mine, 3, late)).toEqual(DONE);
     expect((await afterCrash(mine)).sort()).toEqual([
-      ['a', 'value', '"first"', '', 'a'],
-      ['b', 'error', '{"type":"E"}', '', 'b'],
+      ['a', 'value', '"first"', '', 'a', 'call'],
+      ['b', 'error', '{"type":"E"}', '', 'b', 'call'],
     ]);
   });
 
   test('is no output, nor is what a workflow resolved to', async () => {
     const mine = await registry.running();
-    await registry.commit(mine, 1, [begun('a', 1), step('r', 'v', { name: 'resolve:other' }), step('b', 2)]);
+    await registry.commit(mine, 1, [begun('a', 1), step('r', 'v', { role: 'resolve' }), step('b', 2)]);
     expect((await registry.play(mine.play_sid)).step_outputs).toEqual([
       { step_key: 'key of b', name: 'b', kind: 'value', output: 2 },
     ]);

@@ -8,9 +8,11 @@ import {
   type ParamsInput,
   type Play,
   type PlayStatus,
+  playAsk,
   playClaim,
   playEnd,
   playExit,
+  playMemory,
   playPause,
   playRelease,
   playStart,
@@ -55,6 +57,7 @@ export const step = (place: string, value: unknown = place, more: Partial<StepOu
   step_key: `key of ${place}`,
   span_id: `span of ${place}`.slice(0, 16),
   name: place,
+  role: 'call',
   kind: 'value',
   outcome: JSON.stringify(value),
   function_sha256: '',
@@ -72,6 +75,8 @@ export const question = (name: string, more: Partial<Question> = {}): Question =
   ui: null,
   timeout_ms: null,
   default: null,
+  role: 'pause',
+  links: [],
   ...more,
 });
 
@@ -163,6 +168,15 @@ export class PlayService implements AsyncDisposable {
     return this.bus.ask(playPause, { ...fenceOf(claim), group, cost_usd: 0, questions, events: null, ...more });
   }
 
+  ask(
+    claim: Claim,
+    group: number,
+    questions: Question[],
+    more: Partial<ParamsInput<typeof playAsk>> = {},
+  ): Promise<Result<typeof playAsk>> {
+    return this.bus.ask(playAsk, { ...fenceOf(claim), group, cost_usd: 0, questions, ...more });
+  }
+
   end(claim: Claim, more: Partial<ParamsInput<typeof playEnd>> = {}): Promise<Group> {
     const ended = { status: 'success' as const, output: '1', error: null, cost_usd: 0, events: null };
     return this.bus.ask(playEnd, { ...fenceOf(claim), ...ended, ...more });
@@ -187,6 +201,17 @@ export class PlayService implements AsyncDisposable {
 
   play(play_sid: string): Promise<Play> {
     return this.bus.ask(playStatus, { play_sid, include: ['step_outputs'] });
+  }
+
+  /** All that a claim remembers, in its order. */
+  async placesOf({ memory, ...mine }: Mine): Promise<string[]> {
+    const items = [...memory.items];
+    for (let { next } = memory; next !== null; ) {
+      const page: Result<typeof playMemory> = await this.bus.ask(playMemory, { ...fenceOf(mine), next });
+      items.push(...page.items);
+      next = page.next;
+    }
+    return items.map(([place]) => place);
   }
 
   async sql<R extends pg.QueryResultRow>(text: string, ...values: unknown[]): Promise<R[]> {

@@ -140,7 +140,7 @@ describe('I3: what is committed is committed once', () => {
     await registry.commit(mine, 1, [step('a', null, { outcome })]);
     await registry.crash(mine);
     expect((await registry.claimed(mine.play_sid)).memory).toEqual({
-      items: [['a', 'value', outcome, '', 'a']],
+      items: [['a', 'value', outcome, '', 'a', 'call']],
       next: null,
     });
   });

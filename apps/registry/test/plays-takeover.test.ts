@@ -50,7 +50,7 @@ describe('a lease that is over', () => {
     expect(again).toMatchObject({
       epoch: 2,
       attempt: 2,
-      memory: { items: [['a', 'value', '"before"', '', 'a']], next: null },
+      memory: { items: [['a', 'value', '"before"', '', 'a', 'call']], next: null },
     });
     expect(await registry.row(kept.play_sid)).toMatchObject({ status: 'running', epoch: 1, owner: 'executor-live' });
     await following.stop();

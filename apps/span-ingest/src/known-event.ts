@@ -52,6 +52,7 @@ const CHECKS: Record<AnyEvent['type'], Check> = {
   attempt_started: () => undefined,
   step_committed: (e) => (typeof e.step_key === 'string' ? onSpan(e) : 'step_key'),
   paused: () => undefined,
+  asked: () => undefined,
   answered: () => undefined,
   child_started: (e) => (typeof e.child_play_sid === 'string' ? onSpan(e) : 'child_play_sid'),
   diverged: () => undefined,

@@ -13,6 +13,7 @@ export const FRAME_LIMIT = 34 * 1024 * 1024;
 export const EVENT_LIMIT = 512 * 1024;
 
 const Id = z.int().min(1);
+const Withdrawn = z.array(z.string()).default([]).describe('Places of open waits whose branch was cancelled.');
 
 /** First line on each connection: which play this is. The token is single use and known to the fork server only. */
 export const Hello = z.strictObject({
@@ -48,9 +49,18 @@ export const PlayFrame = z.discriminatedUnion('t', [
   }),
   z.strictObject({ t: z.literal('call'), id: Id, method: z.string(), params: JsonText }),
   z.strictObject({
+    t: z.literal('ask'),
+    id: Id,
+    questions: z.array(Question).default([]),
+    withdrawn: Withdrawn,
+    cost_usd: z.number().min(0).default(0),
+    diverged: Diverged,
+  }),
+  z.strictObject({
     t: z.literal('pause'),
     id: Id,
     questions: z.array(Question),
+    withdrawn: Withdrawn,
     replay: z.boolean().default(false),
     cost_usd: z.number().min(0).default(0),
     diverged: Diverged,
@@ -92,7 +102,9 @@ export const ExecutorFrame = z.discriminatedUnion('t', [
   z.object({ t: z.literal('memory'), items: z.array(MemoryItem) }),
   z.object({ t: z.literal('go') }),
   z.object({ t: z.literal('done'), id: Id }),
-  z.object({ t: z.literal('answers'), id: Id, answers: z.array(WaitAnswer) }),
+  z.object({ t: z.literal('answers'), id: Id, answers: z.array(WaitAnswer), more: z.boolean() }),
+  // Something that this play waits for was answered; the only frame after `go` that answers no request.
+  z.object({ t: z.literal('woken') }),
   z.object({ t: z.literal('spawned'), id: Id, child_play_sid: z.string() }),
   z.object({
     t: z.literal('resolved'),

@@ -95,6 +95,8 @@ export const RuntimeEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('attempt_started'), ...at, executor: z.string(), sandbox: JsonObject }),
   z.object({ type: z.literal('step_committed'), ...onSpan, step_key: z.string() }),
   z.object({ type: z.literal('paused'), ...at, resume_ids: z.array(z.string()) }),
+  // Questions that are open from now on, while the play works on.
+  z.object({ type: z.literal('asked'), ...at, resume_ids: z.array(z.string()) }),
   z.object({ type: z.literal('answered'), ...at, resume_id: z.string(), resumed_by: z.string() }),
   z.object({ type: z.literal('child_started'), ...onSpan, child_play_sid: Sid }),
   z.object({ type: z.literal('diverged'), ...at, difference: JsonObject }),

@@ -43,6 +43,7 @@ __all__ = [
     "PlayError",
     "PlayEvent",
     "PlayEventAnswered",
+    "PlayEventAsked",
     "PlayEventAttemptStarted",
     "PlayEventChildStarted",
     "PlayEventDiverged",
@@ -608,6 +609,15 @@ class PlayEventPaused(TypedDict):
     resume_ids: list[str]
 
 
+class PlayEventAsked(TypedDict):
+    play_sid: str
+    seq: int
+    attempt: int
+    type: Literal["asked"]
+    at: str
+    resume_ids: list[str]
+
+
 class PlayEventAnswered(TypedDict):
     play_sid: str
     seq: int
@@ -655,6 +665,7 @@ PlayEvent = Union[
     PlayEventAttemptStarted,
     PlayEventStepCommitted,
     PlayEventPaused,
+    PlayEventAsked,
     PlayEventAnswered,
     PlayEventChildStarted,
     PlayEventDiverged,

@@ -617,6 +617,15 @@ export interface PlayEventPaused {
   resume_ids: string[];
 }
 
+export interface PlayEventAsked {
+  play_sid: string;
+  seq: number;
+  attempt: number;
+  type: 'asked';
+  at: string;
+  resume_ids: string[];
+}
+
 export interface PlayEventAnswered {
   play_sid: string;
   seq: number;
@@ -655,7 +664,7 @@ export interface PlayEventStatus {
   status: string;
 }
 
-export type PlayEvent = PlayEventSpanStarted | PlayEventSpanEnded | PlayEventSpanTagged | PlayEventLog | PlayEventDropped | PlayEventAttemptStarted | PlayEventStepCommitted | PlayEventPaused | PlayEventAnswered | PlayEventChildStarted | PlayEventDiverged | PlayEventStatus;
+export type PlayEvent = PlayEventSpanStarted | PlayEventSpanEnded | PlayEventSpanTagged | PlayEventLog | PlayEventDropped | PlayEventAttemptStarted | PlayEventStepCommitted | PlayEventPaused | PlayEventAsked | PlayEventAnswered | PlayEventChildStarted | PlayEventDiverged | PlayEventStatus;
 
 export interface FlowField {
   name: string;

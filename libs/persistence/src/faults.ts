@@ -66,9 +66,12 @@ export function isTransient(error: unknown): boolean {
   return isUnavailable(error) || isConflict(error);
 }
 
-/** The data is at fault (too long, not unique, no such row): trying again cannot help. */
+/**
+ * The data is at fault (the same row twice in one statement, too long, not unique, no such row, nested too deep for a limit of the
+ * server): trying again cannot help.
+ */
 export function isDataError(error: unknown): boolean {
-  return /^2[23]/.test(sqlState(error) ?? '');
+  return /^(2[123]|54)/.test(sqlState(error) ?? '');
 }
 
 export function messageOf(error: unknown): string {

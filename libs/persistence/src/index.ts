@@ -2,10 +2,20 @@ export type { DataSourceSettings } from './data-source.js';
 export { createDataSource, dataSourceOptions } from './data-source.js';
 export type { Row, Sql } from './database.js';
 export { Database } from './database.js';
-export { DatabaseUnavailable, isConflict, isDataError, isTransient, isUnavailable, sqlState } from './faults.js';
+export {
+  DatabaseUnavailable,
+  isConflict,
+  isDataError,
+  isTransient,
+  isUnavailable,
+  messageOf,
+  sqlState,
+} from './faults.js';
 export type { Log } from './log.js';
 export type { MigrateOptions } from './migrate.js';
 export { migrate } from './migrate.js';
+export type { NamedStatement } from './named.js';
+export { named } from './named.js';
 export { SnakeNaming } from './naming.js';
 export type { PersistenceSettings } from './persistence-module.js';
 export { PersistenceModule } from './persistence-module.js';

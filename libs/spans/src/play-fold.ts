@@ -107,6 +107,7 @@ export class PlayFold {
       case 'status':
         return this.status(event.status, attempt, event.at);
       case 'attempt_started':
+      case 'asked':
       case 'answered':
       case 'diverged':
       case 'dropped':

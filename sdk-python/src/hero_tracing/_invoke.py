@@ -88,7 +88,7 @@ def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) 
 
 
 def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:
-    with Leaf(node, f"spawn:{name}", place=place, kind="subflow", tags='{"spawned":true}', shown=name) as leaf:
+    with Leaf(node, f"spawn:{name}", place=place, kind="subflow", tags='{"spawned":true}', shown=name, role="invoke") as leaf:
         if leaf.known is not None:
             outcome: Outcome = yield leaf.known
             return outcome
@@ -102,7 +102,7 @@ def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> 
         if reply.get("t") == "refused":
             return (yield from leaf.keep("", refusal(reply, name)))
         leaf.span.child_play_sid = reply["child_play_sid"]
-        return (yield Question(leaf.node, name, kind="child")), None
+        return (yield Question(leaf.node, name, kind="child", role="invoke")), None
 
 
 def _spawned_here(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:

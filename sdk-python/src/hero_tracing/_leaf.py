@@ -40,11 +40,12 @@ class Leaf:
         kind: str = "other",
         tags: str = "{}",
         shown: str = "",
+        role: str = "request",
         place: str = "",
     ) -> None:
         session = self.session = parent.session
         session.check_awaited()
-        self.name = name
+        self.name, self.role = name, role
         place = place or parent.child_place(quoted(name), args)
         self.span = Span(session, session.span_id(place), shown or name)
         self.node = Node(session, parent, self.span, place, parent.is_async)
@@ -74,7 +75,7 @@ class Leaf:
 
     def _step(self, kind: str, outcome: str) -> str:
         node = self.node
-        return step_json(node.place, node.known, self.key, self.span.id, quoted(self.name), kind, outcome)
+        return step_json(node.place, node.known, self.key, self.span.id, quoted(self.name), kind, outcome, role=self.role)
 
     def __enter__(self) -> Leaf:
         return self

@@ -22,6 +22,7 @@ class Item(NamedTuple):
     text: str
     parent: str = ""
     name: str = ""
+    role: str = "call"
 
 
 class Memory:
@@ -29,7 +30,7 @@ class Memory:
 
     __slots__ = ("_items", "_left", "_told", "_untold")
 
-    def __init__(self, items: Iterable[tuple[str, str, str, str, str]] = ()) -> None:
+    def __init__(self, items: Iterable[tuple[str, str, str, str, str, str]] = ()) -> None:
         self._items: dict[str, Item] = {}
         self._left: dict[str, int] = {}
         self._told = False
@@ -63,7 +64,7 @@ class Memory:
         if self._told or not self._left.get(parent):
             return
         for place, item in list(self._items.items()):
-            if item.parent == parent and not item.name.startswith("resolve:"):
+            if item.parent == parent and not item.role == "resolve":
                 self._told = True
                 self._untold = json.dumps(
                     {
@@ -86,10 +87,19 @@ class Memory:
 
 
 def step_json(
-    place: str, parent: str, key: str, span_id: str, name_json: str, kind: str, outcome: str, sha256: str = ""
+    place: str,
+    parent: str,
+    key: str,
+    span_id: str,
+    name_json: str,
+    kind: str,
+    outcome: str,
+    sha256: str = "",
+    role: str = "call",
 ) -> str:
     """One step of a `commit` frame."""
     return (
         f'{{"place":"{place}","parent_place":"{parent}","step_key":"{key}","span_id":"{span_id}","name":{name_json},'
+        f'"role":"{role}",'
         f'"kind":"{kind}","outcome":{quoted(outcome)},"function_sha256":"{sha256}"}}'
     )

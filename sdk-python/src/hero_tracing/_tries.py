@@ -103,7 +103,7 @@ class Try:
             return call.step(kind, outcome)
         name = quoted(f"{call.declaration.name} (try {self.number})")
         return step_json(
-            self.node.place, call.node.known, self._key, self.node.span.id, name, kind, outcome, call.sha256
+            self.node.place, call.node.known, self._key, self.node.span.id, name, kind, outcome, call.sha256, "try"
         )
 
     def commit_timeout(self, error: BaseException, done: Callable[[], None]) -> None:
@@ -192,4 +192,4 @@ def _backoff(call: OpenCall, number: int) -> Effects[None]:
     leaf = Node(session, node, Span(session, session.span_id(place), "backoff"), place, node.is_async)
     leaf.start()
     leaf.span.start(node.span.id, "other", place, f'{{"seconds":{round(seconds, 3)}}}', None, None)
-    yield Question(leaf, "backoff", kind="timer", deadline=time.monotonic() + seconds, default="null")
+    yield Question(leaf, "backoff", kind="timer", deadline=time.monotonic() + seconds, default="null", role="backoff")

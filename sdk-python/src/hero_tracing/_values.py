@@ -50,7 +50,7 @@ def _remembered(name: str, make: Callable[[], Any]) -> Any:
 
 
 def _value(node: Node, name: str, make: Callable[[], Any]) -> Effects[Outcome]:
-    with Leaf(node, name) as leaf:
+    with Leaf(node, name, role="value") as leaf:
         if leaf.known is not None:
             outcome: Outcome = yield leaf.known
             return outcome
@@ -75,13 +75,13 @@ def sleep_until(when: datetime | str) -> Any:
 
 
 def _sleep(node: Node, place: str, seconds: float) -> Effects[Outcome]:
-    with Leaf(node, "sleep", place=place, tags=f'{{"seconds":{round(seconds, 3)}}}') as leaf:
+    with Leaf(node, "sleep", place=place, tags=f'{{"seconds":{round(seconds, 3)}}}', role="sleep") as leaf:
         if leaf.known is not None:
             outcome: Outcome = yield leaf.known
             return outcome
         if seconds > SHORT_SECONDS:
             deadline = time.monotonic() + seconds
-            return (yield Question(leaf.node, "sleep", kind="timer", deadline=deadline, default="null")), None
+            return (yield Question(leaf.node, "sleep", kind="timer", deadline=deadline, default="null", role="sleep")), None
         yield Sleep(seconds)
         return (yield from leaf.keep("null"))
 

@@ -28,7 +28,7 @@ class Question:
     """A leaf that waits, and the effect of waiting for it. `kind` is `question`, `timer` or `child`; a timer's `deadline` is one of time.monotonic()."""
 
     __slots__ = (
-        "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "deliver", "loop", "outcome", "error",
+        "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "role", "deliver", "loop", "outcome", "error",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +42,7 @@ class Question:
         timeout_ms: int | None = None,
         deadline: float | None = None,
         default: str | None = None,
+        role: str = "pause",
     ):
         self.node = node
         self.kind = kind
@@ -51,6 +52,7 @@ class Question:
         self.timeout_ms = timeout_ms
         self.deadline = deadline
         self.default = default
+        self.role = role
         self.deliver: Callable[[], Any] = lambda: None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.outcome: tuple[str, str] | None = None  # kind and JSON text
@@ -71,7 +73,7 @@ class Question:
         return (
             f'{{"kind":"{self.kind}","place":"{self.node.place}","parent_place":"{self.node.known}",'
             f'"span_id":"{self.node.span.id}","name":{quoted(self.name)},"schema":{self.schema},"ui":{self.ui},'
-            f'"timeout_ms":{timeout},"default":{default}}}'
+            f'"timeout_ms":{timeout},"default":{default},"role":"{self.role}"}}'
         )
 
 

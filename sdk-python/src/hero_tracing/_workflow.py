@@ -76,7 +76,7 @@ def _resolved(session: Session, name: str, version_sid: str) -> dict[str, Any]:
         raise refusal(reply, name)
     found = {key: value for key, value in reply.items() if key not in ("t", "id")}
     key, span_id = session.step_key(place), session.span_id(place)
-    kept = session.commits.commit(step_json(place, "", key, span_id, quoted(label), "value", dump(found)))
+    kept = session.commits.commit(step_json(place, "", key, span_id, quoted(label), "value", dump(found), role="resolve"))
     if kept.get("t") == "refused":
         raise refusal(kept, name)
     return found

@@ -23,17 +23,17 @@ import { Controller } from '@nestjs/common';
 import { Forks } from '../plays/forks.js';
 import { Hooks } from '../waits/hooks.js';
 import { Plays } from '../plays/plays.js';
-import { Resumes } from '../waits/answers.js';
+import { Answers } from '../waits/answers.js';
 import { Starts } from '../plays/starts.js';
-import { Waits } from '../plays/play-wait.js';
+import { PlayWait } from '../plays/play-wait.js';
 
 @Controller()
 export class PlayHandlers {
   constructor(
     private readonly plays: Plays,
     private readonly starts: Starts,
-    private readonly resumes: Resumes,
-    private readonly waits: Waits,
+    private readonly answers: Answers,
+    private readonly waits: PlayWait,
     private readonly forks: Forks,
     private readonly hooks: Hooks,
   ) {}
@@ -63,11 +63,11 @@ export class PlayHandlers {
   }
 
   @Handle(playResume) resume(p: Params<typeof playResume>) {
-    return this.resumes.answer(p);
+    return this.answers.answer(p);
   }
 
   @Handle(playPendingResumes) pendingResumes(p: Params<typeof playPendingResumes>) {
-    return this.resumes.pending(p);
+    return this.answers.pending(p);
   }
 
   @Handle(playRetry) retry(p: Params<typeof playRetry>) {

@@ -2,6 +2,7 @@ import { Handle } from '@hero/bus';
 import {
   executorLease,
   type Params,
+  playAsk,
   playClaim,
   playEnd,
   playExit,
@@ -13,6 +14,7 @@ import {
   stepCommit,
 } from '@hero/contracts';
 import { Controller } from '@nestjs/common';
+import { Asks } from '../waits/asks.js';
 import { Leases } from '../runs/leases.js';
 import { Pauses } from '../waits/pauses.js';
 import { Runs } from '../runs/runs.js';
@@ -24,6 +26,7 @@ export class RunHandlers {
   constructor(
     private readonly runs: Runs,
     private readonly steps: Steps,
+    private readonly asks: Asks,
     private readonly pauses: Pauses,
     private readonly leases: Leases,
     private readonly spawns: Spawns,
@@ -39,6 +42,10 @@ export class RunHandlers {
 
   @Handle(stepCommit) commit(p: Params<typeof stepCommit>) {
     return this.steps.commit(p);
+  }
+
+  @Handle(playAsk) ask(p: Params<typeof playAsk>) {
+    return this.asks.ask(p);
   }
 
   @Handle(playPause) pause(p: Params<typeof playPause>) {

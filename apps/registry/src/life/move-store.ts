@@ -54,7 +54,7 @@ export interface Moved extends Change {
 
 /** Rule 5. */
 const afterProgress = (count: string): string =>
-  `CASE WHEN status = 'running' AND group_no > 0 THEN 0 ELSE ${count} END`;
+  `CASE WHEN status = 'running' AND group_no > idle_groups THEN 0 ELSE ${count} END`;
 
 const text = (to: PlayStatus): string => `
   WITH play AS (

@@ -1,5 +1,5 @@
 /** SQL of forks: what a play had committed, and taking it over under new keys. Outcomes never leave PostgreSQL. */
-import type { Forked, JsonObject } from '@hero/contracts';
+import type { Forked, JsonObject, MemoryRole } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 
@@ -23,14 +23,21 @@ export interface Committed {
   name: string;
   kind: 'value' | 'error' | 'begun' | 'answer';
   function_sha256: string;
+  role: MemoryRole;
   /** It was committed before the cut. */
   before: boolean;
+  /** Where it is in the order of memory; nulls: it was not handed over yet, and comes last. */
+  epoch: number | null;
+  group_no: number | null;
+  ordinal: number | null;
 }
 
 export interface Rekeyed {
   old: string;
   key: string;
   span_id: string;
+  /** In the memory of the new play. */
+  ordinal: number;
 }
 
 @Injectable()
@@ -52,7 +59,7 @@ export class ForkStore {
   steps(sid: string, cut: string | null, sql: Sql): Promise<Committed[]> {
     return sql.query(
       'fork_steps',
-      `SELECT step_key AS key, place, parent_place, span_id, name, kind, function_sha256,
+      `SELECT step_key AS key, place, parent_place, span_id, name, role, kind, function_sha256, epoch, group_no, ordinal,
               $2::timestamptz IS NULL OR committed_at < $2 AS before
        FROM steps WHERE play_sid = $1 ORDER BY epoch, group_no, ordinal`,
       [sid, cut],
@@ -62,9 +69,11 @@ export class ForkStore {
   answers(sid: string, cut: string | null, sql: Sql): Promise<Committed[]> {
     return sql.query(
       'fork_answers',
-      `SELECT id AS key, place, parent_place, span_id, name, outcome AS kind, '' AS function_sha256,
+      `SELECT id AS key, place, parent_place, span_id, name, role, outcome AS kind, '' AS function_sha256,
+              taken_epoch AS epoch, taken_group AS group_no, taken_ordinal AS ordinal,
               $2::timestamptz IS NULL OR resumed_at < $2 AS before
-       FROM resumes WHERE play_sid = $1 AND resumed_at IS NOT NULL ORDER BY asked_no`,
+       FROM resumes WHERE play_sid = $1 AND resumed_at IS NOT NULL AND (taken_epoch IS NOT NULL OR NOT withdrawn)
+       ORDER BY resumes.resumed_at, asked_no`,
       [sid, cut],
     );
   }
@@ -72,11 +81,11 @@ export class ForkStore {
   async takeSteps(from: string, to: string, kept: Rekeyed[], sql: Sql): Promise<void> {
     await sql.query(
       'fork_take_steps',
-      `INSERT INTO steps (play_sid, step_key, place, parent_place, kind, outcome, span_id, name, function_sha256, epoch, group_no, ordinal)
-       SELECT $2, k.key, s.place, s.parent_place, s.kind, s.outcome, k.span_id, s.name, s.function_sha256, 0, 0, k.n
-       FROM unnest($3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS k(old, key, span_id, n)
+      `INSERT INTO steps (play_sid, step_key, place, parent_place, kind, outcome, span_id, name, role, function_sha256, epoch, group_no, ordinal)
+       SELECT $2, k.key, s.place, s.parent_place, s.kind, s.outcome, k.span_id, s.name, s.role, s.function_sha256, 0, 0, k.ordinal
+       FROM unnest($3::text[], $4::text[], $5::text[], $6::int[]) AS k(old, key, span_id, ordinal)
        JOIN steps s ON s.play_sid = $1 AND s.step_key = k.old`,
-      [from, to, kept.map(({ old }) => old), kept.map(({ key }) => key), kept.map(({ span_id }) => span_id)],
+      [from, to, ...columns(kept)],
     );
   }
 
@@ -84,13 +93,13 @@ export class ForkStore {
   async takeAnswers(to: string, kept: Rekeyed[], sql: Sql): Promise<void> {
     await sql.query(
       'fork_take_answers',
-      `INSERT INTO resumes (id, play_sid, kind, place, parent_place, name, schema, ui, span_id, asked_at, outcome, payload,
-                            resumed_at, resumed_by, settled)
-       SELECT k.key, $1, r.kind, r.place, r.parent_place, r.name, r.schema, r.ui, k.span_id, r.asked_at, r.outcome, r.payload,
-              r.resumed_at, r.resumed_by, true
-       FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS k(old, key, span_id, n)
-       JOIN resumes r ON r.id = k.old ORDER BY k.n`,
-      [to, kept.map(({ old }) => old), kept.map(({ key }) => key), kept.map(({ span_id }) => span_id)],
+      `INSERT INTO resumes (id, play_sid, kind, place, parent_place, name, role, schema, ui, span_id, asked_at, outcome, payload,
+                            resumed_at, resumed_by, delivered, taken_epoch, taken_group, taken_ordinal)
+       SELECT k.key, $1, r.kind, r.place, r.parent_place, r.name, r.role, r.schema, r.ui, k.span_id, r.asked_at, r.outcome, r.payload,
+              r.resumed_at, r.resumed_by, true, 0, 0, k.ordinal
+       FROM unnest($2::text[], $3::text[], $4::text[], $5::int[]) AS k(old, key, span_id, ordinal)
+       JOIN resumes r ON r.id = k.old ORDER BY k.ordinal`,
+      [to, ...columns(kept)],
     );
   }
 
@@ -110,3 +119,10 @@ export class ForkStore {
     await sql.query('fork_note', text, [sid, JSON.stringify(forked), prefillOnly]);
   }
 }
+
+const columns = (kept: Rekeyed[]): unknown[] => [
+  kept.map(({ old }) => old),
+  kept.map(({ key }) => key),
+  kept.map(({ span_id }) => span_id),
+  kept.map(({ ordinal }) => ordinal),
+];

@@ -98,16 +98,16 @@ export class Forks {
       this.store.steps(source.sid, cut.at, sql),
       this.store.answers(source.sid, cut.at, sql),
     ]);
-    const judge = judgeOf([...steps, ...answers], source, version, cut);
-    const withReason = (item: Committed): Judged => ({ ...item, reason: judge(item) });
-    const [judgedSteps, judgedAnswers] = [steps.map(withReason), answers.map(withReason)];
-    const judged = [...judgedSteps, ...judgedAnswers];
-    const kept = (items: Judged[], key: (place: string) => string): Rekeyed[] =>
-      items
-        .filter(({ reason }) => reason === undefined)
-        .map((item) => ({ old: item.key, key: key(item.place), span_id: spanIdOf(sid, item.place) }));
-    const keptSteps = kept(judgedSteps, (place) => stepKeyOf(version.version_sid, place));
-    const keptAnswers = kept(judgedAnswers, (place) => resumeIdOf(sid, place));
+    const remembered = [...steps, ...answers].sort(byOrder);
+    const judge = judgeOf(remembered, source, version, cut);
+    const judged = remembered.map((item, ordinal): Judged => ({ ...item, ordinal, reason: judge(item) }));
+    const isStep = new Set(steps.map(({ key }) => key));
+    const kept = (of: 'steps' | 'answers', key: (place: string) => string): Rekeyed[] =>
+      judged
+        .filter((item) => item.reason === undefined && isStep.has(item.key) === (of === 'steps'))
+        .map(({ key: old, place, ordinal }) => ({ old, key: key(place), span_id: spanIdOf(sid, place), ordinal }));
+    const keptSteps = kept('steps', (place) => stepKeyOf(version.version_sid, place));
+    const keptAnswers = kept('answers', (place) => resumeIdOf(sid, place));
     await this.store.takeSteps(source.sid, sid, keptSteps, sql);
     await this.store.takeAnswers(sid, keptAnswers, sql);
     await this.store.takePrefills(source.sid, sid, keptAnswers, sql);
@@ -129,7 +129,16 @@ export class Forks {
   }
 }
 
+/** The order of memory; what was not handed over yet comes last, as its next claim would take it. */
+function byOrder(a: Committed, b: Committed): number {
+  const difference = (x: number | null, y: number | null): number =>
+    x === y ? 0 : x === null ? 1 : y === null ? -1 : x - y;
+  return difference(a.epoch, b.epoch) || difference(a.group_no, b.group_no) || difference(a.ordinal, b.ordinal);
+}
+
 interface Judged extends Committed {
+  /** In the memory of the new play. */
+  ordinal: number;
   /** Why it is left behind; undefined: it is kept. */
   reason: string | undefined;
 }
@@ -164,7 +173,7 @@ function judgeOf(
     if (!isBefore(item)) return 'it was committed after the step began';
     if (isChanged(item)) return 'the source of its function is another one in this version';
     // Otherwise a later crash of the new step would be decided by an answer that was given for the old one.
-    const decides = item.kind === 'answer' && item.name.startsWith('decide:');
+    const decides = item.role === 'decision';
     if (decides && isChanged(items.get(item.parent_place))) return 'it decided about a step that is run again';
     return undefined;
   };

@@ -14,13 +14,15 @@ const PLAY = `p.sid, p.name, p.workflow_sid, coalesce(w.name, '') AS workflow_na
 const PLAYS = 'plays p JOIN inputs i ON i.play_sid = p.sid LEFT JOIN workflows w ON w.sid = p.workflow_sid';
 
 const RESUME = `r.id, r.play_sid, r.name, r.schema, r.ui, r.span_id AS asked_at_span_id, ${iso('r.asked_at')} AS asked_at,
-  ${iso('r.expires_at')} AS expires_at, r.payload, ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid`;
+  ${iso('r.expires_at')} AS expires_at, r.payload, ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid,
+  r.withdrawn`;
 
 export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes' | 'waits'>;
 export type ResumeRow = ResumeRequest & {
   outcome: 'answer' | 'error' | null;
   kind: WaitKind;
   child_play_sid: string | null;
+  withdrawn: boolean;
 };
 
 export interface PlayFilter {
@@ -94,7 +96,7 @@ export class PlayStore {
     return this.database.query(
       'resumes_open',
       `SELECT ${RESUME} FROM resumes r JOIN plays p ON p.sid = r.play_sid
-       WHERE r.resumed_at IS NULL AND r.kind = 'question' AND p.status IN (${ACTIVE}) AND ($1::text IS NULL OR r.play_sid = $1)
+       WHERE r.resumed_at IS NULL AND NOT r.withdrawn AND r.kind = 'question' AND p.status IN (${ACTIVE}) AND ($1::text IS NULL OR r.play_sid = $1)
        ORDER BY r.asked_no`,
       [playSid ?? null],
     );
@@ -104,7 +106,7 @@ export class PlayStore {
     return this.database.query(
       'step_outputs',
       `SELECT step_key, name, kind, outcome AS output FROM steps
-       WHERE play_sid = $1 AND kind <> 'begun' AND name NOT LIKE 'resolve:%' ORDER BY epoch, group_no, ordinal`,
+       WHERE play_sid = $1 AND kind <> 'begun' AND role <> 'resolve' ORDER BY epoch, group_no, ordinal`,
       [playSid],
     );
   }

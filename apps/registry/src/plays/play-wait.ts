@@ -11,7 +11,7 @@ import { Injectable } from '@nestjs/common';
 import { Plays } from './plays.js';
 
 @Injectable()
-export class Waits {
+export class PlayWait {
   private readonly waiters = new Map<string, Set<() => void>>();
   private closing?: AbortSignal;
 

@@ -205,7 +205,7 @@ export class Plays {
 function withResumes(row: PlayRow, resumes: ResumeRow[]): Play {
   const own = resumes.filter(({ play_sid }) => play_sid === row.sid);
   const questions = own.filter(({ kind }) => kind === 'question');
-  const open = isFinal(row.status) ? [] : own.filter(({ resumed_at }) => resumed_at === null);
+  const open = isFinal(row.status) ? [] : own.filter(({ resumed_at, withdrawn }) => resumed_at === null && !withdrawn);
   return {
     ...row,
     pending_resumes: open.filter(({ kind }) => kind === 'question').map(requestOf),

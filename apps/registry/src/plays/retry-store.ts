@@ -62,12 +62,12 @@ export class RetryStore {
     const below = [playSid, [...places, '']];
     await sql.query(
       'retry_drop_tries',
-      `DELETE FROM steps WHERE play_sid = $1 AND kind = 'error' AND parent_place = ANY($2) AND name ~ ' \\(try \\d+\\)$'`,
+      `DELETE FROM steps WHERE play_sid = $1 AND kind = 'error' AND parent_place = ANY($2) AND role = 'try'`,
       below,
     );
     await sql.query(
       'retry_drop_backoffs',
-      `DELETE FROM resumes WHERE play_sid = $1 AND kind = 'timer' AND name = 'backoff' AND parent_place = ANY($2)`,
+      `DELETE FROM resumes WHERE play_sid = $1 AND role = 'backoff' AND parent_place = ANY($2)`,
       below,
     );
   }
@@ -94,7 +94,8 @@ export class RetryStore {
   async waitAgain(id: string, sql: Sql): Promise<void> {
     await sql.query(
       'retry_wait_again',
-      `UPDATE resumes SET outcome = NULL, payload = NULL, resumed_at = NULL, resumed_by = NULL, settled = false WHERE id = $1`,
+      `UPDATE resumes SET outcome = NULL, payload = NULL, resumed_at = NULL, resumed_by = NULL, delivered = false,
+         taken_epoch = NULL, taken_group = NULL, taken_ordinal = NULL, withdrawn = false WHERE id = $1`,
       [id],
     );
   }

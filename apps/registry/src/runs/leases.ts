@@ -105,7 +105,7 @@ export class Leases {
       const held = await this.runStore.hold(fence, sql);
       if (!held) return undefined;
       if (held.suspended) return this.runs.leave(held, { play_sid }, sql);
-      const crashes = held.group_no > 0 ? 1 : held.crashes + 1;
+      const crashes = held.group_no > held.idle_groups ? 1 : held.crashes + 1;
       if (crashes >= CRASH_LIMIT)
         return this.moves.move('failed', { play_sid, crashes, error: poison(crashes).error }, sql);
       return this.moves.move('pending', { play_sid, crashes }, sql);

@@ -1,41 +1,64 @@
+/**
+ * What a play remembers, in pages, in the order of decision 13.
+ *
+ * 1. The pages of a claim are worked out once, when its first page is asked for: nothing is committed or handed over between a claim
+ *    and the last page of its memory. Reading all of them is linear in what is remembered.
+ * 2. A cursor is the number of a page. A registry that did not make the pages of a claim (another one did, or it was restarted)
+ *    makes the same ones again.
+ */
 import type { MemoryPage } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
-import { type MemoryRow, StepStore } from './step-store.js';
+import { MemoryStore, type PageKeys } from './memory-store.js';
 
 const PAGE_ITEMS = 4000;
 const PAGE_BYTES = 4 * 1024 * 1024;
+/** What is kept of claims whose memory has several pages: 40 bytes an item. */
+const KEPT_BYTES = 64 * 1024 * 1024;
 
 /** The cursor of the first page. */
-export const FIRST_PAGE = 's';
+export const FIRST_PAGE = '0';
 
-/**
- * What a play remembers, in pages: first its steps in the order of their keys, then its answers in the order of their ids.
- * A cursor is `s` or `r` and the last key. An item that is larger than a page comes alone.
- */
-@Injectable()
-export class Memory {
-  constructor(private readonly store: StepStore) {}
-
-  async page(playSid: string, cursor: string): Promise<MemoryPage> {
-    const items: MemoryRow[] = [];
-    if (!cursor.startsWith('r')) {
-      const steps = await this.store.steps(playSid, cursor.slice(1), PAGE_ITEMS + 1, PAGE_BYTES);
-      items.push(...steps.slice(0, PAGE_ITEMS));
-      if (isCut(steps, items)) return page(items, `s${items.at(-1)?.key}`);
-      // Two items of the largest size are no page.
-      if (items.reduce((bytes, { text }) => bytes + text.length, 0) > PAGE_BYTES / 2) return page(items, 'r');
-    }
-    const left = PAGE_ITEMS - items.length;
-    const after = cursor.startsWith('r') ? cursor.slice(1) : '';
-    const answers = await this.store.answers(playSid, after, left + 1, PAGE_BYTES);
-    const shown = answers.slice(0, left);
-    return page([...items, ...shown], isCut(answers, shown) ? `r${shown.at(-1)?.key ?? ''}` : null);
-  }
+interface Pages {
+  pages: PageKeys[];
+  bytes: number;
 }
 
-const isCut = (read: MemoryRow[], shown: MemoryRow[]): boolean => (read[0]?.total ?? 0) > shown.length;
+@Injectable()
+export class Memory {
+  /** By play and epoch, the oldest first. */
+  private readonly kept = new Map<string, Pages>();
+  private keptBytes = 0;
 
-const page = (rows: MemoryRow[], next: string | null): MemoryPage => ({
-  items: rows.map(({ place, kind, text, parent_place, name }) => [place, kind, text, parent_place, name]),
-  next,
-});
+  constructor(private readonly store: MemoryStore) {}
+
+  async page(playSid: string, epoch: number, cursor: string): Promise<MemoryPage> {
+    const claim = `${playSid}.${epoch}`;
+    const pages = this.kept.get(claim)?.pages ?? (await this.store.pages(playSid, PAGE_ITEMS, PAGE_BYTES));
+    const number = Number(cursor);
+    const keys = pages[number];
+    if (!keys) return { items: [], next: null };
+    const last = number + 1 >= pages.length;
+    if (last) this.forget(claim);
+    else this.keep(claim, pages);
+    return { items: await this.store.page(playSid, keys), next: last ? null : String(number + 1) };
+  }
+
+  private keep(claim: string, pages: PageKeys[]): void {
+    if (this.kept.has(claim)) return;
+    const bytes = pages.reduce((sum, { keys }) => sum + keys.length, 0);
+    this.kept.set(claim, { pages, bytes });
+    this.keptBytes += bytes;
+    // A play that died before it had read all leaves its pages here.
+    for (const oldest of this.kept.keys()) {
+      if (this.keptBytes <= KEPT_BYTES || oldest === claim) break;
+      this.forget(oldest);
+    }
+  }
+
+  private forget(claim: string): void {
+    const kept = this.kept.get(claim);
+    if (!kept) return;
+    this.keptBytes -= kept.bytes;
+    this.kept.delete(claim);
+  }
+}

@@ -12,6 +12,7 @@ import {
   HeroError,
   type JsonObject,
   type MemoryPage,
+  messageOf,
   MIB,
   type Params,
   type playClaim,
@@ -21,7 +22,7 @@ import {
   type playRelease,
   type Result,
 } from '@hero/contracts';
-import type { Sql } from '@hero/persistence';
+import { isDataError, type Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { endingOf, storable } from '../life/endings.js';
@@ -30,7 +31,6 @@ import { FIRST_PAGE, Memory } from './memory.js';
 import { type Fence, type Move, type Moved, MoveStore } from '../life/move-store.js';
 import { Relay } from '../outbox/relay.js';
 import { type Claimed, type HeldPlay, RunStore } from './run-store.js';
-import { isFaultOfData, messageOf } from './steps.js';
 import { Versions } from '../workflows/versions.js';
 
 const UNSTARTED_LIMIT = 5;
@@ -77,14 +77,14 @@ export class Runs {
   /** What comes with the claim: nothing for a play that never ran; a large input and a large page would not be one reply. */
   private remembered({ epoch, forked, input, play_sid }: Claimed): Promise<MemoryPage> | MemoryPage {
     if (epoch === 1 && !forked) return { items: [], next: null };
-    return input.length > LARGE ? { items: [], next: FIRST_PAGE } : this.memory.page(play_sid, FIRST_PAGE);
+    return input.length > LARGE ? { items: [], next: FIRST_PAGE } : this.memory.page(play_sid, epoch, FIRST_PAGE);
   }
 
   async page({ owner, play_sid, epoch, next }: Params<typeof playMemory>): Promise<MemoryPage> {
     if ((await this.store.statusOf({ owner, play_sid, epoch })) !== 'running') {
       throw new HeroError('INVALID_STATE', `Play ${play_sid} is no longer yours in epoch ${epoch}; end its process.`);
     }
-    return this.memory.page(play_sid, next);
+    return this.memory.page(play_sid, epoch, next);
   }
 
   async end(p: Params<typeof playEnd>): Promise<GroupResult> {
@@ -107,7 +107,7 @@ export class Runs {
         events,
       });
     } catch (cause) {
-      if (!isFaultOfData(cause)) throw cause;
+      if (!isDataError(cause)) throw cause;
       return { result: 'refused', message: `The output cannot be stored: ${messageOf(cause)}.` };
     }
     if (!ended) return { result: (await this.store.statusOf(fence)) === p.status ? 'done' : 'fenced' };

@@ -9,7 +9,7 @@
  *    the repetition harmless.
  */
 import { type GroupResult, messageOf, type Params, type Result, type stepCommit } from '@hero/contracts';
-import { isDataError, sqlState } from '@hero/persistence';
+import { isDataError } from '@hero/persistence';
 import { Combiner, failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -66,19 +66,13 @@ export class Steps {
     try {
       return await this.store.commit(groups);
     } catch (error) {
-      if (!isFaultOfData(error)) throw error;
+      if (!isDataError(error)) throw error;
       if (groups.length === 1) return [{ refused: `The outcome cannot be stored: ${messageOf(error)}.` }];
       const half = groups.length >> 1;
       return [...(await this.bisect(groups.slice(0, half))), ...(await this.bisect(groups.slice(half)))];
     }
   }
 }
-
-/** Class 54: a program limit was exceeded, e.g. JSON that is nested too deep or a key that is too long. */
-export const isFaultOfData = (error: unknown): boolean =>
-  isDataError(error) || (sqlState(error)?.startsWith('54') ?? false);
-
-export { messageOf };
 
 function faultOf(group: OwnedGroup): string | undefined {
   for (const step of group.steps) {

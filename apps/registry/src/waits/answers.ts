@@ -1,11 +1,10 @@
 /**
- * Answers to questions: from a person, a program, or the timer.
+ * Answers to questions, from a person or a program.
  *
  * 1. Everything is decided under the play's row: who comes second finds the question answered (I5) or the play final (I6).
  * 2. An answer is checked against the question's schema before anything is written.
- * 3. A play that waits becomes pending; one whose process is just going is told to come back; one that runs finds the
- *    answer at its next pause, one that is pending in its memory. Answers within the same moment wake it once.
- * 4. A timeout without a default is remembered as an error at the pause's place, which the pause raises.
+ * 3. What becomes of the play is said in wakes.ts.
+ * 4. A question that was withdrawn takes no answer; one by its name is kept for the next question of that name.
  */
 import {
   HeroError,
@@ -18,16 +17,14 @@ import {
 } from '@hero/contracts';
 import { fits, jsonFaults } from '@hero/json';
 import type { Sql } from '@hero/persistence';
-import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
+import { failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { faultsOf } from './pauses.js';
 import { PlayStore } from '../plays/play-store.js';
 import { noPlay, requestOf } from '../plays/plays.js';
-import { type Due, type DueRow, keptUnder, ResumeStore } from './resume-store.js';
+import { keptUnder, PrefillStore } from './prefill-store.js';
+import { faultsOf } from './questions.js';
+import { type AskedRow, ResumeStore } from './resume-store.js';
 import { Wakes, type Woken } from './wakes.js';
-
-const TIMER_MS = 200;
-const BATCH = 100;
 
 type Answer = Result<typeof playResume>;
 
@@ -38,22 +35,13 @@ interface ToCome {
 }
 
 @Injectable()
-export class Resumes {
-  private timer?: Timer;
-
+export class Answers {
   constructor(
     private readonly store: ResumeStore,
+    private readonly prefills: PrefillStore,
     private readonly plays: PlayStore,
     private readonly wakes: Wakes,
   ) {}
-
-  start(log: Log): void {
-    this.timer = every(TIMER_MS, () => this.expire(), { log, name: 'question timeouts' });
-  }
-
-  async stop(): Promise<void> {
-    await this.timer?.stop();
-  }
 
   async answer(p: Params<typeof playResume>, by: 'caller' | 'hook' = 'caller'): Promise<Answer> {
     const unfit = jsonFaults(p.payload, 'payload');
@@ -89,15 +77,13 @@ export class Resumes {
     const { play_sid, resume_id, name = '' } = p;
     const play = await this.plays.lock(play_sid, sql);
     if (!play) throw noPlay(play_sid);
-    const question =
-      resume_id === undefined
-        ? await this.store.byName(play_sid, name, sql)
-        : await this.store.byId(play_sid, resume_id, sql);
+    const question = await this.find(p, by, sql);
     if (question && question.resumed_at !== null) throw alreadyResumed(question.name, question.resumed_at);
     if (isFinal(play.status)) {
       throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits for an answer any more.`);
     }
-    if (!question) {
+    if (question?.withdrawn && by === 'caller') throw withdrawn(question.name);
+    if (!question || question.withdrawn) {
       if (resume_id !== undefined && by === 'caller') throw noQuestion(play_sid, resume_id);
       const answer =
         resume_id === undefined
@@ -105,7 +91,7 @@ export class Resumes {
           : await this.keep(play_sid, { name: keptUnder(resume_id), called: resume_id }, payload, sql);
       return { answer };
     }
-    const faults = faultsOf(question, payload);
+    const faults = faultsOf(question.schema, payload);
     if (faults.length > 0) throw misfit(faults);
     const resumed_at = await this.store.give(
       { id: question.id, payload, outcome: 'answer', resumed_by: 'interactive' },
@@ -113,59 +99,26 @@ export class Resumes {
     );
     // The play is locked and the question was open: nobody else can have answered it.
     if (resumed_at === undefined) throw new Error(`Question ${question.id} was answered under the lock of its play.`);
-    await this.store.interactive(play_sid, sql);
-    const woken = await this.wakes.wake(play, [{ resume_id: question.id, resumed_by: 'interactive' }], sql);
+    await this.prefills.interactive(play_sid, sql);
+    const woken = await this.wakes.wake(play, question, [{ resume_id: question.id, resumed_by: 'interactive' }], sql);
     return { answer: { ok: true, resumed_at, kept: false }, woken };
   }
 
+  private find(
+    { play_sid, resume_id, name = '' }: Params<typeof playResume>,
+    by: 'caller' | 'hook',
+    sql: Sql,
+  ): Promise<AskedRow | undefined> {
+    if (resume_id === undefined) return this.store.byName(play_sid, name, sql);
+    return by === 'hook' ? this.store.byLink(play_sid, resume_id, sql) : this.store.byId(play_sid, resume_id, sql);
+  }
+
   private async keep(playSid: string, question: ToCome, payload: string, sql: Sql): Promise<Answer> {
-    const { kept_at, fresh } = await this.store.keep(playSid, question.name, payload, sql);
+    const { kept_at, fresh } = await this.prefills.keep(playSid, question.name, payload, sql);
     if (!fresh) throw alreadyResumed(question.called, kept_at);
-    await this.store.interactive(playSid, sql);
+    await this.prefills.interactive(playSid, sql);
     return { ok: true, resumed_at: kept_at, kept: true };
   }
-
-  /** Answers every question whose time is over, with its default or with an error. */
-  async expire(): Promise<void> {
-    for (;;) {
-      const due = await this.store.due(BATCH);
-      let expired = 0;
-      for (const question of due) {
-        const woken = await this.store.database.tx((sql) => this.expireOne(question, sql));
-        if (woken === 'held') continue;
-        expired++;
-        if (woken) this.wakes.tell(woken);
-      }
-      if (expired < BATCH) return;
-    }
-  }
-
-  private async expireOne(due: Due, sql: Sql): Promise<Woken | 'held' | undefined> {
-    const row = await this.store.lockDue(due, sql);
-    if (!row) return 'held';
-    if (!row.waits) {
-      await this.store.forgetTimer(due.id, sql);
-      return undefined;
-    }
-    const outcome = row.fallback === null ? 'error' : 'answer';
-    const payload = row.fallback ?? pauseTimeout(row);
-    const given = await this.store.give({ id: due.id, payload, outcome, resumed_by: 'timeout' }, sql);
-    if (given === undefined) return undefined;
-    const play = { ...row, play_sid: due.play_sid };
-    return this.wakes.wake(play, [{ resume_id: due.id, resumed_by: 'timeout' }], sql);
-  }
-}
-
-/** Rule 4: the shape of a remembered error. */
-function pauseTimeout({ name, seconds }: DueRow): string {
-  const message = `Nobody answered the pause ${JSON.stringify(name)} within ${seconds} s.`;
-  return JSON.stringify({
-    type: 'PauseTimeout',
-    module: 'hero_tracing',
-    message,
-    data: { name, seconds },
-    traceback: '',
-  });
 }
 
 function misfit(issues: HeroError['issues']): HeroError {
@@ -177,6 +130,12 @@ export function alreadyResumed(name: string, resumed_at: string): HeroError {
     details: { resumed_at },
   });
 }
+
+const withdrawn = (name: string): HeroError =>
+  new HeroError(
+    'INVALID_STATE',
+    `The question ${JSON.stringify(name)} was withdrawn: its branch of the play was cancelled.`,
+  );
 
 const noQuestion = (playSid: string, id: string): HeroError =>
   new HeroError('NOT_FOUND', `Play ${playSid} has no question ${id}; play_pending_resumes shows the open ones.`);

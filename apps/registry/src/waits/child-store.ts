@@ -16,7 +16,9 @@ export interface ChildWait {
 
 export interface ChildEnd {
   id: string;
-  settled: boolean;
+  delivered: boolean;
+  asked_epoch: number;
+  withdrawn: boolean;
   resumed: boolean;
   cost_usd: number;
   name: string;
@@ -45,8 +47,8 @@ export class ChildStore {
   async record(wait: ChildWait, sql: Sql): Promise<void> {
     await sql.query(
       'child_wait',
-      `INSERT INTO resumes (id, play_sid, kind, place, parent_place, span_id, name, child_play_sid)
-       VALUES ($1, $2, 'child', $3, $4, $5, $6, $7)`,
+      `INSERT INTO resumes (id, play_sid, kind, role, place, parent_place, span_id, name, child_play_sid)
+       VALUES ($1, $2, 'child', 'invoke', $3, $4, $5, $6, $7)`,
       [wait.id, wait.play_sid, wait.place, wait.parent_place, wait.span_id, wait.name, wait.child_play_sid],
     );
   }
@@ -62,7 +64,7 @@ export class ChildStore {
   async end(childSid: string, sql: Sql): Promise<ChildEnd | undefined> {
     const [row] = await sql.query<ChildEnd>(
       'child_end',
-      `SELECT r.id, r.settled, r.resumed_at IS NOT NULL AS resumed, r.cost_usd, r.name, c.status, c.output::text AS output,
+      `SELECT r.id, r.delivered, r.asked_epoch, r.withdrawn, r.resumed_at IS NOT NULL AS resumed, r.cost_usd, r.name, c.status, c.output::text AS output,
               c.error, c.total_cost_usd
        FROM resumes r JOIN plays c ON c.sid = r.child_play_sid WHERE r.child_play_sid = $1 AND r.kind = 'child'`,
       [childSid],
@@ -71,8 +73,8 @@ export class ChildStore {
   }
 
   /** Notes that the end was delivered, and adds to the parent what is new of the cost. */
-  async settle(end: ChildEnd, parentSid: string, sql: Sql): Promise<void> {
-    await sql.query('child_settle', 'UPDATE resumes SET settled = true, cost_usd = $2 WHERE id = $1', [
+  async deliver(end: ChildEnd, parentSid: string, sql: Sql): Promise<void> {
+    await sql.query('child_deliver', 'UPDATE resumes SET delivered = true, cost_usd = $2 WHERE id = $1', [
       end.id,
       end.total_cost_usd,
     ]);
@@ -83,7 +85,7 @@ export class ChildStore {
       more,
     ]);
     // The parent's own end may have been delivered already: its parent is to hear of the cost too.
-    const text = `UPDATE resumes SET settled = false WHERE child_play_sid = $1 AND kind = 'child' AND settled`;
+    const text = `UPDATE resumes SET delivered = false WHERE child_play_sid = $1 AND kind = 'child' AND delivered`;
     await sql.query('child_cost_up', text, [parentSid]);
   }
 
@@ -92,7 +94,7 @@ export class ChildStore {
     const rows = await this.database.query<{ sid: string }>(
       'children_undelivered',
       `SELECT c.sid FROM resumes r JOIN plays c ON c.sid = r.child_play_sid
-       WHERE r.kind = 'child' AND NOT r.settled AND c.status NOT IN (${ACTIVE}) ORDER BY r.asked_no LIMIT $1`,
+       WHERE r.kind = 'child' AND NOT r.delivered AND c.status NOT IN (${ACTIVE}) ORDER BY r.asked_no LIMIT $1`,
       [limit],
     );
     return rows.map(({ sid }) => sid);

@@ -76,12 +76,12 @@ export class Children {
       const parent = parentSid === undefined ? undefined : await this.playStore.lock(parentSid, sql);
       if (!parent) return {};
       const end = await this.store.end(childSid, sql);
-      if (!end || end.settled || !isFinal(end.status)) return {};
-      await this.store.settle(end, parent.play_sid, sql);
+      if (!end || end.delivered || !isFinal(end.status)) return {};
+      await this.store.deliver(end, parent.play_sid, sql);
       if (end.resumed || (isFinal(parent.status) && !isWorthKeeping(end.status, parent.status))) return {};
       const given = await this.resumes.give({ id: end.id, ...outcomeOf(childSid, end), resumed_by: 'child' }, sql);
       if (given === undefined || isFinal(parent.status)) return {};
-      return this.wakes.wake(parent, [{ resume_id: end.id, resumed_by: 'child' }], sql);
+      return this.wakes.wake(parent, end, [{ resume_id: end.id, resumed_by: 'child' }], sql);
     });
     this.wakes.tell(woken);
   }

@@ -22,7 +22,7 @@ import { mostBytes } from '@hero/json';
 import { Injectable } from '@nestjs/common';
 import { PlayStore } from '../plays/play-store.js';
 import { noPlay } from '../plays/plays.js';
-import { alreadyResumed, Resumes } from './answers.js';
+import { alreadyResumed, Answers } from './answers.js';
 import { ResumeStore } from './resume-store.js';
 
 const SIGNATURE_BYTES = 20;
@@ -39,7 +39,7 @@ export class Hooks {
   constructor(
     private readonly store: ResumeStore,
     private readonly plays: PlayStore,
-    private readonly resumes: Resumes,
+    private readonly answers: Answers,
   ) {}
 
   async link({ play_sid, resume_id, expires_in_ms }: Params<typeof playHook>): Promise<Result<typeof playHook>> {
@@ -53,7 +53,7 @@ export class Hooks {
   async check({ token }: Params<typeof hookCheck>): Promise<Result<typeof hookCheck>> {
     const { play_sid, resume_id } = await this.open(token);
     await this.refuseFinal(play_sid);
-    const question = await this.store.byId(play_sid, resume_id, this.store.database);
+    const question = await this.store.byLink(play_sid, resume_id, this.store.database);
     if (question && question.resumed_at !== null) throw alreadyResumed(question.name, question.resumed_at);
     const most = question?.schema ? mostBytes(question.schema) : Number.POSITIVE_INFINITY;
     // A schema without bounds asks for no more than usual.
@@ -61,7 +61,7 @@ export class Hooks {
   }
 
   async answer({ token, payload }: Params<typeof hookResume>): Promise<Result<typeof hookResume>> {
-    return this.resumes.answer({ ...(await this.open(token)), payload }, 'hook');
+    return this.answers.answer({ ...(await this.open(token)), payload }, 'hook');
   }
 
   /** What a token names, if it is ours and has not expired. */

@@ -1,6 +1,6 @@
 import { HeroError, type Json } from '@hero/contracts';
 import { matchesGlob } from './globs.js';
-import type { Prefill } from './resume-store.js';
+import type { Prefill } from './prefill-store.js';
 
 /** Each question looks through those of its play, under the lock of the play's row. */
 const MOST_NAMES = 1_000;

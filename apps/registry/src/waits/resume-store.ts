@@ -1,26 +1,40 @@
 /**
- * Questions, answers, prefilled and kept answers. Every writer holds the play's row (its caller locked it): the order of
- * locks is play, then question, and answer, timeout and cancel of one play follow one another (I5, I6).
+ * What plays wait for: questions, timers, children, and their answers. Every writer holds the play's row (its caller locked it):
+ * the order of locks is play, then question, and answer, timeout and cancel of one play follow one another (I5, I6).
  */
-import type { JsonObject, Question, WaitKind } from '@hero/contracts';
-import { Database, type Sql } from '@hero/persistence';
+import type { JsonObject, Question, MemoryRole, WaitAnswer, WaitKind } from '@hero/contracts';
+import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
-import { ACTIVE, iso, RUNNING_MS, textArray } from '../sql/words.js';
+import { iso, textArray } from '../sql/words.js';
 
 export interface Asked extends Question {
   id: string;
 }
 
+/** A question as it was asked, and whether it was answered. */
 export interface AskedRow {
   id: string;
-  kind: WaitKind;
-  place: string;
   name: string;
   schema: JsonObject | null;
-  outcome: 'answer' | 'error' | null;
-  /** JSON text. */
-  payload: string | null;
   resumed_at: string | null;
+  asked_epoch: number;
+  withdrawn: boolean;
+}
+
+/** What was asked in one epoch and not yet handed over. */
+export interface UntakenRow {
+  id: string;
+  kind: WaitKind;
+  role: MemoryRole;
+  name: string;
+  span_id: string;
+  answered: boolean;
+  /** Size of the answer. */
+  bytes: number;
+  /** Its time is over; the timer did not get to it yet. */
+  due: boolean;
+  /** A timer that ends within two seconds, or a child. */
+  soon: boolean;
 }
 
 export interface Given {
@@ -30,60 +44,105 @@ export interface Given {
   resumed_by: 'interactive' | 'prefill' | 'early' | 'timeout' | 'child';
 }
 
-export interface Prefill {
-  pattern: string;
-  pos: number;
-  payload: string;
-}
-
-export interface Due {
-  id: string;
-  play_sid: string;
-}
-
-const ASKED = `id, kind, place, name, schema, outcome, payload::text AS payload, ${iso('resumed_at')} AS resumed_at`;
-
-/** The name under which an answer to one coming question is kept: no name of a pause, because those have no control characters. */
-export const keptUnder = (resumeId: string): string => `\u0001${resumeId}`;
+const ASKED = `id, name, schema, ${iso('resumed_at')} AS resumed_at, asked_epoch, withdrawn`;
+/** Those rows are in the index `resumes_untaken`. */
+const UNTAKEN = 'taken_epoch IS NULL AND NOT withdrawn';
 
 @Injectable()
 export class ResumeStore {
   constructor(readonly database: Database) {}
 
-  /** A question that is asked again stays as it is, answered or not; only its timer runs again. */
-  async ask(playSid: string, questions: Asked[], sql: Sql): Promise<AskedRow[]> {
-    const ids = questions.map(({ id }) => id);
-    await sql.query(
-      'resume_ask',
-      `INSERT INTO resumes (id, play_sid, place, name, schema, ui, span_id, fallback, kind, parent_place, expires_at, due_at)
-       SELECT q.id, $1, q.place, q.name, q.schema, q.ui, q.span_id, q.fallback, q.kind, q.parent_place, q.at, q.at
-       FROM (SELECT *, now() + timeout_ms * interval '1 millisecond' AS at
-             FROM unnest($2::text[], $3::text[], $4::text[], $5::json[], $6::json[], $7::text[], $8::json[], $9::float8[],
-                         $10::text[], $11::text[])
-               WITH ORDINALITY AS u(id, place, name, schema, ui, span_id, fallback, timeout_ms, kind, parent_place, n)) q
-       WHERE q.kind <> 'child' ORDER BY q.n
-       ON CONFLICT (id) DO UPDATE SET due_at = resumes.expires_at WHERE resumes.resumed_at IS NULL`,
-      [
-        playSid,
-        ids,
-        questions.map(({ place }) => place),
-        questions.map(({ name }) => name),
-        questions.map(({ schema }) => schema && JSON.stringify(schema)),
-        questions.map(({ ui }) => ui && JSON.stringify(ui)),
-        questions.map(({ span_id }) => span_id),
-        textArray(questions.map((question) => question.default)),
-        questions.map(({ timeout_ms }) => timeout_ms),
-        questions.map(({ kind }) => kind),
-        questions.map(({ parent_place }) => parent_place),
-      ],
-    );
-    return this.asked(ids, sql);
+  /** A question that is known stays as it is, its time limit too; it is asked in this epoch now. Returns what is new. */
+  async record(playSid: string, epoch: number, questions: Asked[], sql: Sql): Promise<Set<string>> {
+    if (questions.length === 0) return new Set();
+    const rows = await RECORD(sql, {
+      play_sid: playSid,
+      epoch,
+      ids: questions.map(({ id }) => id),
+      places: questions.map(({ place }) => place),
+      names: questions.map(({ name }) => name),
+      schemas: questions.map(({ schema }) => schema && JSON.stringify(schema)),
+      uis: questions.map(({ ui }) => ui && JSON.stringify(ui)),
+      span_ids: questions.map(({ span_id }) => span_id),
+      fallbacks: textArray(questions.map((question) => question.default)),
+      timeouts: questions.map(({ timeout_ms }) => timeout_ms),
+      kinds: questions.map(({ kind }) => kind),
+      parent_places: questions.map(({ parent_place }) => parent_place),
+      roles: questions.map(({ role }) => role),
+      links: questions.map(({ links }) => links.join(' ')),
+    });
+    const children = questions.flatMap(({ kind, id }) => (kind === 'child' ? [id] : []));
+    if (children.length > 0) {
+      await sql.query(
+        'resume_wait_for_children',
+        'UPDATE resumes SET asked_epoch = $2, withdrawn = false WHERE id = ANY($1)',
+        [children, epoch],
+      );
+    }
+    return new Set(rows.flatMap(({ id, fresh }) => (fresh ? [id] : [])));
   }
 
-  /** In the order of the ids. */
-  asked(ids: string[], sql: Sql): Promise<AskedRow[]> {
-    const text = `SELECT ${ASKED} FROM resumes WHERE id = ANY($1) ORDER BY array_position($1::text[], id)`;
-    return sql.query('resumes_asked', text, [ids]);
+  /** Nobody waits for these any more; what was handed over before stays. */
+  async withdraw(ids: string[], sql: Sql): Promise<void> {
+    await sql.query(
+      'resumes_withdraw',
+      'UPDATE resumes SET withdrawn = true, due_at = NULL WHERE id = ANY($1) AND taken_epoch IS NULL',
+      [ids],
+    );
+  }
+
+  /** Nor for what earlier epochs asked and this one, which rests, did not. */
+  async withdrawOlder(playSid: string, epoch: number, sql: Sql): Promise<void> {
+    await sql.query(
+      'resumes_withdraw_older',
+      `UPDATE resumes SET withdrawn = true, due_at = NULL WHERE play_sid = $1 AND ${UNTAKEN} AND asked_epoch <> $2`,
+      [playSid, epoch],
+    );
+  }
+
+  /** Answers first, in their order; then what is open, in the order of the questions. */
+  untaken(playSid: string, epoch: number, sql: Sql): Promise<UntakenRow[]> {
+    return sql.query(
+      'resumes_untaken',
+      `SELECT id, kind, role, name, span_id, resumed_at IS NOT NULL AS answered,
+              coalesce(octet_length(payload::text), 0) AS bytes, resumed_at IS NULL AND due_at <= now() AS due,
+              kind = 'child' OR (kind = 'timer' AND due_at <= now() + interval '2 seconds') AS soon
+       FROM resumes r WHERE play_sid = $1 AND ${UNTAKEN} AND asked_epoch = $2 ORDER BY r.resumed_at, asked_no`,
+      [playSid, epoch],
+    );
+  }
+
+  /** Hands answers over, in this order: from now on they are memory of the play (decision 13). */
+  take(epoch: number, group: number, ids: string[], sql: Sql): Promise<WaitAnswer[]> {
+    return sql.query(
+      'resumes_take',
+      `WITH taken AS (
+         UPDATE resumes r SET taken_epoch = $1, taken_group = $2, taken_ordinal = t.n
+         FROM unnest($3::text[]) WITH ORDINALITY AS t(id, n) WHERE r.id = t.id
+         RETURNING t.n, r.place, r.outcome AS kind, r.payload::text AS payload)
+       SELECT place, kind, payload FROM taken ORDER BY n`,
+      [epoch, group, ids],
+    );
+  }
+
+  /** What one group handed over: its reply was lost. */
+  takenBy(playSid: string, epoch: number, group: number, sql: Sql): Promise<WaitAnswer[]> {
+    return sql.query(
+      'resumes_taken_by',
+      `SELECT place, outcome AS kind, payload::text AS payload FROM resumes
+       WHERE play_sid = $1 AND taken_epoch = $2 AND taken_group = $3 ORDER BY taken_ordinal`,
+      [playSid, epoch, group],
+    );
+  }
+
+  /** Answers of these that were handed over before: to somebody who asks nevertheless. */
+  takenOf(ids: string[], sql: Sql): Promise<WaitAnswer[]> {
+    return sql.query(
+      'resumes_taken_of',
+      `SELECT place, outcome AS kind, payload::text AS payload FROM resumes
+       WHERE id = ANY($1) AND taken_epoch IS NOT NULL ORDER BY array_position($1::text[], id)`,
+      [ids],
+    );
   }
 
   async byId(playSid: string, id: string, sql: Sql): Promise<AskedRow | undefined> {
@@ -92,15 +151,29 @@ export class ResumeStore {
     return row;
   }
 
+  /** The question that a link was made for. */
+  async byLink(playSid: string, link: string, sql: Sql): Promise<AskedRow | undefined> {
+    const text = `SELECT ${ASKED} FROM resumes WHERE play_sid = $1 AND (id = $2 OR $2 = ANY(links)) AND kind = 'question'`;
+    const [row] = await sql.query<AskedRow>('resume_by_link', text, [playSid, link]);
+    return row;
+  }
+
   /** The oldest open question of a name; where none is open, the one that was answered last. */
   async byName(playSid: string, name: string, sql: Sql): Promise<AskedRow | undefined> {
     const [row] = await sql.query<AskedRow>(
       'resume_by_name',
       `SELECT ${ASKED} FROM resumes r WHERE play_sid = $1 AND name = $2 AND kind = 'question'
+         AND (r.resumed_at IS NOT NULL OR NOT withdrawn)
        ORDER BY r.resumed_at IS NOT NULL, r.resumed_at DESC, asked_no LIMIT 1`,
       [playSid, name],
     );
     return row;
+  }
+
+  async schemas(ids: string[], sql: Sql): Promise<Map<string, JsonObject | null>> {
+    const text = 'SELECT id, schema FROM resumes WHERE id = ANY($1)';
+    const rows = await sql.query<{ id: string; schema: JsonObject | null }>('resume_schemas', text, [ids]);
+    return new Map(rows.map(({ id, schema }) => [id, schema]));
   }
 
   /** Answers a question that is open, once (I5); nothing where it was answered already. */
@@ -113,135 +186,39 @@ export class ResumeStore {
     );
     return row?.resumed_at;
   }
-
-  prefills(playSid: string, sql: Sql): Promise<Prefill[]> {
-    return sql.query(
-      'prefills_open',
-      `SELECT pattern, pos, payload::text AS payload FROM prefills WHERE play_sid = $1 AND used_by IS NULL
-       ORDER BY length(pattern) DESC, pattern, pos`,
-      [playSid],
-    );
-  }
-
-  async usePrefill(playSid: string, { pattern, pos }: Prefill, resumeId: string, sql: Sql): Promise<void> {
-    await sql.query(
-      'prefill_use',
-      'UPDATE prefills SET used_by = $4 WHERE play_sid = $1 AND pattern = $2 AND pos = $3 AND used_by IS NULL',
-      [playSid, pattern, pos, resumeId],
-    );
-  }
-
-  /** Keeps an answer for a question to come, one per name; `fresh` is false where one was kept before. */
-  async keep(playSid: string, name: string, payload: string, sql: Sql): Promise<{ kept_at: string; fresh: boolean }> {
-    const [row] = await sql.query<{ kept_at: string; fresh: boolean }>(
-      'answer_keep',
-      `WITH fresh AS (INSERT INTO kept AS k (play_sid, name, payload) VALUES ($1, $2, $3)
-         ON CONFLICT (play_sid, name) DO NOTHING RETURNING ${iso('k.kept_at')} AS kept_at)
-       SELECT kept_at, true AS fresh FROM fresh
-       UNION ALL SELECT ${iso('k.kept_at')}, false FROM kept k WHERE k.play_sid = $1 AND k.name = $2`,
-      [playSid, name, payload],
-    );
-    if (!row) throw new Error('An answer was neither kept nor there; the play was not locked.');
-    return row;
-  }
-
-  /** Takes the kept answer of a name out. */
-  async takeKept(playSid: string, name: string, sql: Sql): Promise<string | undefined> {
-    const text = 'DELETE FROM kept WHERE play_sid = $1 AND name = $2 RETURNING payload::text AS payload';
-    const [row] = await sql.query<{ payload: string }>('answer_take', text, [playSid, name]);
-    return row?.payload;
-  }
-
-  /** The next group of the play is its pause; where it waits, its time stands still. Returns what is left of its time limit. */
-  async pause(playSid: string, pause: Paused, sql: Sql): Promise<number | null> {
-    const [row] = await sql.query<{ remaining_ms: number | null }>(
-      'play_pause',
-      `UPDATE plays SET group_no = $2, total_cost_usd = total_cost_usd + $3,
-         suspended = $4, wake = $5,
-         ran_ms = CASE WHEN $8 THEN ran_ms + ${RUNNING_MS} ELSE ran_ms END,
-         running_since = CASE WHEN $8 THEN NULL ELSE coalesce(running_since, now()) END,
-         deadline_at = CASE WHEN $8 THEN NULL
-           ELSE coalesce(deadline_at, now() + (timeout_ms - ran_ms) * interval '1 millisecond') END,
-         events_source = coalesce($6, events_source), events_batch = coalesce($7, events_batch),
-         diverged = coalesce(diverged, $9)
-       WHERE sid = $1
-       RETURNING (timeout_ms - ran_ms - ${RUNNING_MS})::float8 AS remaining_ms`,
-      [
-        playSid,
-        pause.group,
-        pause.cost_usd,
-        pause.suspended,
-        pause.wake,
-        pause.events?.source ?? null,
-        pause.events?.batch ?? null,
-        pause.still,
-        pause.diverged && JSON.stringify(pause.diverged),
-      ],
-    );
-    return row?.remaining_ms ?? null;
-  }
-
-  /** A person has answered: what is asked from now on may wait. A process that was told to go is to come back. */
-  async interactive(playSid: string, sql: Sql): Promise<void> {
-    await sql.query('play_interactive', 'UPDATE plays SET prefill_only = false WHERE sid = $1 AND prefill_only', [
-      playSid,
-    ]);
-  }
-
-  async wake(playSid: string, sql: Sql): Promise<void> {
-    await sql.query('play_wake', 'UPDATE plays SET wake = true WHERE sid = $1 AND suspended', [playSid]);
-  }
-
-  /** Questions whose time is over, of any play. */
-  due(limit: number): Promise<Due[]> {
-    return this.database.query(
-      'resumes_due',
-      'SELECT id, play_sid FROM resumes WHERE due_at <= now() ORDER BY due_at LIMIT $1',
-      [limit],
-    );
-  }
-
-  /** Locks the play of a question that is due; null where somebody holds it, false where it no longer waits. */
-  async lockDue({ id, play_sid }: Due, sql: Sql): Promise<DueRow | undefined> {
-    const [row] = await sql.query<DueRow>(
-      'resume_lock_due',
-      `WITH play AS (
-         SELECT sid, workflow_sid, status, attempt, suspended, owner, epoch FROM plays WHERE sid = $2 FOR NO KEY UPDATE SKIP LOCKED)
-       SELECT play.status IN (${ACTIVE}) AS waits, play.status, play.workflow_sid, play.attempt, play.suspended, play.owner,
-              play.epoch, r.name,
-              r.fallback::text AS fallback, extract(epoch FROM r.expires_at - r.asked_at)::float8 AS seconds
-       FROM play, resumes r WHERE r.id = $1`,
-      [id, play_sid],
-    );
-    return row;
-  }
-
-  /** Nobody waits for it any more. */
-  async forgetTimer(id: string, sql: Sql): Promise<void> {
-    await sql.query('resume_forget_timer', 'UPDATE resumes SET due_at = NULL WHERE id = $1', [id]);
-  }
 }
 
-export interface Paused {
-  group: number;
-  cost_usd: number;
-  suspended: boolean;
-  wake: boolean;
-  /** Its time stands still. */
-  still: boolean;
-  diverged: JsonObject | null;
-  events: { source: string; batch: number } | null;
-}
+const RECORD = named<RecordParameters, { id: string; fresh: boolean }>(
+  'resumes_record',
+  `INSERT INTO resumes AS r (id, play_sid, asked_epoch, place, name, schema, ui, span_id, fallback, kind, parent_place, role, links,
+                             expires_at, due_at)
+   SELECT q.id, :play_sid, :epoch, q.place, q.name, q.schema, q.ui, q.span_id, q.fallback, q.kind, q.parent_place, q.role,
+          string_to_array(q.links, ' '), q.at, q.at
+   FROM (SELECT *, now() + timeout_ms * interval '1 millisecond' AS at
+         FROM unnest(:ids::text[], :places::text[], :names::text[], :schemas::json[], :uis::json[], :span_ids::text[],
+                     :fallbacks::json[], :timeouts::float8[], :kinds::text[], :parent_places::text[], :roles::text[], :links::text[])
+           WITH ORDINALITY AS u(id, place, name, schema, ui, span_id, fallback, timeout_ms, kind, parent_place, role, links, n)) q
+   WHERE q.kind <> 'child' ORDER BY q.n
+   ON CONFLICT (id) DO UPDATE SET asked_epoch = excluded.asked_epoch, withdrawn = false,
+     due_at = CASE WHEN r.resumed_at IS NULL THEN r.expires_at END
+   RETURNING id, xmax = 0 AS fresh`,
+);
 
-export interface DueRow {
-  waits: boolean;
-  status: 'pending' | 'running' | 'awaiting_resume';
-  workflow_sid: string;
-  attempt: number;
-  suspended: boolean;
-  owner: string | null;
+interface RecordParameters {
+  play_sid: string;
   epoch: number;
-  name: string;
-  fallback: string | null;
-  seconds: number;
+  ids: string[];
+  places: string[];
+  names: string[];
+  schemas: (string | null)[];
+  uis: (string | null)[];
+  span_ids: string[];
+  /** An array literal. */
+  fallbacks: string;
+  timeouts: (number | null)[];
+  kinds: WaitKind[];
+  parent_places: string[];
+  roles: MemoryRole[];
+  /** Ids, with spaces between them. */
+  links: string[];
 }

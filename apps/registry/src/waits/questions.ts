@@ -1,0 +1,261 @@
+/**
+ * What play_ask and play_pause have in common: recording what a play waits for, and handing over what is answered (decision 14).
+ *
+ * 1. A question is recorded once; the commit that records it takes its answer: the next prefilled one, else a kept one, once, bound
+ *    to the question's id (I5).
+ * 2. Only questions take prefilled and kept answers. A timer is ended by the registry's clock, a child by its end. A timer that is due
+ *    counts as answered, though nobody has looked at it yet.
+ * 3. A question that cannot be asked is refused by itself; the others are asked. Nothing of it is stored: the same request gets the
+ *    same refusal.
+ * 4. An answer is handed over once, by the group that carries it; that is its place in the order of memory (decision 13).
+ * 5. A play that is prefill_only fails at the first question without an answer, with an error that names it.
+ */
+import {
+  issuesOf,
+  type JsonObject,
+  messageOf,
+  Name,
+  type Params,
+  PAYLOAD_LIMIT,
+  type PlayError,
+  type playAsk,
+  type Question,
+  type WaitAnswer,
+} from '@hero/contracts';
+import { checkSchema, jsonFaults, payloadFault, schemaFaults } from '@hero/json';
+import { isDataError, type Sql } from '@hero/persistence';
+import { Injectable } from '@nestjs/common';
+import type { Answered } from '../outbox/changes.js';
+import type { HeldPlay } from '../runs/run-store.js';
+import { nextPrefill } from './prefills.js';
+import { keptUnder, type Prefill, PrefillStore } from './prefill-store.js';
+import { resumeIdOf } from './resume-ids.js';
+import { type Asked, ResumeStore, type UntakenRow } from './resume-store.js';
+import { expired } from './timers.js';
+import { TimerStore } from './timer-store.js';
+
+type Request = Pick<Params<typeof playAsk>, 'play_sid' | 'epoch' | 'group' | 'questions' | 'withdrawn'>;
+
+export interface HandedOver {
+  answers: WaitAnswer[];
+  more: boolean;
+}
+
+/** What a request found: what is answered and open of all that was asked in this epoch. */
+export interface Found {
+  refused: WaitAnswer[];
+  /** Handed over before, and asked for nevertheless. */
+  before: WaitAnswer[];
+  /** In the order in which they are to be handed over. */
+  answered: UntakenRow[];
+  open: UntakenRow[];
+  /** Ids that are new with this request. */
+  fresh: Set<string>;
+  /** Answered in this transaction: an event each. */
+  told: Answered[];
+  /** Rule 5, or a prefilled answer that does not fit: the play fails. */
+  failure?: PlayError;
+}
+
+@Injectable()
+export class Questions {
+  constructor(
+    private readonly resumes: ResumeStore,
+    private readonly prefills: PrefillStore,
+    private readonly timers: TimerStore,
+  ) {}
+
+  /** The play is held by the caller. */
+  async record(p: Request, held: Pick<HeldPlay, 'prefill_only'>, sql: Sql): Promise<Found> {
+    const { play_sid, epoch } = p;
+    const { sound, refused } = sorted(p);
+    const { fresh, refused: unstorable } = await this.insert(play_sid, epoch, sound, sql);
+    refused.push(...unstorable);
+    if (p.withdrawn.length > 0) {
+      await this.resumes.withdraw(
+        p.withdrawn.map((place) => resumeIdOf(play_sid, place)),
+        sql,
+      );
+    }
+    let untaken = await this.resumes.untaken(play_sid, epoch, sql);
+    const early = await this.takeEarly(play_sid, sound, untaken, sql);
+    const late = await this.endTimers(untaken, sql);
+    const told = [...early.answered, ...late];
+    if (told.length > 0) untaken = await this.resumes.untaken(play_sid, epoch, sql);
+    const [answered, open] = [untaken.filter((wait) => wait.answered), untaken.filter((wait) => !wait.answered)];
+    const unanswered = held.prefill_only ? open.find(({ kind }) => kind === 'question') : undefined;
+    const failure = early.misfit ?? (unanswered && withoutAnswer(unanswered));
+    const here = new Set(untaken.map(({ id }) => id));
+    const elsewhere = sound.flatMap(({ id }) => (here.has(id) ? [] : [id]));
+    const before = elsewhere.length > 0 ? await this.resumes.takenOf(elsewhere, sql) : [];
+    return { refused, before, answered, open, fresh, told, failure };
+  }
+
+  /** Rule 4. */
+  async handOver(p: Request, { refused, before, answered }: Found, sql: Sql): Promise<HandedOver> {
+    const fitting = cut(answered, before);
+    if (fitting.length === 0) return { answers: [...refused, ...before], more: false };
+    const taken = await this.resumes.take(
+      p.epoch,
+      p.group,
+      fitting.map(({ id }) => id),
+      sql,
+    );
+    return { answers: [...refused, ...before, ...taken], more: fitting.length < answered.length };
+  }
+
+  /** The answer to a request whose reply was lost; undefined where it handed nothing over. */
+  async handedOver(p: Request, { refused, answered }: Found, sql: Sql): Promise<HandedOver | undefined> {
+    const taken = await this.resumes.takenBy(p.play_sid, p.epoch, p.group, sql);
+    return taken.length > 0 ? { answers: [...refused, ...taken], more: answered.length > 0 } : undefined;
+  }
+
+  /** Rule 3: where the database refuses what the check let pass, each question goes alone. */
+  private async insert(
+    playSid: string,
+    epoch: number,
+    questions: Asked[],
+    sql: Sql,
+  ): Promise<{ fresh: Set<string>; refused: WaitAnswer[] }> {
+    if (questions.length === 0) return { fresh: new Set(), refused: [] };
+    await sql.run('SAVEPOINT questions');
+    try {
+      return { fresh: await this.resumes.record(playSid, epoch, questions, sql), refused: [] };
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      await sql.run('ROLLBACK TO SAVEPOINT questions');
+      const [only, ...others] = questions;
+      if (only && others.length === 0) {
+        return {
+          fresh: new Set(),
+          refused: [refusal(only.place, `The question cannot be stored: ${messageOf(error)}.`)],
+        };
+      }
+      const fresh = new Set<string>();
+      const refused: WaitAnswer[] = [];
+      for (const question of questions) {
+        const alone = await this.insert(playSid, epoch, [question], sql);
+        for (const id of alone.fresh) fresh.add(id);
+        refused.push(...alone.refused);
+      }
+      return { fresh, refused };
+    }
+  }
+
+  /** Rule 1. */
+  private async takeEarly(playSid: string, asked: Asked[], untaken: UntakenRow[], sql: Sql): Promise<Early> {
+    const links = new Map(asked.map((question) => [question.id, question.links]));
+    const open = untaken.filter((wait) => wait.kind === 'question' && !wait.answered && links.has(wait.id));
+    const answered: Answered[] = [];
+    if (open.length === 0) return { answered };
+    let unused = await this.prefills.unused(playSid, sql);
+    const kept = await this.prefills.keptNames(playSid, sql);
+    if (unused.length === 0 && kept.size === 0) return { answered };
+    const schemas = await this.resumes.schemas(
+      open.map(({ id }) => id),
+      sql,
+    );
+    for (const wait of open) {
+      const schema = schemas.get(wait.id) ?? null;
+      const prefill = nextPrefill(unused, wait.name);
+      if (prefill) {
+        const misfit = misfitOf(wait, schema, prefill);
+        if (misfit) return { answered, misfit };
+        unused = unused.filter((other) => other !== prefill);
+        await this.prefills.use(playSid, prefill, wait.id, sql);
+        await this.give(wait.id, prefill.payload, 'prefill', answered, sql);
+        continue;
+      }
+      const names = [keptUnder(wait.id), ...(links.get(wait.id) ?? []).map(keptUnder), wait.name];
+      const name = names.find((candidate) => kept.delete(candidate));
+      const payload = name === undefined ? undefined : await this.prefills.takeKept(playSid, name, sql);
+      // A kept answer that does not fit is dropped: the question stays open, for somebody who sees its schema.
+      if (payload === undefined || faultsOf(schema, payload).length > 0) continue;
+      await this.give(wait.id, payload, 'early', answered, sql);
+    }
+    return { answered };
+  }
+
+  private async give(
+    id: string,
+    payload: string,
+    by: 'prefill' | 'early',
+    answered: Answered[],
+    sql: Sql,
+  ): Promise<void> {
+    await this.resumes.give({ id, payload, outcome: 'answer', resumed_by: by }, sql);
+    answered.push({ resume_id: id, resumed_by: by });
+  }
+
+  /** Rule 2. */
+  private async endTimers(untaken: UntakenRow[], sql: Sql): Promise<Answered[]> {
+    const due = untaken.flatMap((wait) => (wait.due ? [wait.id] : []));
+    const ended: Answered[] = [];
+    if (due.length === 0) return ended;
+    for (const wait of await this.timers.expiries(due, sql)) {
+      const given = await this.resumes.give(expired(wait), sql);
+      if (given !== undefined) ended.push({ resume_id: wait.id, resumed_by: 'timeout' });
+    }
+    return ended;
+  }
+}
+
+interface Early {
+  answered: Answered[];
+  misfit?: PlayError;
+}
+
+/** A reply carries one payload of the largest size, or several that are together no larger. */
+function cut(answered: UntakenRow[], before: WaitAnswer[]): UntakenRow[] {
+  let bytes = before.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
+  const end = answered.findIndex((wait, n) => (bytes += wait.bytes) > PAYLOAD_LIMIT && n > 0);
+  return end > 0 ? answered.slice(0, end) : answered;
+}
+
+export const faultsOf = (schema: JsonObject | null, payload: string) =>
+  schema === null ? [] : checkSchema(schema, JSON.parse(payload), 'payload');
+
+function misfitOf(wait: UntakenRow, schema: JsonObject | null, { pattern, payload }: Prefill): PlayError | undefined {
+  const [issue] = faultsOf(schema, payload);
+  if (!issue) return undefined;
+  const message = `The prefilled answer ${JSON.stringify(pattern)} does not fit the pause ${JSON.stringify(wait.name)}: ${issue.path} ${issue.message}.`;
+  return { type: 'PrefillInvalid', message, traceback: '', span_id: null };
+}
+
+function withoutAnswer({ name, span_id }: UntakenRow): PlayError {
+  const message = `The pause ${JSON.stringify(name)} has no prefilled answer, and the play was started with prefill only; add ${JSON.stringify(name)} to prefill_resumes.`;
+  return { type: 'PauseWithoutAnswer', message, traceback: '', span_id };
+}
+
+const refusal = (place: string, message: string): WaitAnswer => ({
+  place,
+  kind: 'refused',
+  payload: JSON.stringify({ code: 'REFUSED', message }),
+});
+
+/** Rule 3. */
+function sorted({ play_sid, questions }: Request): { sound: Asked[]; refused: WaitAnswer[] } {
+  const sound = new Map<string, Asked>();
+  const refused: WaitAnswer[] = [];
+  for (const question of questions) {
+    const fault = questionFault(question);
+    if (fault !== undefined) refused.push(refusal(question.place, fault));
+    else sound.set(question.place, { ...question, id: resumeIdOf(play_sid, question.place) });
+  }
+  return { sound: [...sound.values()], refused };
+}
+
+/** What of a question could not be stored, or not be checked later. */
+function questionFault(question: Question): string | undefined {
+  const { name, schema, ui, place, parent_place, span_id, links } = question;
+  const named = Name.safeParse(name);
+  const issues = [
+    ...(named.success ? [] : issuesOf(named.error, ['name'])),
+    ...jsonFaults({ ui, place, parent_place, span_id, links }, ''),
+    ...(schema === null ? [] : [...jsonFaults(schema, 'schema'), ...schemaFaults(schema, 'schema')]),
+  ];
+  const fallback = question.default === null ? undefined : payloadFault(question.default, 'default');
+  const [issue] = issues;
+  if (issue) return `The pause ${JSON.stringify(name)} cannot be asked: ${issue.path} ${issue.message}.`;
+  return fallback === undefined ? undefined : `The pause ${JSON.stringify(name)} cannot be asked: ${fallback}.`;
+}

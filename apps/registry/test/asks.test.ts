@@ -1,0 +1,281 @@
+/** Waits are recorded when they begin (decision 14), and memory is handed out in the order in which it came about (decision 13). */
+import {
+  executorNudge,
+  hookResume,
+  playCancel,
+  playFork,
+  playHook,
+  playPendingResumes,
+  playResume,
+} from '@hero/contracts';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Claim, codeOf, type Mine, PlayService, question, step } from './play-service.js';
+
+const RACES = Number(process.env.HERO_TEST_RACES ?? 200);
+let registry: PlayService;
+beforeAll(async () => {
+  registry = await PlayService.start();
+}, 60_000);
+afterAll(async () => registry[Symbol.asyncDispose]());
+
+const answer = (play_sid: string, name: string, payload: unknown = name) =>
+  registry.bus.ask(playResume, { play_sid, name, payload: payload as null });
+const open = async (play_sid: string): Promise<string[]> =>
+  (await registry.bus.ask(playPendingResumes, { play_sid })).map(({ name }) => name);
+const places = ({ memory }: Mine): string[] => memory.items.map(([place]) => place);
+const of = (name: string): string => question(name).place;
+const timer = (name: string, timeout_ms: number) =>
+  question(name, { kind: 'timer', role: 'timeout', timeout_ms, default: 'null' });
+/** Its process dies, and the next executor has it. */
+async function next(claim: Claim): Promise<Mine> {
+  expect(await registry.crash(claim)).toBe('pending');
+  return registry.claimed(claim.play_sid);
+}
+
+describe('a question that is asked while the play runs', () => {
+  test('is shown, takes an answer at once, and its executor hears of it', async () => {
+    const mine = await registry.running('executor-ask');
+    const nudges: unknown[] = [];
+    const heard = await registry.bus.follow(executorNudge('executor-ask'), (data) => nudges.push(data));
+    const asked = await registry.ask(mine, 1, [question('color')]);
+    expect(asked).toMatchObject({ result: 'answered', answers: [], more: false });
+    expect(asked.resume_ids).toHaveLength(1);
+    expect(await open(mine.play_sid)).toEqual(['color']);
+    await answer(mine.play_sid, 'color', 'red');
+    await registry.bus.flush();
+    expect(nudges).toEqual([{ answered: [{ play_sid: mine.play_sid, epoch: 1 }] }]);
+    await heard.stop();
+    expect(await open(mine.play_sid)).toEqual([]);
+    expect((await registry.row(mine.play_sid)).status).toBe('running');
+    const handed = await registry.ask(mine, 2, []);
+    expect(handed.answers).toEqual([{ place: of('color'), kind: 'answer', payload: '"red"' }]);
+    expect((await registry.ask(mine, 3, [])).answers).toEqual([]);
+  });
+
+  test('stays as it was asked first: its time limit runs from its beginning, also over a crash', async () => {
+    const mine = await registry.running();
+    await registry.ask(mine, 1, [question('late', { timeout_ms: 60_000 })]);
+    const [before] = await registry.bus.ask(playPendingResumes, { play_sid: mine.play_sid });
+    const again = await next(mine);
+    expect((await registry.ask(again, 1, [question('late', { timeout_ms: 90_000 })])).resume_ids).toEqual([]);
+    expect(await registry.bus.ask(playPendingResumes, { play_sid: mine.play_sid })).toEqual([before]);
+  });
+
+  test('a timer that is due counts as answered, in the group that records it', async () => {
+    const mine = await registry.running();
+    expect(await registry.ask(mine, 1, [timer('timeout', 0), timer('other', 60_000)])).toMatchObject({
+      answers: [{ place: of('timeout'), kind: 'answer', payload: 'null' }],
+    });
+    expect(places(await next(mine))).toEqual([of('timeout')]);
+  });
+
+  test('a pause considers what was asked before it, and needs to name nothing', async () => {
+    const mine = await registry.running();
+    await registry.ask(mine, 1, [question('color')]);
+    const suspended = await registry.pause(mine, 2, []);
+    expect(suspended).toMatchObject({ result: 'suspended', resume_ids: [expect.any(String)] });
+    await answer(mine.play_sid, 'color');
+    expect(await registry.exit(mine)).toBe('pending');
+    expect(places(await registry.claimed(mine.play_sid))).toEqual([of('color')]);
+  });
+
+  test('a pause of a play that waits for nothing is refused', async () => {
+    const mine = await registry.running();
+    expect((await registry.pause(mine, 1, [])).result).toBe('refused');
+    expect(await registry.commit(mine, 1, [step('a')])).toEqual({ result: 'done' });
+  });
+});
+
+describe('the group of an ask', () => {
+  test('repeated after a lost reply it hands over the same, and costs once', async () => {
+    const mine = await registry.running();
+    await registry.ask(mine, 1, [question('one'), question('two')]);
+    await answer(mine.play_sid, 'one');
+    const first = await registry.ask(mine, 2, [question('bad', { schema: { type: 'none' } })], { cost_usd: 0.5 });
+    await answer(mine.play_sid, 'two');
+    const again = await registry.ask(mine, 2, [question('bad', { schema: { type: 'none' } })], { cost_usd: 0.5 });
+    expect(first.answers.map(({ kind }) => kind)).toEqual(['refused', 'answer']);
+    expect(again.answers).toEqual(first.answers);
+    expect(again.more).toBe(true);
+    expect((await registry.row(mine.play_sid)).total_cost_usd).toBe(0.5);
+    expect((await registry.ask(mine, 3, [])).answers.map(({ place }) => place)).toEqual([of('two')]);
+  });
+
+  test('is fenced in an old epoch, after a hole, and once the play is suspended (I2)', async () => {
+    const mine = await registry.running();
+    expect((await registry.ask(mine, 2, [question('hole')])).result).toBe('fenced');
+    await registry.pause(mine, 1, [question('color')]);
+    expect((await registry.ask(mine, 1, [])).result).toBe('fenced');
+    expect((await registry.ask(mine, 2, [question('late')])).result).toBe('fenced');
+    const other = await registry.running();
+    await next(other);
+    expect((await registry.ask(other, 1, [question('stale')])).result).toBe('fenced');
+    expect(await open(other.play_sid)).toEqual([]);
+  });
+
+  test('that brings nothing new is no progress: five crashes after the same questions are poison', async () => {
+    let mine = await registry.running();
+    await registry.ask(mine, 1, [question('color')]);
+    for (let crash = 1; crash <= 4; crash++) {
+      mine = await next(mine);
+      await registry.ask(mine, 1, [question('color')]);
+      await registry.ask(mine, 2, []);
+    }
+    expect(await registry.crash(mine)).toBe('failed');
+    expect((await registry.play(mine.play_sid)).error?.type).toBe('Poison');
+  });
+});
+
+describe('the order of memory', () => {
+  test('is that of commits and of answers as they were handed over', async () => {
+    const mine = await registry.running();
+    await registry.commit(mine, 1, [step('z'), step('a')]);
+    await registry.ask(mine, 2, [question('one'), question('two'), question('three')]);
+    await answer(mine.play_sid, 'two');
+    await answer(mine.play_sid, 'one');
+    expect((await registry.ask(mine, 3, [])).answers.map(({ place }) => place)).toEqual([of('two'), of('one')]);
+    await registry.commit(mine, 4, [step('m')]);
+    // Answered, and handed over by nobody: the next claim does it, after all that.
+    await answer(mine.play_sid, 'three');
+    const again = await next(mine);
+    const order = ['z', 'a', of('two'), of('one'), 'm', of('three')];
+    expect(places(again)).toEqual(order);
+    await registry.commit(again, 1, [step('b')]);
+    expect(places(await next(again))).toEqual([...order, 'b']);
+    const { sid } = await registry.bus.ask(playFork, { play_sid: mine.play_sid });
+    expect(places(await registry.claimed(sid))).toEqual([...order, 'b']);
+  });
+
+  test('a step that begins stands where its outcome was committed', async () => {
+    const mine = await registry.running();
+    await registry.commit(mine, 1, [step('once', { begins: 1 }, { kind: 'begun' })]);
+    await registry.commit(mine, 2, [step('beside')]);
+    await registry.commit(mine, 3, [step('once')]);
+    expect(places(await next(mine))).toEqual(['beside', 'once']);
+  });
+
+  test('holds over many pages', async () => {
+    const mine = await registry.running();
+    const order: string[] = [];
+    for (let group = 1; group <= 6; group++) {
+      const steps = Array.from({ length: 1_500 }, (_, n) => step(`${group} ${(n * 7919) % 1_500}`));
+      order.push(...steps.map(({ place }) => place));
+      await registry.commit(mine, group, steps);
+    }
+    const again = await next(mine);
+    expect(again.memory.next).not.toBeNull();
+    expect(await registry.placesOf(again)).toEqual(order);
+  }, 60_000);
+});
+
+describe('a question that cannot be asked', () => {
+  test('is refused by itself, and the others are asked', async () => {
+    const mine = await registry.running();
+    const bad = [
+      question('bad schema', { schema: { type: 'none' } }),
+      // The check lets it pass, the database does not.
+      question('unstorable'),
+    ];
+    await registry.sql(`ALTER TABLE resumes ADD CONSTRAINT storable CHECK (name <> 'unstorable')`);
+    const asked = await registry.ask(mine, 1, [bad[0] ?? question(''), question('good'), bad[1] ?? question('')]);
+    expect(asked.answers.map(({ place, kind }) => [place, kind])).toEqual(bad.map(({ place }) => [place, 'refused']));
+    expect(JSON.parse(asked.answers[0]?.payload ?? '')).toMatchObject({ code: 'REFUSED' });
+    expect(JSON.parse(asked.answers[0]?.payload ?? '').message).toContain('bad schema');
+    expect(await open(mine.play_sid)).toEqual(['good']);
+    // In a pause too: its branch goes on, the others wait.
+    expect(await registry.pause(mine, 2, bad)).toMatchObject({ result: 'answered', answers: asked.answers });
+    expect(await registry.pause(mine, 3, [])).toMatchObject({ result: 'suspended' });
+  });
+});
+
+describe('a question that is withdrawn', () => {
+  test('is open no more, takes no answer, and is asked again by who needs it', async () => {
+    const mine = await registry.running();
+    const [id = ''] = (await registry.ask(mine, 1, [question('color'), timer('limit', 40)])).resume_ids;
+    await registry.ask(mine, 2, [], { withdrawn: [of('color'), of('limit')] });
+    expect(await open(mine.play_sid)).toEqual([]);
+    expect((await registry.play(mine.play_sid)).waits).toEqual([]);
+    const byId = registry.bus.ask(playResume, { play_sid: mine.play_sid, resume_id: id, payload: 'red' });
+    expect(await codeOf(byId)).toBe('INVALID_STATE');
+    expect(await answer(mine.play_sid, 'color', 'blue')).toMatchObject({ kept: true });
+    expect((await registry.ask(mine, 3, [])).answers).toEqual([]);
+    expect((await registry.ask(mine, 4, [question('color')])).answers).toMatchObject([{ payload: '"blue"' }]);
+  });
+
+  test('so is what an earlier attempt asked and this one, which rests, did not', async () => {
+    const mine = await registry.running();
+    await registry.ask(mine, 1, [question('old'), question('new')]);
+    const again = await next(mine);
+    await registry.pause(again, 1, [question('new')]);
+    expect(await open(mine.play_sid)).toEqual(['new']);
+  });
+
+  test('but nothing is where the process only leaves to be replayed', async () => {
+    const mine = await registry.running();
+    await registry.ask(mine, 1, [question('old')]);
+    const again = await next(mine);
+    await registry.pause(again, 1, [], { replay: true });
+    expect(await open(mine.play_sid)).toEqual(['old']);
+  });
+});
+
+test('a link answers the question that was asked for it, wherever that is', async () => {
+  const mine = await registry.running();
+  const link = 'a'.repeat(32);
+  const { token } = await registry.bus.ask(playHook, { play_sid: mine.play_sid, resume_id: link });
+  await registry.ask(mine, 1, [question('paid', { links: [link] }), question('other')]);
+  await registry.bus.ask(hookResume, { token, payload: 'yes' });
+  expect((await registry.ask(mine, 2, [])).answers).toMatchObject([{ place: of('paid'), payload: '"yes"' }]);
+  // And where the answer comes first.
+  const early = 'b'.repeat(32);
+  const { token: other } = await registry.bus.ask(playHook, { play_sid: mine.play_sid, resume_id: early });
+  await registry.bus.ask(hookResume, { token: other, payload: 'early' });
+  const asked = await registry.ask(mine, 3, [question('shipped', { links: [early] })]);
+  expect(asked.answers).toMatchObject([{ place: of('shipped'), payload: '"early"' }]);
+  expect(await codeOf(registry.bus.ask(hookResume, { token: other, payload: 'again' }))).toBe('ALREADY_RESUMED');
+});
+
+test('answers that do not fit one reply come with the next', async () => {
+  const mine = await registry.running();
+  const large = 'x'.repeat(9 * 1024 * 1024);
+  await registry.ask(mine, 1, [question('one'), question('two')]);
+  await answer(mine.play_sid, 'one', large);
+  await answer(mine.play_sid, 'two', large);
+  const first = await registry.ask(mine, 2, []);
+  expect([first.answers.length, first.more]).toEqual([1, true]);
+  const second = await registry.ask(mine, 3, []);
+  expect([second.answers.length, second.more]).toEqual([1, false]);
+}, 60_000);
+
+test('of answer, timeout, withdrawal and cancel, at the same moment, one decides', async () => {
+  const seen = new Set<string>();
+  const race = async (n: number): Promise<void> => {
+    const mine = await registry.running();
+    const { play_sid } = mine;
+    await registry.ask(mine, 1, [question('color', { timeout_ms: 1 + (n % 20), default: '"late"' })]);
+    await delay(n % 25); // around the time-out's own moment: that is the race
+    const [code, asked] = await Promise.all([
+      answer(play_sid, 'color', 'red').then(
+        ({ kept }) => (kept ? 'kept' : 'answered'),
+        (error: { code: string }) => error.code,
+      ),
+      registry.ask(mine, 2, [], n % 2 === 0 ? { withdrawn: [of('color')] } : {}),
+      n % 3 === 0 ? registry.bus.ask(playCancel, { play_sid, reason: 'race' }) : undefined,
+    ]);
+    const after = await registry.ask(mine, 3, []);
+    const handed = [...asked.answers, ...after.answers];
+    expect(handed.length).toBeLessThan(2);
+    const [row] = await registry.sql<{ payload: string | null; resumed_by: string | null; withdrawn: boolean }>(
+      'SELECT payload, resumed_by, withdrawn FROM resumes WHERE play_sid = $1',
+      play_sid,
+    );
+    if (handed[0]) expect(JSON.parse(handed[0].payload)).toBe(row?.payload);
+    if (code === 'answered') expect(row?.resumed_by).toBe('interactive');
+    if (row?.resumed_by === 'timeout') expect(['ALREADY_RESUMED', 'INVALID_STATE']).toContain(code);
+    if (code === 'kept') expect(row?.withdrawn).toBe(true);
+    seen.add(row?.resumed_by ?? 'nobody');
+  };
+  for (let n = 0; n < RACES; n += 10) await Promise.all(Array.from({ length: 10 }, (_, i) => race(n + i)));
+  expect([...seen].sort()).toEqual(expect.arrayContaining(['interactive', 'timeout']));
+}, 120_000);
