@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 HEAD = "from hero_tracing import flow, ask_user\n"
 
@@ -168,3 +171,52 @@ def main():
     assert step["cost_usd"] == 0.75 and step["usage"] == {"input_tokens": 15, "model": "m"}
     assert step["output"] == 1 and step["step_key"] == executor.commits[0]["step_key"] and step["duration_ms"] >= 0
     assert [frame["cost_usd"] for frame in attempt.frames] == [0.75, 0]
+
+
+ODD = """
+import decimal
+class Odd:
+    def __repr__(self): raise ValueError("no repr")
+@flow
+def step(n):
+    span = flow.current_span
+    span.tag("nul \\x00 \\ud800", ["\\x00", "\\udfff", float("nan"), float("-inf"), 2**80, 10**5000, {1: 2}, {"a"}, Odd(), b"x"])
+    span.tag("self", Odd)
+    span.log("nul \\x00 half \\ud800 " + "\\x01" * 200_000)
+    span.cost(decimal.Decimal("0.5"), tokens=float("nan"), what="\\ud800")
+    print("half \\udc80 nul \\x00")
+    print("\\x01" * 70_000)
+    with flow.step("block", tag="\\ud800", other=float("inf")) as block:
+        block.tag("x" * 300_000, "y" * 300_000)
+        for wrong in (float("nan"), float("inf"), -1, "1", True, None):
+            try: block.cost(wrong)
+            except Exception as error: block.log(type(error).__name__)
+    return {"\\x00": "\\x00" * 50_000}
+@flow
+def main():
+    step(1)
+    raise ValueError("\\x00 \\ud800 " + "\\x01" * 300_000)
+"""
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value or "-"
+    elif isinstance(value, dict):
+        yield from texts_in([*value, *value.values()])
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts_in(inner)
+
+
+def test_odd_texts_and_numbers_become_lines_that_everybody_can_read(play: Any) -> None:
+    executor = play(HEAD + ODD)
+    attempt = executor.run()
+    assert attempt.code == 0 and executor.error["type"] == "ValueError"
+    assert [event["text"] for event in attempt.events if event.get("text") == "OptionError"] == ["OptionError"] * 6
+    assert all(len(line) <= 512 * 1024 for line in attempt.raw)
+    assert not [event for event in attempt.events if event["type"] == "dropped"]
+    told = [json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) for line in attempt.raw]
+    for text in texts_in([*told, executor.end]):
+        assert "\x00" not in text and text.encode()
+    assert {event["cost_usd"] for event in told if "cost_usd" in event} == {0.5}

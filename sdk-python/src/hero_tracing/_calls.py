@@ -135,8 +135,6 @@ def encoded(declaration: Declaration, value: Any) -> tuple[str | None, BaseExcep
         return None, ResultNotJson(problem.path, f"{problem.problem} (returned by {declaration.name!r})")
     except OutputMismatch as problem:
         return None, problem
-    except RecursionError:
-        return None, ResultNotJson("result", "nested too deeply")
 
 
 def remembered(declaration: Declaration, parent: Node, place: str) -> Recall | None:

@@ -5,6 +5,7 @@ Rules (golden/canonical.json is the referee for both languages):
  2. Numbers are written as ECMAScript writes them, so `1.0` is `1` and `-0.0` is `0`.
  3. NaN, infinities, integers beyond ±(2**53 - 1), lone surrogates and keys that are not strings are refused with the
     path of the value. Lists and tuples are arrays.
+ 4. A value has up to 400 levels, wherever it is written or read: how deep the flow itself has called is of no account.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from math import isfinite
 from typing import Any
 
 from ._errors import NotJson
+from ._stack import with_stack
 
 LARGEST_INT = 2**53 - 1
 DEEPEST = 400
@@ -52,13 +54,14 @@ def canonical(value: Any, path: str = "value") -> str:
     Traceback (most recent call last):
     hero_tracing._errors.NotJson: arguments.items[1]: nan is not a JSON number
     """
-    if _survey(value, 0) == PLAIN:
-        text = _dumps_sorted(value)
-        if text.isascii() or _encodable(text):
-            return text
-    parts: list[str] = []
-    _write(value, path, parts, 0)
-    return "".join(parts)
+    try:
+        if _survey(value, 0) == PLAIN:
+            text = _dumps_sorted(value)
+            if text.isascii() or _encodable(text):
+                return text
+    except RecursionError:  # rule 4
+        pass
+    return with_stack(lambda: _canonical(value, path))
 
 
 def dump(value: Any, path: str = "value") -> str:
@@ -67,12 +70,14 @@ def dump(value: Any, path: str = "value") -> str:
     >>> dump({"b": 1.0, "a": (2, None)})
     '{"b":1.0,"a":[2,null]}'
     """
-    if _survey(value, 0) != ODD:
-        text = _dumps(value)
-        if text.isascii() or _encodable(text):
-            return text
-    _write(value, path, [], 0)  # raises where the value is not JSON
-    return _dumps(_plain(value))
+    try:
+        if _survey(value, 0) != ODD:
+            text = _dumps(value)
+            if text.isascii() or _encodable(text):
+                return text
+    except RecursionError:  # rule 4
+        pass
+    return with_stack(lambda: _dump(value, path))
 
 
 def load(text: str) -> Any:
@@ -81,10 +86,24 @@ def load(text: str) -> Any:
     >>> load('{"b":1.0}')
     {'b': 1.0}
     """
-    return _raw_decode(text)[0]
+    try:
+        return _raw_decode(text)[0]
+    except RecursionError:  # rule 4
+        return with_stack(lambda: _raw_decode(text)[0])
 
 
 _raw_decode = json.JSONDecoder().raw_decode
+
+
+def _canonical(value: Any, path: str) -> str:
+    parts: list[str] = []
+    _write(value, path, parts, 0)
+    return "".join(parts)
+
+
+def _dump(value: Any, path: str) -> str:
+    _write(value, path, [], 0)  # raises where the value is not JSON
+    return _dumps(_plain(value))
 
 
 def number(value: float) -> str:
@@ -165,18 +184,20 @@ def _write(value: Any, path: str, parts: list[str], depth: int) -> None:
         parts.append(_string(value, path))
     elif isinstance(value, int):
         if not -LARGEST_INT <= value <= LARGEST_INT:
-            raise NotJson(path, "an integer beyond 2**53 - 1 is not exact in JSON; pass it as a string")
+            raise NotJson(_short(path), "an integer beyond 2**53 - 1 is not exact in JSON; pass it as a string")
         parts.append(int.__repr__(value))
     elif isinstance(value, float):
         if not isfinite(value):
-            raise NotJson(path, f"{float.__repr__(value)} is not a JSON number")
+            raise NotJson(_short(path), f"{float.__repr__(value)} is not a JSON number")
         parts.append(number(float(value)))
     elif depth >= DEEPEST:
         raise NotJson(_short(path), f"nested deeper than {DEEPEST} levels")
     elif isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise NotJson(path, f"the key {_shown(key)} is a {type(key).__name__}; keys of JSON are strings")
+                raise NotJson(
+                    _short(path), f"the key {_shown(key)} is a {type(key).__name__}; keys of JSON are strings"
+                )
         opening = "{"
         for key in sorted(value, key=lambda key: str.encode(key, "utf-16-be", "surrogatepass")):
             parts += (opening, _string(key, f"{path}.{key}"), ":")
@@ -191,7 +212,7 @@ def _write(value: Any, path: str, parts: list[str], depth: int) -> None:
             _write(inner, f"{path}[{index}]", parts, depth + 1)
         parts.append("]")
     else:
-        raise NotJson(path, f"a value of type {type(value).__name__} is not JSON")
+        raise NotJson(_short(path), f"a value of type {type(value).__name__} is not JSON")
 
 
 def _plain(value: Any) -> Any:
@@ -211,7 +232,7 @@ def _plain(value: Any) -> Any:
 
 def _string(text: str, path: str) -> str:
     if not text.isascii() and not _encodable(text):
-        raise NotJson(_short(path.encode("utf-8", "replace").decode()), "a lone surrogate is no Unicode text")
+        raise NotJson(_short(path), "a lone surrogate is no Unicode text")
     return encode_basestring(text)
 
 
@@ -220,4 +241,6 @@ def _shown(key: Any) -> str:
 
 
 def _short(path: str) -> str:
+    """The path as a message shows it."""
+    path = path.encode("utf-8", "replace").decode()
     return path if len(path) <= 200 else path[:160] + "…" + path[-30:]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from json.encoder import encode_basestring as quoted
 
-from ._sanitise import clean_text
+from ._sanitise import DEEPEST, clean, clean_text
+from ._stack import with_stack
 
 OUTPUT_LIMIT = 256 * 1024
 TEXT_LIMIT = 64 * 1024
@@ -119,22 +121,27 @@ def _shown_output(output: str | None) -> str:
     """The output where it is small; a mark where it is not: who shows the span reads it from the outcomes."""
     if output is None:
         return ""
-    text = _event_json(output) if len(output) <= OUTPUT_LIMIT else ""
+    text = with_stack(lambda: _event_json(output)) if len(output) <= OUTPUT_LIMIT else ""
     return f',"output":{text}' if text and len(text.encode()) <= OUTPUT_LIMIT else ',"output_omitted":true'
 
 
 def _event_json(text: str) -> str:
-    """A database cannot store NUL in JSON: events show U+FFFD instead; the outcome itself keeps it."""
-    if "\\u0000" not in text:
+    """Events are shown, not replayed: U+FFFD stands for NUL, and `…` for what is nested deeper than 64 levels."""
+    if "\\u0000" not in text and not _deeper(text, DEEPEST):
         return text
-    return json.dumps(_without_nul(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(clean(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
 
 
-def _without_nul(value: object) -> object:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, list):
-        return [_without_nul(inner) for inner in value]
-    if isinstance(value, dict):
-        return {clean_text(key): _without_nul(inner) for key, inner in value.items()}
-    return value
+_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^][{}"]+')
+
+
+def _deeper(text: str, levels: int) -> bool:
+    """Whether the JSON text is nested deeper, without building its value."""
+    if text.count("[") + text.count("{") <= levels:
+        return False
+    brackets = _NO_BRACKETS.sub("", text)
+    for _ in range(levels):
+        brackets = brackets.replace("[]", "").replace("{}", "")
+        if not brackets:
+            return False
+    return True

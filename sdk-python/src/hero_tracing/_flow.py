@@ -52,9 +52,7 @@ class CurrentSpan:
 
         Several costs of one span add up; the cost of a play is the sum over the spans that really ran.
         """
-        if isinstance(usd, bool) or not isinstance(usd, (int, float)) or not 0 <= usd < float("inf"):
-            raise OptionError("flow.current_span.cost: usd is a number, 0 or more")
-        self._span("cost").cost(float(usd), usage)
+        self._span("cost").cost(usd, usage)
 
 
 class CurrentStep:

@@ -7,13 +7,13 @@ Rules:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from json.encoder import encode_basestring as quoted
 from types import TracebackType
 from typing import Any
 
 from ._awaited import Awaited, check_sync_here
+from ._canonical import load
 from ._commits import Commit
 from ._effects import Effects, run, run_async
 from ._memory import step_json
@@ -71,7 +71,7 @@ class Leaf:
         self.node.close()
         if self.session.always_replay:
             self.session.questions.replay_now()
-        return (json.loads(text), None) if error is None else (None, error)
+        return (load(text), None) if error is None else (None, error)
 
     def _step(self, kind: str, outcome: str) -> str:
         node = self.node

@@ -7,8 +7,10 @@ from math import isfinite
 from typing import Any
 
 from ._canonical import LARGEST_INT
+from ._stack import with_stack
 
 DEEPEST = 64
+MOST_VALUES = 50_000  # more do not fit into the limit below
 TAGS_LIMIT = 64 * 1024
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -30,29 +32,37 @@ def clean_text(text: str) -> str:
     return text
 
 
-def clean(value: Any, depth: int = 0) -> Any:
-    """Makes JSON of anything: what JSON has no word for is shown as its repr.
+def clean(value: Any) -> Any:
+    """Makes JSON of anything: what JSON has no word for is shown as its repr, what is too deep or too much as `…`.
 
     >>> clean({"n": float("nan"), "big": 2**64, "set": {1}, 3: "x"})
     {'n': 'nan', 'big': '18446744073709551616', 'set': '{1}', '3': 'x'}
     """
+    return with_stack(lambda: _clean(value, 0, [MOST_VALUES]))
+
+
+def _clean(value: Any, depth: int, room: list[int]) -> Any:
+    """`room`: how many more values are shown. One that holds itself several times would have no end."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
-        return clean_text(str(value))
+        return clean_text(str.__str__(value))
     if isinstance(value, int):
-        return int(value) if -LARGEST_INT <= value <= LARGEST_INT else _shown(value)
+        return int.__int__(value) if -LARGEST_INT <= value <= LARGEST_INT else _shown(value)
     if isinstance(value, float):
-        return float(value) if isfinite(value) else repr(float(value))
-    if depth >= DEEPEST:
+        return float.__float__(value) if isfinite(value) else float.__repr__(value)
+    room[0] -= 1
+    if depth >= DEEPEST or room[0] < 0:
         return "…"
     if isinstance(value, dict):
-        return {
-            clean_text(key if isinstance(key, str) else _shown(key)): clean(inner, depth + 1)
-            for key, inner in value.items()
-        }
+        shown = {}
+        for key, inner in list(value.items())[:MOST_VALUES]:
+            shown[clean_text(str.__str__(key) if isinstance(key, str) else _shown(key))] = _clean(
+                inner, depth + 1, room
+            )
+        return shown
     if isinstance(value, (list, tuple)):
-        return [clean(inner, depth + 1) for inner in value]
+        return [_clean(inner, depth + 1, room) for inner in value[:MOST_VALUES]]
     return _shown(value)
 
 
@@ -81,7 +91,7 @@ def tags_json(cleaned: dict[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     try:
-        text = repr(value)
+        text = hex(value) if isinstance(value, int) and value.bit_length() > 1000 else repr(value)
     except BaseException as error:  # a repr may do anything; decoration must not end a play
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from . import _events
+from ._errors import OptionError
 from ._sanitise import clean_object, tags_json
 from ._session import Session
 
@@ -62,6 +63,8 @@ class Span:
         self.session.telemetry.emit(_events.log(self.id, text if isinstance(text, str) else str(text)))
 
     def cost(self, usd: float, usage: dict[str, Any]) -> None:
+        """Adds it up; raises OptionError for what is no amount: not a number would make the line of JSON unreadable."""
+        usd = _amount(usd)
         with _cost_lock:
             self.cost_usd += usd
             merged = self.usage = dict(self.usage or {})
@@ -91,6 +94,16 @@ def show_replayed(
 
 
 _cost_lock = threading.Lock()
+
+
+def _amount(usd: Any) -> float:
+    try:
+        amount = -1.0 if isinstance(usd, (bool, str)) else float(usd)
+    except (TypeError, ValueError, OverflowError):
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise OptionError(f"cost: usd is a number of dollars, 0 or more; not {usd!r}")
+    return amount
 
 
 def _is_number(value: Any) -> bool:

@@ -9,13 +9,13 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
+from ._canonical import load
 from ._futures import resolve
 from ._node import Node
 from ._remember import describe, happened_in, rebuild
@@ -123,7 +123,7 @@ def _outcome(session: Session, question: Question) -> Any:
         if kind != "error":
             node.span.end("success", output=text, soft=False)
             node.close()
-            return json.loads(text)
+            return load(text)
         error = rebuild(text)
     happened_in(error, node.span.id)
     node.span.end("failed", error=describe(error), soft=False)

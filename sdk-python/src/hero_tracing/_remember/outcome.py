@@ -60,7 +60,7 @@ def recall(kind: str, text: str, span_id: str) -> Any:
         error = rebuild(text)
         happened_in(error, span_id)
         raise error
-    return load(text) if kind == "value" else json.loads(text)
+    return load(text)
 
 
 def rebuild(text: str) -> BaseException:
