@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from ._canonical import canonical
-from ._declare import check_name
 from ._errors import OptionError
+from ._names import check_name
 from ._node import Node, current, here
 from ._remember import NOT_REMEMBERED, describe, happened_in
 from ._sanitise import clean_object, tags_json

@@ -12,13 +12,14 @@ from . import _errors, _invoke, _methods, _pause, _values
 from ._awaited import Awaited, check_sync_here
 from ._blocks import StepBlock
 from ._calls import call
-from ._declare import Declaration, check_option
+from ._declare import Declaration
 from ._effects import run, run_async
 from ._errors import OptionError
 from ._local import run_local, run_local_async
 from ._map import map_items
 from ._node import current, here, no_context
 from ._open_call import OpenCall
+from ._options import check_option
 from ._outcome import result_of
 from ._places import idempotency_key
 from ._session import active
@@ -116,10 +117,7 @@ class Flow:
     def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]
         """Declares a flow, as `@flow` or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, …)`.
 
-        `retries`: so often is a failed body tried again, after `retry_delay` seconds, `backoff` times as long each time,
-        and up to a part of `jitter` longer. `timeout` in seconds: the step fails with StepTimeout (of the entry flow: the
-        play is timed out). `at_most_once`: a body that was cut is not run again, somebody decides. Of the entry flow only:
-        `durability` ("durable", "pipelined") and `grants`, the methods that the play may `flow.call`.
+        The options are those of the table in docs/authoring.md. Of the entry flow only: `durability` and `grants`.
 
         Arguments and results are JSON; the caller gets the decoded JSON of the result, also the first time, so that a
         replay sees the same. With `memo=False` the call is only a span, and runs again in every attempt.

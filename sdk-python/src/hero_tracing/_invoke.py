@@ -16,11 +16,12 @@ from typing import Any
 from ._calls import PAYLOAD_LIMIT, body_of, commit, remembered
 from ._canonical import canonical, dump
 from ._commits import Request
-from ._declare import Declaration, check_name
+from ._declare import Declaration
 from ._effects import Effects
 from ._entry import RunEntry
 from ._errors import ArgumentNotJson, ChildFailed, FlowNotFound, InputsInvalid, NotJson, OptionError, PayloadTooLarge
 from ._leaf import Leaf, operate
+from ._names import check_name
 from ._node import Node, here
 from ._open_call import OpenCall
 from ._outcome import Outcome

@@ -16,10 +16,10 @@ from . import _places
 from ._calls import PAYLOAD_LIMIT
 from ._canonical import canonical, dump
 from ._commits import Request
-from ._declare import check_name
 from ._effects import Effects
 from ._errors import ArgumentNotJson, CallFailed, NotJson, OptionError, PayloadTooLarge
 from ._leaf import Leaf, operate
+from ._names import check_name
 from ._node import Node, here
 from ._outcome import Outcome
 

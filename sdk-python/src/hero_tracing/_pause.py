@@ -8,8 +8,8 @@ from typing import Any
 
 from ._awaited import Awaited, check_sync_here
 from ._canonical import dump
-from ._declare import check_name
 from ._errors import NotJson, OptionError
+from ._names import check_name
 from ._node import Node, current, here
 from ._remember import recall
 from ._site import Site

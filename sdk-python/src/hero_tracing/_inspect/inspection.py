@@ -14,9 +14,9 @@ import inspect
 import warnings
 from typing import Any
 
-from .._declare import check_name, check_option, check_together, check_value
 from .._errors import OptionError
 from .._fields import Field, fields_of
+from .._options import OF_PLAYS, OPTIONS, RUNTIME, check_option, check_together
 from .._source import FILE, function_sha256
 from . import names
 from .requirements import requirements_of
@@ -24,8 +24,7 @@ from .types import fields_of_parameters, fields_of_result
 
 LARGEST_SOURCE = 4 * 1024 * 1024
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_OF_PLAYS = ("durability", "grants")
-_RUNTIME = (*_OF_PLAYS, "retries", "retry_delay", "backoff", "jitter")
+_FIELDS = ("inputs", "outputs")
 _CHANGING = {
     "now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter", "uuid1", "uuid4", "random", "randint",
     "randrange", "choice", "token_hex", "token_urlsafe", "urandom",
@@ -92,7 +91,7 @@ class _Reading:
 
     def _runtime_options(self) -> dict[str, Any]:
         """What the entry flow declares for its plays; its timeout is the play's own limit."""
-        found = {option: self.options[option] for option in _RUNTIME if option in self.options}
+        found = {option: self.options[option] for option in RUNTIME if option in self.options}
         timeout = self.options.get("timeout")
         if timeout is not None:
             found["timeout_ms"] = round(timeout * 1000)
@@ -167,9 +166,8 @@ class _Reading:
             try:
                 check_option(keyword.arg)
                 value = names.value_of(keyword.value, scope)
-                if keyword.arg == "name" and value is not None:
-                    check_name(value, "@flow")
-                check_value(keyword.arg, value)
+                if keyword.arg not in _FIELDS:  # those are read below
+                    OPTIONS[keyword.arg].check(keyword.arg, value)
             except OptionError as error:
                 self._at(keyword, str(error))
                 continue
@@ -178,7 +176,7 @@ class _Reading:
                 self._at(keyword.value, text, "warning")
                 continue
             found[keyword.arg] = value
-            if keyword.arg in ("inputs", "outputs") and value is not None:
+            if keyword.arg in _FIELDS and value is not None:
                 try:
                     found[keyword.arg] = fields_of(value, keyword.arg)
                 except OptionError as error:
@@ -195,7 +193,7 @@ class _Reading:
         """Durability and grants are the play's: those of other flows do nothing."""
         for node, decorator in declared.items():
             for keyword in decorator.keywords if isinstance(decorator, ast.Call) and node is not self.entry else ():
-                if keyword.arg in _OF_PLAYS:
+                if keyword.arg in OF_PLAYS:
                     self._at(keyword, f"@flow: {keyword.arg} counts on the entry flow only", "warning")
 
     def _flow(self, node: Function, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,167 @@
+"""What `@flow` takes: one table, read by the decorator, by the inspector of sources and by the reference (docs/authoring.md).
+
+A new option is one entry here, its parameter in the overload of `Flow.__call__` and an attribute of `Declaration`; a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ._errors import OptionError
+from ._fields import fields_of
+from ._names import check_name
+
+LATER = ("sandbox",)
+MOST_RETRIES = 1000
+LONGEST_SECONDS = 365 * 24 * 3600.0
+DURABILITIES = ("durable", "pipelined")
+
+
+class Option(NamedTuple):
+    """`check` raises an OptionError. `of`: what it is declared for; one of `play` counts on the entry flow only."""
+
+    default: Any
+    check: Callable[[str, Any], None]
+    doc: str
+    of: str = "step"  # library, step or play
+    default_doc: str = ""
+
+
+def _name(option: str, value: Any) -> None:
+    if value is not None:
+        check_name(value, "@flow")
+
+
+def _text(option: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise OptionError(f"@flow: {option} is a text, not {value!r}")
+
+
+def _fields(option: str, value: Any) -> None:
+    if value is not None:
+        fields_of(value, option)
+
+
+def _number(least: float, most: float, what: str) -> Callable[[str, Any], None]:
+    def check(option: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+            raise OptionError(f"@flow: {option} is {what}, not {value!r}")
+
+    return check
+
+
+def _retries(option: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_RETRIES:
+        raise OptionError(f"@flow: {option} is a whole number from 0 to {MOST_RETRIES}, not {value!r}")
+
+
+def _timeout(option: str, value: Any) -> None:
+    if value is not None:
+        _number(0.001, LONGEST_SECONDS, "a number of seconds above 0")(option, value)
+
+
+def _switch(option: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise OptionError(f"@flow: {option} is True or False, not {value!r}")
+
+
+def _durability(option: str, value: Any) -> None:
+    if value not in DURABILITIES:
+        raise OptionError(f"@flow: {option} is {' or '.join(map(repr, DURABILITIES))}, not {value!r}")
+
+
+def _names(example: str) -> Callable[[str, Any], None]:
+    def check(option: str, value: Any) -> None:
+        if not isinstance(value, (list, tuple, set, frozenset)) or not all(
+            isinstance(one, str) and one for one in value
+        ):
+            raise OptionError(f"@flow: {option} is {example}")
+
+    return check
+
+
+OPTIONS: dict[str, Option] = {
+    "name": Option(None, _name, "how it is shown and found, 1 to 200 characters", "library", "the function's name"),
+    "inputs": Option(
+        None,
+        _fields,
+        'of each field `type`, `required`, `default`, `description`, `enum`, `schema`; or only its type, as `{"topic": str}`. Checked when a play starts',
+        "library",
+        "read from the type hints",
+    ),
+    "outputs": Option(
+        None, _fields, "the same for the result; checked when the flow returns", "library", "read from the type hints"
+    ),
+    "description": Option(None, _text, "for readers and for the search of the library", "library", "the docstring"),
+    "tags": Option(
+        (), _names("a list of texts, as ['mail']"), "for readers and for the search of the library", "library", "none"
+    ),
+    "memo": Option(
+        True, _switch, "`False`: a span without memory, run again in each replay; what it calls is remembered"
+    ),
+    "retries": Option(0, _retries, f"how often a failed body is tried again, up to {MOST_RETRIES} times"),
+    "retry_delay": Option(
+        1.0,
+        _number(0, LONGEST_SECONDS, "a number of seconds, 0 or more"),
+        "seconds before the second try; the n-th wait is `retry_delay × backoff^(n−1)`, up to a day",
+    ),
+    "backoff": Option(
+        2.0,
+        _number(1, 100, "the factor by which each wait is longer than the one before, 1 to 100"),
+        "by what factor each wait is longer than the one before, 1 to 100",
+    ),
+    "jitter": Option(
+        0.1,
+        _number(0, 1, "the part of a wait that is added at random at most, 0 to 1"),
+        "what part of a wait is added to it at random at most, 0 to 1",
+    ),
+    "timeout": Option(
+        None,
+        _timeout,
+        "seconds of work, waits excluded; then `StepTimeout`. On the entry flow: the play's own limit, which ends it as `timed_out`",
+        default_doc="none",
+    ),
+    "at_most_once": Option(
+        False, _switch, "cut between its begin and its commit, it is not run again by itself: somebody decides"
+    ),
+    "durability": Option("durable", _durability, '[`"pipelined"`](durability.md) commits in the background', "play"),
+    "grants": Option(
+        (), _names("a list of method names, as ['workflow_list']"), "methods that `flow.call` may call", "play", "none"
+    ),
+}
+OF_PLAYS = tuple(name for name, option in OPTIONS.items() if option.of == "play")
+# What the registry keeps of a version beside how it is described; the entry's timeout goes with it as `timeout_ms`.
+RUNTIME = (*OF_PLAYS, "retries", "retry_delay", "backoff", "jitter")
+DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
+
+
+def check_option(option: str) -> None:
+    """Raises an error that names an option that `@flow` does not have (yet)."""
+    if option in LATER:
+        raise OptionError(f"@flow has no option {option!r} in this version of hero_tracing: leave it out")
+    if option not in OPTIONS:
+        raise OptionError(f"@flow has no option {option!r}; it has {', '.join(OPTIONS)}")
+
+
+def check_together(options: Mapping[str, Any]) -> None:
+    """Raises an error for options that exclude each other."""
+    if options.get("memo") is not False:
+        return
+    for option in ("at_most_once", "timeout"):
+        if options.get(option):
+            raise OptionError(f"@flow: {option} needs memory: leave memo=False out")
+
+
+def reference() -> str:
+    """The table as the reference shows it, in Markdown.
+
+    >>> print(reference().splitlines()[7])
+    | `memo` | `True` | `False`: a span without memory, run again in each replay; what it calls is remembered |
+    """
+    rows = ["| option | default | |", "|---|---|---|"]
+    for name, option in OPTIONS.items():
+        default = option.default_doc or f"`{option.default!r}`"
+        doc = f"entry flow: {option.doc}" if option.of == "play" else option.doc
+        rows.append(f"| `{name}` | {default} | {doc} |")
+    return "\n".join(rows)
