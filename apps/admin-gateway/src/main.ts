@@ -25,8 +25,7 @@ const service = defineService({
   name: 'admin-gateway',
   dir: import.meta.dirname,
   env,
-  module: ({ bus, env: { HERO_HOME, HERO_SANDBOX } }) =>
-    AdminGatewayModule.with(bus, { home: HERO_HOME, sandbox: HERO_SANDBOX }),
+  module: AdminGatewayModule,
   start: async ({ bus, log, env: { HERO_HOME, HERO_HTTP_HOST, HERO_HTTP_PORT }, socket, closing }) => {
     const gateway = await openGateway({
       bus,

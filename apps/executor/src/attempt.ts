@@ -22,7 +22,7 @@ import type { Publisher } from './publisher.js';
 import type { RegistryCalls } from './registry-calls.js';
 import { Requests } from './requests.js';
 import type { Slot } from './slots.js';
-import { PLAY_LIMITS } from './sizes.js';
+import { PLAY_LIMITS } from './play-limits.js';
 import { TelemetryLane } from './telemetry-lane.js';
 import { Waiters } from './waiters.js';
 import type { Workdirs } from './workdirs.js';

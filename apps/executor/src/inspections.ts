@@ -8,7 +8,7 @@ import { LATE, within } from '@hero/bus';
 import { HeroError, Inspection, MIB, unreadableSource } from '@hero/contracts';
 import type { Surroundings } from './attempt.js';
 import { LineSplitter } from './line-splitter.js';
-import { INSPECT_LIMITS } from './sizes.js';
+import { INSPECT_LIMITS } from './play-limits.js';
 
 const WITHIN_MS = 8_000;
 const AT_ONCE = 4;

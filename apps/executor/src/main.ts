@@ -7,7 +7,7 @@ const executor = defineService({
   name: 'executor',
   dir: import.meta.dirname,
   env: executorEnv,
-  module: (context) => ExecutorModule.for(context),
+  module: ExecutorModule,
   start: async ({ app }) => {
     const running = app.get(Executor);
     await running.start();

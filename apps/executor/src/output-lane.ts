@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { wellFormed } from '@hero/json';
-import { GIB } from './sizes.js';
+import { GIB } from './play-limits.js';
 import { type History, now } from './history.js';
 
 const LINE_LIMIT = 64 * 1024;

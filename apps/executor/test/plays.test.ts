@@ -43,7 +43,7 @@ def main(n):
     expect(play.events[0]?.type).toBe('attempt_started');
     await until(async () => street.registry.texts(play).includes('raw'));
     expect(street.registry.texts(play)).toContain('hello');
-    expect(play.batches).toEqual(play.batches.map((_, place) => `x1:${place + 1}`));
+    expect(play.batches).toEqual(play.batches.map((_, index) => `x1:${index + 1}`));
     await nothingLeft();
   });
 

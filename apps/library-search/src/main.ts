@@ -5,7 +5,7 @@ import { LibrarySearchModule } from './library-search.module.js';
 const librarySearch = defineService({
   name: 'library-search',
   dir: import.meta.dirname,
-  module: (context) => LibrarySearchModule.for(context),
+  module: LibrarySearchModule,
   start: async ({ app }) => {
     const follower = app.get(Follower);
     await follower.start();

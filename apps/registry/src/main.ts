@@ -7,7 +7,7 @@ const registry = defineService({
   name: 'registry',
   dir: import.meta.dirname,
   env: z.object({ DATABASE_URL: heroEnv.DATABASE_URL }),
-  module: ({ bus, log, env }) => RegistryModule.with({ bus, log, databaseUrl: env.DATABASE_URL }),
+  module: RegistryModule,
   start: async ({ app, log }) => {
     const background = app.get(Background);
     await background.start(log);

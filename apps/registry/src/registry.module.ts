@@ -1,7 +1,5 @@
-import { Bus } from '@hero/bus';
 import { PersistenceModule } from '@hero/persistence';
-import type { Log } from '@hero/service-kit';
-import { type DynamicModule, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { Answers } from './waits/answers.js';
 import { Asks } from './waits/asks.js';
 import { Background } from './background.js';
@@ -44,12 +42,6 @@ import { WorkflowDeletion } from './workflows/workflow-deletion.js';
 import { WorkflowHandlers } from './doors/workflow-handlers.js';
 import { WorkflowStore } from './workflows/workflow-store.js';
 import { Workflows } from './workflows/workflows.js';
-
-export interface RegistrySettings {
-  bus: Bus;
-  log: Log;
-  databaseUrl: string;
-}
 
 /** Claims, commits and ends of many plays at once; each holds a connection for a millisecond. */
 const POOL = 12;
@@ -94,17 +86,15 @@ const plays = [
 ];
 const workflows = [Sources, Versions, WorkflowDeletion, Workflows];
 
-@Module({})
-export class RegistryModule {
-  static with({ bus, log, databaseUrl }: RegistrySettings): DynamicModule {
-    const migrationsDir = `${import.meta.dirname}/migrations`;
-    return {
-      module: RegistryModule,
-      imports: [
-        PersistenceModule.forService({ url: databaseUrl, schema: 'registry', migrationsDir, poolSize: POOL, log }),
-      ],
-      controllers: [PlayHandlers, RunHandlers, WorkflowHandlers],
-      providers: [{ provide: Bus, useValue: bus }, ...stores, ...plays, ...workflows, Background],
-    };
-  }
-}
+@Module({
+  imports: [
+    PersistenceModule.forService({
+      schema: 'registry',
+      migrationsDir: `${import.meta.dirname}/migrations`,
+      poolSize: POOL,
+    }),
+  ],
+  controllers: [PlayHandlers, RunHandlers, WorkflowHandlers],
+  providers: [...stores, ...plays, ...workflows, Background],
+})
+export class RegistryModule {}

@@ -50,12 +50,16 @@ export function arrive({ play_sid, stream_seq, data, pushed }: RawBatch, log: Lo
   if (texts && given.every((event) => faultIn(event) === undefined)) {
     return { ...envelope, events: given as KnownEvent[], texts, body: text, pushed };
   }
-  const sound = given.map((event) => soundOf(event, envelope, log));
+  const faults: string[] = [];
+  const sound = given.map((event) => soundOf(event, faults));
+  if (faults.length > 0) {
+    log.error({ ...envelope, events: faults.length, first: faults[0] }, 'malformed events replaced by dropped events');
+  }
   return arrival(envelope, sound, pushed);
 }
 
 /** The event without what cannot be stored, or what stands for it (1). */
-function soundOf(event: unknown, envelope: Envelope, log: Log): KnownEvent {
+function soundOf(event: unknown, faults: string[]): KnownEvent {
   let fault = faultIn(event);
   try {
     const sound = wellFormed(event) as KnownEvent;
@@ -64,7 +68,7 @@ function soundOf(event: unknown, envelope: Envelope, log: Log): KnownEvent {
     // Nested deeper than this process can walk.
     fault = messageOf(error);
   }
-  log.error({ ...envelope, fault }, 'malformed event replaced by a dropped event');
+  faults.push(String(fault));
   return droppedFor(event, `malformed: ${fault}`);
 }
 

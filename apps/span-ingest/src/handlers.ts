@@ -12,12 +12,14 @@ import {
 } from '@hero/contracts';
 import { Controller } from '@nestjs/common';
 import { History } from './history.js';
+import { Reach } from './reach.js';
 import { Pushes } from './pushes.js';
 
 @Controller()
 export class Handlers {
   constructor(
     private readonly history: History,
+    private readonly reach: Reach,
     private readonly pushes: Pushes,
   ) {}
 
@@ -34,7 +36,7 @@ export class Handlers {
   }
 
   @Handle(spansReached) reached(p: Params<typeof spansReached>, { closing }: CallContext) {
-    return this.history.reached(p, closing);
+    return this.reach.reached(p, closing);
   }
 
   @Handle(spanBegan) began(p: Params<typeof spanBegan>) {

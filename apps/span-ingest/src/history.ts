@@ -1,25 +1,21 @@
 /** Answers about what was stored. */
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Bus } from '@hero/bus';
 import {
   HeroError,
   MIB,
   type Params,
   type playEvents,
   type playLogs,
-  playSpans,
   type playSpansMethod,
   type Result,
   type spanBegan,
   type spansDelete,
-  type spansReached,
 } from '@hero/contracts';
+import { Injectable } from '@nestjs/common';
 import { Database } from '@hero/persistence';
 import { cutAt } from './cut.js';
 import { playEventsOf } from './stamps.js';
 import { treeOf } from './tree.js';
 import {
-  countBatches,
   deletePlays,
   endOfWindow,
   findPlay,
@@ -39,11 +35,9 @@ const SPAN_LOGS_BYTES = 8 * MIB;
 const EVENTS_BYTES = 40 * MIB;
 const LOGS_BYTES = 48 * MIB;
 
+@Injectable()
 export class History {
-  constructor(
-    private readonly database: Database,
-    private readonly bus: Bus,
-  ) {}
+  constructor(private readonly database: Database) {}
 
   /** An answer that had to end early says so by its `seq`: what changed after it comes with the next `after_seq`. */
   spans({
@@ -91,29 +85,6 @@ export class History {
 
   async logs({ play_sid, limit }: Params<typeof playLogs>): Promise<Result<typeof playLogs>> {
     return { logs: await readLogs(this.database, play_sid, limit, LOGS_BYTES) };
-  }
-
-  /** Woken by what whichever instance announces after its commit; nothing is polled. */
-  async reached(
-    { play_sid, mark, within_ms }: Params<typeof spansReached>,
-    closing: AbortSignal,
-  ): Promise<Result<typeof spansReached>> {
-    const stored = async (): Promise<boolean> =>
-      mark.batch === 0 || (await countBatches(this.database, play_sid, mark.source, mark.batch)) === mark.batch;
-    if (await stored()) return { reached: true };
-    let announced = new AbortController();
-    const follow = await this.bus.follow(playSpans(play_sid), () => announced.abort());
-    try {
-      const limit = performance.now() + within_ms;
-      for (let left = within_ms; ; left = limit - performance.now()) {
-        announced = new AbortController();
-        if (await stored()) return { reached: true };
-        if (left <= 0 || closing.aborted) return { reached: false };
-        await delay(left, undefined, { signal: AbortSignal.any([announced.signal, closing]) }).catch(() => undefined);
-      }
-    } finally {
-      await follow.stop();
-    }
   }
 
   async delete({ play_sids }: Params<typeof spansDelete>): Promise<Result<typeof spansDelete>> {

@@ -20,10 +20,10 @@ import { droppedFor } from './known-event.js';
 import { findPoison } from './poison.js';
 import { stamped, stampedBody } from './stamps.js';
 
-/** What became of one batch. `texts`: its events with their stamps, as JSON. */
+/** What became of one batch. `texts`: its events with their stamps, as JSON. `refused`: the database did not take all of it. */
 export type Outcome =
-  | { kind: 'stored' | 'repeated'; texts: string[] }
-  | { kind: 'locked' | 'deleted' | 'unknown' | 'final' };
+  | { kind: 'stored' | 'repeated'; texts: string[]; refused?: true }
+  | { kind: 'locked' | 'deleted' | 'unknown' | 'final'; refused?: true };
 
 const LOCKED: Outcome = { kind: 'locked' };
 class PlayLocked extends Error {}
@@ -41,7 +41,7 @@ export class Ingest {
     } catch (error) {
       if (!isFaultOfData(error)) throw error;
       const [only] = group;
-      if (group.length === 1 && only) return [await this.storeWithoutPoison(only, error)];
+      if (group.length === 1 && only) return [{ ...(await this.storeWithoutPoison(only, error)), refused: true }];
       return this.storeHalves(group);
     }
   }

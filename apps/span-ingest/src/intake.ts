@@ -1,5 +1,5 @@
 /**
- * What comes from the stream (and from span_push) goes to the lanes.
+ * What comes from the stream (and from span_push) goes to the writers.
  *
  * 1. Memory is bounded: ROOM_BYTES of batches in all. Each message that is asked for counts as the largest there can be
  *    until it has come, so a slow database leaves its backlog in the stream.
@@ -8,11 +8,11 @@
 import { type Bus, consumePull, type Log, type Pull, type PulledMessage, TELEMETRY_SETTINGS } from '@hero/bus';
 import { HeroError, MIB, telemetry } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
-import { Lane } from './lane.js';
 import type { RawBatch, Verdict } from './storer.js';
 import type { Threads } from './threads.js';
+import { Writers } from './writers.js';
 
-const LANES = 4;
+const WRITERS = 4;
 const ROOM_BYTES = 64 * MIB;
 const LARGEST_MESSAGE = MIB;
 /** Well below the consumer's `ack_wait` of 5 s. */
@@ -20,7 +20,7 @@ const RENEW_EVERY_MS = 1_500;
 const SUBJECT_PREFIX = telemetry('');
 
 export class Intake {
-  private readonly lanes: Lane[];
+  private readonly writers: Writers;
   private readonly held = new Set<PulledMessage>();
   private readonly stopping = new AbortController();
   private heldBytes = 0;
@@ -30,11 +30,10 @@ export class Intake {
   constructor(
     private readonly threads: Threads,
     private readonly bus: Bus,
-    private readonly log: Log,
+    log: Log,
   ) {
-    this.lanes = Array.from({ length: LANES }, (_, place) => {
-      return new Lane((pressed) => threads.for(place, pressed), bus, log, this.stopping.signal);
-    });
+    const storer = (writer: number, pressed: boolean) => threads.for(writer, pressed);
+    this.writers = new Writers({ count: WRITERS, storer, bus, log, closing: this.stopping.signal });
   }
 
   start(): void {
@@ -55,7 +54,7 @@ export class Intake {
     const batch: RawBatch = { play_sid, stream_seq: 0, data: Buffer.from(body), pushed: true };
     return new Promise((resolve, reject) => {
       const stopped = new HeroError('UNAVAILABLE', 'span-ingest is stopping; push the event again.');
-      this.laneOf(play_sid).add({ batch, settle: resolve, abandon: () => reject(stopped) });
+      this.writers.add({ batch, done: resolve, abandon: () => reject(stopped) });
     });
   }
 
@@ -63,7 +62,7 @@ export class Intake {
   async stop(): Promise<void> {
     await this.pull?.stop();
     this.stopping.abort();
-    await Promise.all(this.lanes.map((lane) => lane.idle()));
+    await this.writers.idle();
     await this.renewal?.stop();
     await this.threads.stop();
   }
@@ -78,9 +77,9 @@ export class Intake {
       this.held.delete(message);
       this.heldBytes -= bytes;
     };
-    this.laneOf(play_sid).add({
+    this.writers.add({
       batch: { play_sid, stream_seq, data, pushed: false },
-      settle: () => {
+      done: () => {
         release();
         message.ack();
         this.pull?.wake();
@@ -90,11 +89,5 @@ export class Intake {
         message.nak();
       },
     });
-  }
-
-  private laneOf(playSid: string): Lane {
-    let hash = 0;
-    for (let i = 0; i < playSid.length; i++) hash = (hash * 31 + playSid.charCodeAt(i)) | 0;
-    return this.lanes[(hash >>> 0) % this.lanes.length] as Lane;
   }
 }

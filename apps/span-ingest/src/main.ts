@@ -7,10 +7,7 @@ const spanIngest = defineService({
   name: 'span-ingest',
   dir: import.meta.dirname,
   env: z.object({ DATABASE_URL: heroEnv.DATABASE_URL }),
-  module: ({ bus, log, env, instance }) => {
-    const { DATABASE_URL: databaseUrl, HERO_LOG_LEVEL: logLevel, HERO_LOG_FORMAT: logFormat } = env;
-    return SpanIngestModule.with({ bus, log, thread: { databaseUrl, instance, logLevel, logFormat } });
-  },
+  module: SpanIngestModule,
   start: ({ app }) => {
     const intake = app.get(Intake);
     intake.start();

@@ -1,10 +1,12 @@
 import { EmittedEvent, EVENT_LIMIT, HeroError, issuesOf, type JsonObject } from '@hero/contracts';
+import { Injectable } from '@nestjs/common';
 import { uuidv7 } from '@hero/service-kit';
 import { arrival } from './arrival.js';
-import type { Intake } from './intake.js';
+import { Intake } from './intake.js';
 import { wellFormed } from '@hero/json';
 
 /** Events of outside workers, over span_push. They take the way of all others: one place gives numbers. */
+@Injectable()
 export class Pushes {
   constructor(private readonly intake: Intake) {}
 

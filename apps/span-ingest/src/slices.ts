@@ -38,7 +38,7 @@ function isTopLevel(text: string, at: number): boolean {
   return depth === 1;
 }
 
-/** The place after the object that begins here. */
+/** The index after the object that begins here. */
 function endOfObject(text: string, from: number): number {
   let depth = 0;
   for (let i = from; i < text.length; i++) {

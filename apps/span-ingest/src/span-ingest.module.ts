@@ -1,43 +1,35 @@
-import type { Bus, Log } from '@hero/bus';
+import { Bus } from '@hero/bus';
 import { Database, PersistenceModule } from '@hero/persistence';
-import { type DynamicModule, Module } from '@nestjs/common';
+import { SERVICE, type ServiceContext } from '@hero/service-kit';
+import { Module } from '@nestjs/common';
 import { Handlers } from './handlers.js';
 import { History } from './history.js';
 import { Ingest } from './ingest.js';
 import { Intake } from './intake.js';
 import { Pushes } from './pushes.js';
+import { Reach } from './reach.js';
 import { OwnStorer } from './storer.js';
-import { Threads, type ThreadSettings } from './threads.js';
+import { Threads } from './threads.js';
 
-export interface SpanIngestSettings {
-  bus: Bus;
-  log: Log;
-  thread: ThreadSettings;
-}
-
-/** Four connections are the lanes', the others answer questions. */
+/** Four connections are the writers', the others answer questions. */
 const POOL = 10;
 
-@Module({})
-export class SpanIngestModule {
-  static with({ bus, log, thread }: SpanIngestSettings): DynamicModule {
-    const migrationsDir = `${import.meta.dirname}/migrations`;
-    return {
-      module: SpanIngestModule,
-      imports: [
-        PersistenceModule.forService({ url: thread.databaseUrl, schema: 'spans', migrationsDir, poolSize: POOL, log }),
-      ],
-      controllers: [Handlers],
-      providers: [
-        { provide: Ingest, inject: [Database], useFactory: (database: Database) => new Ingest(database, log) },
-        {
-          provide: Intake,
-          inject: [Ingest],
-          useFactory: (ingest: Ingest) => new Intake(new Threads(new OwnStorer(ingest, log), thread, log), bus, log),
-        },
-        { provide: Pushes, inject: [Intake], useFactory: (intake: Intake) => new Pushes(intake) },
-        { provide: History, inject: [Database], useFactory: (database: Database) => new History(database, bus) },
-      ],
-    };
-  }
+function openIntake(database: Database, bus: Bus, service: ServiceContext<{ DATABASE_URL: string }>): Intake {
+  const { env, instance, log } = service;
+  const { DATABASE_URL: databaseUrl, HERO_LOG_LEVEL: logLevel, HERO_LOG_FORMAT: logFormat } = env;
+  const own = new OwnStorer(new Ingest(database, log), log);
+  return new Intake(new Threads(own, { databaseUrl, instance, logLevel, logFormat }, log), bus, log);
 }
+
+@Module({
+  imports: [
+    PersistenceModule.forService({
+      schema: 'spans',
+      migrationsDir: `${import.meta.dirname}/migrations`,
+      poolSize: POOL,
+    }),
+  ],
+  controllers: [Handlers],
+  providers: [{ provide: Intake, inject: [Database, Bus, SERVICE], useFactory: openIntake }, Pushes, History, Reach],
+})
+export class SpanIngestModule {}

@@ -1,4 +1,4 @@
-/** What a lane asks for: a group of messages stored, and what listeners are to be told. In this thread or in another. */
+/** What a writer asks for: a group of messages stored, and what listeners are to be told. In this thread or in another. */
 import type { Log } from '@hero/bus';
 import { messagesOf } from './announce.js';
 import { arrive } from './arrival.js';
@@ -19,6 +19,8 @@ export type Verdict = Outcome['kind'];
 export interface StoredGroup {
   /** In the order of the group. */
   verdicts: Verdict[];
+  /** Plays of which the database refused events. */
+  refused: string[];
   /** NumberedBatches, in order within each play. */
   messages: { play_sid: string; data: Uint8Array }[];
 }
@@ -49,6 +51,7 @@ export class OwnStorer implements Storer {
     const messages = [...texts].flatMap(([play_sid, numbered]) =>
       messagesOf(play_sid, numbered, messageLimit).map((text) => ({ play_sid, data: this.encoder.encode(text) })),
     );
-    return { verdicts: outcomes.map(({ kind }) => kind), messages };
+    const refused = group.flatMap(({ play_sid }, i) => (outcomes[i]?.refused ? [play_sid] : []));
+    return { verdicts: outcomes.map(({ kind }) => kind), refused, messages };
   }
 }

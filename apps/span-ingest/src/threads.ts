@@ -2,8 +2,8 @@
  * Other threads that store, for when one is not enough. Parsing, folding and encoding take about 35 µs a span here, so
  * one thread ends at 28,000 spans a second while PostgreSQL has room for more.
  *
- * T1 They are started when a lane has more than one group waiting, and not before: a quiet service stays one thread.
- * T2 A lane has one group under way at a time, so it may change its thread from group to group.
+ * T1 They are started when a writer has more than one group waiting, and not before: a quiet service stays one thread.
+ * T2 A writer has one group under way at a time, so it may change its thread from group to group.
  * T3 A thread that dies fails its groups, which are tried again by this one.
  */
 import { existsSync } from 'node:fs';
@@ -36,13 +36,13 @@ export class Threads {
     private readonly log: Log,
   ) {}
 
-  /** Who stores the next group of this lane. */
-  for(lane: number, pressed: boolean): Storer {
-    const place = lane % Math.max(1, THREADS);
-    const thread = this.threads[place];
+  /** Who stores the next group of this writer. */
+  for(writer: number, pressed: boolean): Storer {
+    const index = writer % Math.max(1, THREADS);
+    const thread = this.threads[index];
     if (thread?.ready) return thread;
     // Run from sources there is no script to start a thread with.
-    if (pressed && !thread && place < THREADS && existsSync(fileURLToPath(SCRIPT))) this.start(place);
+    if (pressed && !thread && index < THREADS && existsSync(fileURLToPath(SCRIPT))) this.start(index);
     return this.own;
   }
 
@@ -50,13 +50,13 @@ export class Threads {
     await Promise.all(Object.values(this.threads).map((thread) => thread.stop()));
   }
 
-  private start(place: number): void {
-    const onReady = (): void => this.log.info({ thread: place }, 'one thread is not enough: another stores too');
+  private start(index: number): void {
+    const onReady = (): void => this.log.info({ thread: index }, 'one thread is not enough: another stores too');
     const onEnd = (err: Error | undefined): void => {
-      delete this.threads[place];
-      if (err) this.log.error({ err, thread: place }, 'a storing thread died');
+      delete this.threads[index];
+      if (err) this.log.error({ err, thread: index }, 'a storing thread died');
     };
-    this.threads[place] = new Thread(this.settings, onReady, onEnd);
+    this.threads[index] = new Thread(this.settings, onReady, onEnd);
   }
 }
 

@@ -6,6 +6,8 @@ import type { NumberedBody } from './stamps.js';
 export interface StoredPlay {
   seq: number;
   attempt: number;
+  /** When it ended, as its status event says; null while it has not. */
+  final_at: string | null;
   spans: number;
   beyond: number;
   beyond_seq: number;
@@ -22,7 +24,7 @@ export function reading<T>(database: Database, work: (sql: Sql) => Promise<T>): 
 export async function findPlay(sql: Sql, sid: string): Promise<StoredPlay | undefined> {
   const [play] = await sql.query<StoredPlay>(
     'find_play',
-    'SELECT seq, attempt, spans, beyond, beyond_seq, root_id FROM plays WHERE sid = $1 AND deleted_at IS NULL',
+    'SELECT seq, attempt, CASE WHEN final IS NULL THEN NULL ELSE final_at END AS final_at, spans, beyond, beyond_seq, root_id FROM plays WHERE sid = $1 AND deleted_at IS NULL',
     [sid],
   );
   return play;

@@ -1,5 +1,14 @@
-import { HeroError, playEvents, playLogs, playSpansMethod, spanPush, spansDelete, spansReached } from '@hero/contracts';
-import { at, attempt, ended, id, log, started, status, type Street, street } from './street.js';
+import {
+  HeroError,
+  type Params,
+  playEvents,
+  playLogs,
+  playSpansMethod,
+  spanPush,
+  spansDelete,
+  spansReached,
+} from '@hero/contracts';
+import { at, attempt, ended, id, log, type Speaker, started, status, type Street, street } from './street.js';
 
 const refused = async (asked: Promise<unknown>): Promise<HeroError> => {
   const error = await asked.then(
@@ -130,6 +139,41 @@ describe('play_spans', () => {
 });
 
 describe('spans_reached', () => {
+  /** The executor committed the play’s end and died before it published its last batch. */
+  const endedWithoutLastBatch = async (
+    endedAt: number,
+  ): Promise<{ asked: Params<typeof spansReached>; play: Speaker }> => {
+    const play = newPlay();
+    const { source, batch } = await play.say(started(1, null, 'main'));
+    await play.sayAs('r1', { type: 'status', at: new Date(endedAt).toISOString(), status: 'success' });
+    await play.stored();
+    return { play, asked: { play_sid: play.sid, mark: { source, batch: batch + 1 }, within_ms: 5_000 } };
+  };
+
+  it('says at once that the last batch of a play that ended a while ago never comes', async () => {
+    const { asked } = await endedWithoutLastBatch(Date.now() - 60_000);
+    // Whoever waited for it would wait longer than this.
+    const answer = s.bus.ask(spansReached, asked, { timeoutMs: 3_000 });
+    expect(await answer).toEqual({ reached: false });
+  });
+
+  it('waits for the last batch of a play that has just ended, and for one that lies in the stream', async () => {
+    const fresh = await endedWithoutLastBatch(Date.now());
+    const freshAnswer = s.bus.ask(spansReached, fresh.asked);
+    await fresh.play.say(ended(1));
+    expect(await freshAnswer).toEqual({ reached: true });
+    const old = await endedWithoutLastBatch(Date.now() - 60_000);
+    const client = await s.db.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT FROM plays WHERE sid = $1 FOR UPDATE', [old.play.sid]);
+    await old.play.say(ended(1));
+    const oldAnswer = s.bus.ask(spansReached, old.asked);
+    await s.bus.flush();
+    await client.query('COMMIT');
+    client.release();
+    expect(await oldAnswer).toEqual({ reached: true });
+  });
+
   it('answers as soon as the batch is stored, whichever instance stores it', async () => {
     const play = newPlay();
     const asked = Array.from({ length: 6 }, () =>
@@ -159,7 +203,7 @@ it('a deleted play leaves nothing, and what comes late is not stored again', asy
   const [play, other] = [newPlay(), newPlay()];
   for (const one of [play, other]) await one.say(attempt(), started(1, null, 'main'), log(1, 'secret'));
   await Promise.all([play.stored(), other.stored()]);
-  expect(await s.bus.ask(spansDelete, { play_sids: [play.sid, 'never there'] })).toEqual({ ok: true });
+  expect(await s.bus.ask(spansDelete, { play_sids: [play.sid, 'never-there'] })).toEqual({ ok: true });
   await play.publish({ source: 'x1', batch: 2, events: [log(null, 'late')] });
   await other.say(log(null, 'goes on'));
   expect(await other.events()).toHaveLength(4);

@@ -185,7 +185,6 @@ it('a play that another transaction holds delays no other', async () => {
   await held.stored();
   const client = await s.db.connect();
   await client.query("BEGIN; SELECT FROM plays WHERE sid = 'held' FOR UPDATE");
-  // The hash of both is in one lane or not: many free ones are in all lanes.
   const others = Array.from({ length: 8 }, (_, i) => s.play(`free-${i}`));
   await held.say(log(null, 'waits'));
   for (const play of [free, ...others]) {
@@ -196,3 +195,22 @@ it('a play that another transaction holds delays no other', async () => {
   client.release();
   expect(textsOf(await expectNumbered(held, 2))).toEqual(['before', 'waits']);
 });
+
+it('plays whose events take long to store delay no other, however many they are', async () => {
+  await using s = await street();
+  await s.db.query(`
+    CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END';
+    CREATE TRIGGER take_long BEFORE INSERT ON spans FOR EACH ROW WHEN (NEW.name = 'slow') EXECUTE FUNCTION take_long();`);
+  const slow = Array.from({ length: 4 }, (_, i) => s.play(`slow-${i}`));
+  const sayAll = (n: number): Promise<unknown> => Promise.all(slow.map((play) => play.say(started(n, null, 'slow'))));
+  await sayAll(1);
+  for (const play of slow) await play.stored();
+  // All writers together could be busy with these four.
+  await sayAll(2);
+  const others = Array.from({ length: 8 }, (_, i) => s.play(`quick-${i}`));
+  await Promise.all(others.map((play) => play.say(log(null, 'goes'))));
+  for (const play of others) await play.stored();
+  const stored = await s.db.query("SELECT FROM batches WHERE play_sid LIKE 'slow-%' AND batch = 2");
+  expect(stored.rowCount).toBeLessThan(slow.length);
+  for (const play of slow) await expectNumbered(play, 2);
+}, 60_000);

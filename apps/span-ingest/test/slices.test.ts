@@ -62,3 +62,13 @@ it('poison is found by halving, each piece of it', async () => {
   expect([...found]).toEqual([17, 99]);
   expect(tried.length).toBeLessThan(32);
 });
+
+it('a batch full of poison costs a bounded number of tries, and no event of it is forgotten', async () => {
+  let tries = 0;
+  const poison = await findPoison(Array.from({ length: 200 }), async () => {
+    tries++;
+    return false;
+  });
+  expect(poison.size).toBe(200);
+  expect(tries).toBeLessThanOrEqual(64);
+});

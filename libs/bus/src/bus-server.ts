@@ -6,7 +6,7 @@
  * 3. The text of an unknown error stays in the log.
  * 4. Closing: no new questions, then the running ones are answered (bounded), then it is closed.
  */
-import { type Contract, HeroError, issuesOf } from '@hero/contracts';
+import { type Contract, HeroError, issuesOf, subjectOf } from '@hero/contracts';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
@@ -53,6 +53,13 @@ export class BusServer extends Server implements CustomTransportStrategy {
   /** The contracts that are answered here. */
   get contracts(): Contract[] {
     return [...this.messageHandlers.values()].map((handler) => contractOf(handler)).filter((c) => c !== undefined);
+  }
+
+  /** The contracts’ subjects that it listens on right now. */
+  get subjects(): string[] {
+    const listening = this.subscriptions.filter((subscription) => !subscription.isClosed());
+    const own = new Set(this.contracts.map(subjectOf));
+    return listening.map((subscription) => subscription.getSubject()).filter((subject) => own.has(subject));
   }
 
   /** How many questions are being answered right now. */

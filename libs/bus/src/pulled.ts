@@ -7,7 +7,7 @@ export class PulledMessage {
   readonly seq: number;
   /** How many times it was delivered, this one included. */
   readonly deliveries: number;
-  private settled = false;
+  private answered = false;
 
   constructor(private readonly message: Msg) {
     // $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.… , with two more tokens before <stream> on newer servers.
@@ -30,27 +30,27 @@ export class PulledMessage {
   }
 
   ack(): void {
-    this.settle('+ACK');
+    this.answer('+ACK');
   }
 
   /** Hands it back, to be delivered again after this delay. */
   nak(delayMs = 0): void {
-    this.settle(delayMs > 0 ? `-NAK {"delay": ${delayMs * 1_000_000}}` : '-NAK');
+    this.answer(delayMs > 0 ? `-NAK {"delay": ${delayMs * 1_000_000}}` : '-NAK');
   }
 
   /** It is no longer wanted by anybody. */
   term(): void {
-    this.settle('+TERM');
+    this.answer('+TERM');
   }
 
   /** Starts `ack_wait` anew. */
   working(): void {
-    if (!this.settled) this.message.respond('+WPI');
+    if (!this.answered) this.message.respond('+WPI');
   }
 
-  private settle(verdict: string): void {
-    if (this.settled) return;
-    this.settled = true;
+  private answer(verdict: string): void {
+    if (this.answered) return;
+    this.answered = true;
     this.message.respond(verdict);
   }
 }

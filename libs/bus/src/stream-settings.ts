@@ -1,5 +1,5 @@
 /**
- * The two streams and their consumers, in one place: whoever needs one ensures it with these settings, at any time.
+ * The settings of the two streams and their consumers: whoever needs one ensures it with these settings, at any time.
  *
  * 1. Work queues: a message leaves the stream with its ack, so a stream holds what is still to be done.
  * 2. No settings that a 2.9 server does not know: it would ignore them silently (streams.ts reads them back).

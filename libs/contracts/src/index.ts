@@ -98,6 +98,7 @@ export {
   executorNudge,
   INFO_SUBJECT,
   playSpans,
+  SELF_SUBJECT,
   TELEMETRY_CONSUMER,
   TELEMETRY_STREAM,
   telemetry,

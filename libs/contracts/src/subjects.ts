@@ -24,3 +24,5 @@ export const TELEMETRY_CONSUMER = 'span-ingest';
 
 /** Every instance of every service answers here with its ServiceInfo. */
 export const INFO_SUBJECT = 'hero.info';
+/** Every instance answers here with what it really serves and reads, to be compared with its service.toml. */
+export const SELF_SUBJECT = 'hero.self';

@@ -5,9 +5,9 @@
  * 2. Nothing is repeated here but a whole transaction that PostgreSQL rolled back for another one (40001, 40P01): a
  *    statement whose reply was lost may have happened, and only its author knows what that means.
  */
+import type { Log } from '@hero/bus';
 import pg from 'pg';
 import { asFault, isConflict, isUnavailable } from './faults.js';
-import type { Log } from './log.js';
 import { connectionOptions, type DatabaseSettings } from './settings.js';
 
 export type Row = Record<string, unknown>;

@@ -1,4 +1,5 @@
 /** What an error of PostgreSQL or of the way to it means for the one who gets it. */
+import { messageOf } from '@hero/contracts';
 
 /** The database is away for now: a restart, a cut connection, no free connection. The same call can succeed later. */
 export class DatabaseUnavailable extends Error {
@@ -72,12 +73,6 @@ export function isTransient(error: unknown): boolean {
  */
 export function isDataError(error: unknown): boolean {
   return /^(2[123]|54)/.test(sqlState(error) ?? '');
-}
-
-export function messageOf(error: unknown): string {
-  const parts = [...chain(error)][0];
-  if (Array.isArray(parts?.errors) && parts.errors.length > 0) return parts.errors.map(messageOf).join('; ');
-  return typeof parts?.message === 'string' && parts.message !== '' ? parts.message : String(error);
 }
 
 /** Errors of the way to the database become DatabaseUnavailable; all others stay what they are. */

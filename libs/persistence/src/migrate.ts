@@ -6,12 +6,13 @@
  * 2. Each migration is one transaction: done with its line in the table, or not at all.
  * 3. A database that is not up yet is waited for, bounded, and said in the log.
  */
+import type { Log } from '@hero/bus';
+import { messageOf } from '@hero/contracts';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
-import { isUnavailable, messageOf } from './faults.js';
+import { isUnavailable } from './faults.js';
 import { loadMigrations } from './load-migrations.js';
-import type { Log } from './log.js';
 
 export interface MigrateOptions {
   url: string;

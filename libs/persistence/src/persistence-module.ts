@@ -1,42 +1,58 @@
+import type { Log } from '@hero/bus';
+import { ENV, LOG } from '@hero/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { type DataSourceSettings, dataSourceOptions } from './data-source.js';
 import { Database } from './database.js';
-import type { Log } from './log.js';
-import { migrate } from './migrate.js';
+import { type MigrateOptions, migrate } from './migrate.js';
 
 type EntityClass = new (...args: never[]) => object;
 
-export interface PersistenceSettings extends Omit<DataSourceSettings, 'entities'> {
+/** What a service with a database declares in its environment. */
+interface DatabaseEnv {
+  DATABASE_URL: string;
+}
+
+export interface PersistenceSettings extends Omit<DataSourceSettings, 'entities' | 'url'> {
   entities?: (EntityClass | EntitySchema)[];
-  log?: Log;
   /** How long a start waits for the database and for another starter's migrations. Default 60 s. */
   startWithinMs?: number;
 }
 
-/** Gives a service its migrated schema: `Database` for stores, TypeORM's DataSource and repositories for plain CRUD. */
+/** Gives a service its migrated schema (the database and the log are injected): `Database` for stores, TypeORM's DataSource and repositories for plain CRUD. */
 @Module({})
 export class PersistenceModule {
   static forService(settings: PersistenceSettings): DynamicModule {
-    const { log, startWithinMs, entities = [], url, schema } = settings;
-    const database = new Database(settings, log);
+    const { startWithinMs, entities = [], schema } = settings;
+    // The factory of the data source is given its options only.
+    let migration: MigrateOptions | undefined;
     return {
       module: PersistenceModule,
       global: true,
       imports: [
         TypeOrmModule.forRootAsync({
-          useFactory: () => ({ ...dataSourceOptions({ ...settings, entities }), retryAttempts: 0 }),
+          inject: [ENV, LOG],
+          useFactory: ({ DATABASE_URL: url }: DatabaseEnv, log: Log) => {
+            migration = { url, schema, log, withinMs: startWithinMs };
+            return { ...dataSourceOptions({ ...settings, entities, url }), retryAttempts: 0 };
+          },
           dataSourceFactory: async (options) => {
-            if (!options) throw new Error('TypeORM gave no options to its factory.');
+            if (!options || !migration) throw new Error('TypeORM gave no options to its factory.');
             const dataSource = new DataSource(options);
-            await migrate(dataSource, { url, schema, log, withinMs: startWithinMs });
+            await migrate(dataSource, migration);
             return dataSource;
           },
         }),
         TypeOrmModule.forFeature(entities),
       ],
-      providers: [{ provide: Database, useValue: database }],
+      providers: [
+        {
+          provide: Database,
+          inject: [ENV, LOG],
+          useFactory: ({ DATABASE_URL: url }: DatabaseEnv, log: Log) => new Database({ ...settings, url }, log),
+        },
+      ],
       exports: [Database, TypeOrmModule],
     };
   }

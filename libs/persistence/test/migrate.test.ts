@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import { createDataSource, Database, type Log, migrate, PersistenceModule } from '@hero/persistence';
+import { type Log, silent } from '@hero/bus';
+import { createDataSource, Database, migrate, PersistenceModule } from '@hero/persistence';
+import { ENV, LOG } from '@hero/service-kit';
 import { testDatabase, testPostgres } from '@hero/testing';
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { getRepositoryToken } from '@nestjs/typeorm';
 import type { DataSource, Repository } from 'typeorm';
@@ -27,23 +29,23 @@ async function start(url: string, folder = migrationsDir, options: { log?: Log; 
 
 describe('migrations', () => {
   it('run once, whoever of several starters comes first', async () => {
-    await using place = await testDatabase();
-    const ran = await Promise.all([start(place.url), start(place.url), start(place.url)]);
+    await using database = await testDatabase();
+    const ran = await Promise.all([start(database.url), start(database.url), start(database.url)]);
     expect(ran.filter((names) => names.length > 0)).toEqual([['Notes1700000000001']]);
-    expect(await start(place.url)).toEqual([]);
-    await using db = new Database({ url: place.url, schema: 'notes' });
+    expect(await start(database.url)).toEqual([]);
+    await using db = new Database({ url: database.url, schema: 'notes' });
     expect(await db.run('SELECT name FROM migrations')).toEqual([{ name: 'Notes1700000000001' }]);
     expect(await db.run('SELECT sid FROM notes')).toEqual([]);
   });
 
   it('that fail leave nothing behind and say so', async () => {
-    await using place = await testDatabase();
-    await expect(start(place.url, join(import.meta.dirname, 'broken-migrations'))).rejects.toThrow(/half/);
-    await using db = new Database({ url: place.url, schema: 'notes' });
+    await using database = await testDatabase();
+    await expect(start(database.url, join(import.meta.dirname, 'broken-migrations'))).rejects.toThrow(/half/);
+    await using db = new Database({ url: database.url, schema: 'notes' });
     expect(await db.run(`SELECT tablename FROM pg_tables WHERE schemaname = 'notes' AND tablename = 'half'`)).toEqual(
       [],
     );
-    expect(await start(place.url)).toEqual(['Notes1700000000001']);
+    expect(await start(database.url)).toEqual(['Notes1700000000001']);
   });
 
   it('wait for a database that is not up yet, and say that they wait', async () => {
@@ -64,26 +66,34 @@ describe('migrations', () => {
   });
 
   it('give up when another process keeps the lock', async () => {
-    await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public' });
+    await using database = await testDatabase();
+    await using db = new Database({ url: database.url, schema: 'public' });
     await db.with(async (client) => {
       await client.query(`SELECT pg_advisory_lock(hashtextextended('hero migrate notes', 0))`);
-      await expect(start(place.url, migrationsDir, { withinMs: 300 })).rejects.toThrow(/schema notes for too long/);
+      await expect(start(database.url, migrationsDir, { withinMs: 300 })).rejects.toThrow(/schema notes for too long/);
       await client.query('SELECT pg_advisory_unlock_all()');
     });
-    expect(await start(place.url)).toEqual(['Notes1700000000001']);
+    expect(await start(database.url)).toEqual(['Notes1700000000001']);
   });
 });
 
 it('a service gets its migrated database, and repositories in snake_case', async () => {
-  await using place = await testDatabase();
+  await using database = await testDatabase();
   const persistence = PersistenceModule.forService({
-    url: place.url,
     schema: 'notes',
     migrationsDir,
     entities: [Note],
   });
-  @Module({ imports: [persistence] })
+  @Global()
+  @Module({
+    providers: [
+      { provide: ENV, useValue: { DATABASE_URL: database.url } },
+      { provide: LOG, useValue: silent },
+    ],
+    exports: [ENV, LOG],
+  })
+  class Given {}
+  @Module({ imports: [Given, persistence] })
   class Service {}
   const app = await NestFactory.createApplicationContext(Service, { logger: false, abortOnError: false });
   const notes = app.get<Repository<Note>>(getRepositoryToken(Note), { strict: false });

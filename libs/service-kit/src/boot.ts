@@ -12,14 +12,16 @@ import { type Bus, BusServer, connectBus, LATE, within } from '@hero/bus';
 import { subjectOf } from '@hero/contracts';
 import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { answerSelf } from './check-running.js';
 import type { Parts, ServiceContext, ServiceDefinition } from './define.js';
 import { readEnv, StartFault } from './env.js';
 import { parseFailpoints } from './failpoint.js';
 import { answerInfo } from './info.js';
-import { createLog, type Log } from './log.js';
+import { createLog, type ProcessLog } from './log.js';
 import { differences, readManifest, type ServiceFiles } from './manifest.js';
 import { nestLog } from './nest-log.js';
 import { paths } from './paths.js';
+import { ServiceModule } from './service-module.js';
 import { claimSocket } from './sockets.js';
 
 /** All of stopping; a supervisor waits a little longer before it kills. */
@@ -28,7 +30,7 @@ export const STOP_WITHIN_MS = 25_000;
 export interface RunningService {
   readonly name: string;
   readonly instance: string;
-  readonly log: Log;
+  readonly log: ProcessLog;
   readonly bus: Bus;
   readonly app: INestApplicationContext;
   /** May be called any number of times; all wait for the one stop. */
@@ -72,7 +74,7 @@ export async function bootService(definition: ServiceDefinition, options: BootOp
   let parts: Parts = {};
   try {
     const door = new BusServer(bus, { service: name, instance, log, drainMs: STOP_WITHIN_MS - 5_000 });
-    const nest = await createApp(await definition.module(context), door, definition.http, log);
+    const nest = await createApp(rootOf(context, definition.module), door, definition.http, log);
     app = nest.app;
     await nest.init();
     parts = await definition.start({ ...context, app });
@@ -82,6 +84,12 @@ export async function bootService(definition: ServiceDefinition, options: BootOp
     answerInfo(bus, { ...identity, started_at: startedAt.toISOString() }, () => ({
       healthy: !closing.signal.aborted,
       ...parts.extraInfo?.(),
+    }));
+    answerSelf(bus, () => ({
+      ...identity,
+      subjects: door.subjects,
+      environment: Object.keys(definition.env.shape),
+      sockets: claimed,
     }));
     await bus.flush();
     const ms = Date.now() - startedAt.getTime();
@@ -104,13 +112,24 @@ export async function bootService(definition: ServiceDefinition, options: BootOp
   };
 }
 
+class ServiceRoot {}
+
+function rootOf(context: ServiceContext, own: DynamicModule | Type): DynamicModule {
+  return { module: ServiceRoot, imports: [ServiceModule.of(context), own] };
+}
+
 interface App {
   app: INestApplicationContext;
   init(): Promise<unknown>;
   listen(): Promise<unknown>;
 }
 
-async function createApp(module: DynamicModule | Type, strategy: BusServer, http: boolean, log: Log): Promise<App> {
+async function createApp(
+  module: DynamicModule | Type,
+  strategy: BusServer,
+  http: boolean,
+  log: ProcessLog,
+): Promise<App> {
   const options = { logger: nestLog(log), abortOnError: false };
   if (!http) {
     const app = await NestFactory.createMicroservice(module, { ...options, strategy });
@@ -149,7 +168,7 @@ async function stop({ parts, closing, reason, log, app, bus }: Stopping): Promis
   log.info({ ms: Math.round(performance.now() - since) }, 'stopped');
 }
 
-async function step(log: Log, name: string, run: () => Promise<unknown>, ms: number): Promise<void> {
+async function step(log: ProcessLog, name: string, run: () => Promise<unknown>, ms: number): Promise<void> {
   try {
     const ended = await within(run(), Math.max(100, ms));
     if (ended === LATE) log.warn({ step: name }, 'stopping goes on without waiting');

@@ -2,11 +2,11 @@
  * Group commit: while one group is under way, what arrives waits and then goes together.
  *
  * 1. An item alone goes at once: waiting for company would cost latency and win nothing.
- * 2. Each item is answered on its own: by the value at its place, or by the Error at its place.
+ * 2. Each item is answered on its own: by the value at its index, or by the Error there.
  * 3. A `run` that throws fails every item of its group with that error.
  */
 export interface CombinerOptions<T, R> {
-  /** As many answers as items, in their order; an Error at a place rejects that item. */
+  /** As many answers as items, in their order; an Error at an index rejects that item. */
   run(items: T[]): Promise<readonly (R | Error)[]>;
   /** Default 500. */
   maxItems?: number;
@@ -75,10 +75,10 @@ export class Combiner<T, R> {
     this.active++;
     try {
       const answers = await this.options.run(group.map(({ item }) => item));
-      group.forEach(({ resolve, reject }, place) => {
-        const answer = answers[place];
+      group.forEach(({ resolve, reject }, index) => {
+        const answer = answers[index];
         if (answer instanceof Error) reject(answer);
-        else if (place < answers.length) resolve(answer as R);
+        else if (index < answers.length) resolve(answer as R);
         else reject(new Error(`A group of ${group.length} items got ${answers.length} answers.`));
       });
     } catch (error) {

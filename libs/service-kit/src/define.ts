@@ -1,13 +1,12 @@
-import type { Bus } from '@hero/bus';
+import type { Bus, Log } from '@hero/bus';
 import type { ServiceName } from '@hero/contracts';
 import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
 import { z } from 'zod';
 import type { BaseEnv } from './env.js';
 import type { ExtraInfo } from './info.js';
-import type { Log } from './log.js';
 import type { Paths } from './paths.js';
 
-/** What a service is built from: given to `module` and `start`. */
+/** What a service is built from: given to its providers and to `start`. */
 export interface ServiceContext<E = unknown> {
   readonly name: ServiceName;
   /** Unique among all running instances; a NATS token. */
@@ -42,7 +41,8 @@ interface ServiceOptions<S extends z.ZodObject> {
   dir: string;
   /** What it reads from its environment besides what all services do. */
   env?: S;
-  module(context: ServiceContext<z.output<S>>): DynamicModule | Type | Promise<DynamicModule | Type>;
+  /** Its own module. What it is given, it injects: `Bus`, LOG, ENV, SERVICE (service-module.ts). */
+  module: DynamicModule | Type;
   /** Runs when the application is up and before questions are taken. */
   start?(service: StartedService<z.output<S>>): Promise<Parts | void> | Parts | void;
   /** Gives the application an Express adapter, `app.getHttpAdapter().getInstance()`; it listens nowhere by itself. */
@@ -55,21 +55,21 @@ export interface ServiceDefinition {
   readonly dir: string;
   readonly env: z.ZodObject;
   readonly http: boolean;
-  module(context: ServiceContext): Promise<DynamicModule | Type>;
+  readonly module: DynamicModule | Type;
   start(service: StartedService): Promise<Parts>;
 }
 
 export function defineService<S extends z.ZodObject = z.ZodObject<Record<never, never>>>(
   options: ServiceOptions<S>,
 ): ServiceDefinition {
-  const { name, dir, env = z.object({}), http = false } = options;
+  const { name, dir, module, env = z.object({}), http = false } = options;
   return {
     name,
     dir,
     env,
     http,
+    module,
     // `env` was read with this definition's own schema: see bootService.
-    module: async (context) => options.module(context as ServiceContext<z.output<S>>),
     start: async (service) => (await options.start?.(service as StartedService<z.output<S>>)) ?? {},
   };
 }

@@ -6,7 +6,7 @@ import { runServices } from './run.js';
 /** Runs the services of these main modules in this process; each default-exports its ServiceDefinition. */
 export async function hostServices(paths: readonly string[]): Promise<void> {
   const modules = await Promise.all(paths.map((path) => import(pathToFileURL(resolve(path)).href) as Promise<unknown>));
-  await runServices(modules.map((module, place) => definitionOf(module, paths[place] ?? '')));
+  await runServices(modules.map((module, index) => definitionOf(module, paths[index] ?? '')));
 }
 
 function definitionOf(module: unknown, path: string): ServiceDefinition {

@@ -1,6 +1,7 @@
 import { type Logger as Pino, pino } from 'pino';
 
-export type Log = Pino;
+/** What libraries and services use of it is `Log` of @hero/bus. */
+export type ProcessLog = Pino;
 
 interface LogOptions {
   service: string;
@@ -10,7 +11,7 @@ interface LogOptions {
 }
 
 /** Facts with fields on standard output: JSON, or readable lines for a terminal. */
-export function createLog({ service, instance, level, format }: LogOptions): Log {
+export function createLog({ service, instance, level, format }: LogOptions): ProcessLog {
   const options = {
     level,
     base: { service, instance },

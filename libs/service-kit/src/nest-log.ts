@@ -1,8 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
-import type { Log } from './log.js';
+import type { ProcessLog } from './log.js';
 
 /** Nest's own words: its warnings and errors are ours, the rest is for debugging. */
-export function nestLog(log: Log): LoggerService {
+export function nestLog(log: ProcessLog): LoggerService {
   const context = (rest: unknown[]): object => ({ nest: rest.at(-1) });
   return {
     log: (message: unknown, ...rest: unknown[]) => log.debug(context(rest), String(message)),

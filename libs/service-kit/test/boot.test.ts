@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connectBus } from '@hero/bus';
-import { bootService, gatherInfo, type Parts, StartFault } from '@hero/service-kit';
+import { bootService, checkRunning, gatherInfo, type Parts, StartFault } from '@hero/service-kit';
 import { tempFolder, testNats, type TestServer } from '@hero/testing';
 import { DATABASE_URL, greet, greeter, MANIFEST, serviceFolder } from './fixtures.js';
 
@@ -59,6 +59,27 @@ describe('a service', () => {
     await Promise.all([service.stop(), service.stop()]);
     expect((await gatherInfo(bus)).filter(({ instance }) => instance === 'greeter-1')).toEqual([]);
     expect(service.bus.nc.isClosed()).toBe(true);
+  });
+
+  it('is compared with its service.toml while it runs: what was edited, or is not there, is said', async () => {
+    await using folder = await serviceFolder();
+    await using bus = await connectBus({ url: nats.url, name: 'checker' });
+    const env = await environment({ HERO_INSTANCE: 'greeter-2' });
+    const service = await bootService(greeter(folder.path), { env });
+    const folders = new Map([['registry', folder.path]]);
+    expect(await checkRunning(bus, folders)).toEqual([{ name: 'registry', instance: 'greeter-2', faults: [] }]);
+    await writeFile(join(folder.path, 'service.toml'), MANIFEST.replace('hero.registry.greet', 'hero.registry.curse'));
+    await writeFile(join(folder.path, 'package.json'), '{"version": "1.2.4"}');
+    const [edited] = await checkRunning(bus, folders);
+    expect(edited?.faults).toEqual([
+      'subjects: hero.registry.greet is handled by the code and not declared; add it.',
+      'subjects: hero.registry.curse is declared and not handled by the code; remove it.',
+      'version: 1.2.3 runs, 1.2.4 is installed; restart it.',
+    ]);
+    await service.stop();
+    expect(await checkRunning(bus, folders)).toEqual([
+      { name: 'registry', faults: ['no instance answers on the bus; start it.'] },
+    ]);
   });
 
   it('is stopped in order: its own work while questions are still answered, then the door, then the bus', async () => {

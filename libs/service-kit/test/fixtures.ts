@@ -2,7 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Handle } from '@hero/bus';
 import { contract, type Params, type Result } from '@hero/contracts';
-import { defineService, heroEnv, type Parts, type ServiceContext, type ServiceDefinition } from '@hero/service-kit';
+import {
+  defineService,
+  ENV,
+  heroEnv,
+  type Parts,
+  type ServiceContext,
+  type ServiceDefinition,
+} from '@hero/service-kit';
 import { type TempFolder, tempFolder } from '@hero/testing';
 import { Controller, Inject, Module } from '@nestjs/common';
 import { z } from 'zod';
@@ -18,13 +25,16 @@ export const greet = contract({
 
 @Controller()
 class Door {
-  constructor(@Inject('greeting') private readonly greeting: string) {}
+  constructor(@Inject(ENV) private readonly env: { GREETING: string }) {}
 
   @Handle(greet)
   greet({ name }: Params<typeof greet>): Result<typeof greet> {
-    return { text: `${this.greeting}, ${name}` };
+    return { text: `${this.env.GREETING}, ${name}` };
   }
 }
+
+@Module({ controllers: [Door] })
+class Greeter {}
 
 export const MANIFEST = `
 name = "registry"
@@ -61,11 +71,7 @@ export function greeter(folder: string, { start, http }: GreeterOptions = {}): S
       GREETING: z.string().min(3).describe('Set a greeting of 3 letters or more.'),
       DATABASE_URL: heroEnv.DATABASE_URL,
     }),
-    module: ({ env }) => {
-      @Module({ controllers: [Door], providers: [{ provide: 'greeting', useValue: env.GREETING }] })
-      class Greeter {}
-      return Greeter;
-    },
+    module: Greeter,
     start,
   });
 }

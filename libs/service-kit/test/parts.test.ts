@@ -26,16 +26,16 @@ describe('a combiner', () => {
       sizeOf: (n) => n,
       run: async (items) => {
         groups.push(items);
-        const place = groups.length;
+        const index = groups.length;
         gates.emit('group');
-        await once(gates, `open ${place}`);
+        await once(gates, `open ${index}`);
         return items.map((n) => (n === 13 ? new Error('unlucky') : `#${n}`));
       },
     });
     return {
       combiner,
       groups,
-      open: (place: number) => gates.emit(`open ${place}`),
+      open: (index: number) => gates.emit(`open ${index}`),
       started: () => once(gates, 'group'),
     };
   }
@@ -65,9 +65,9 @@ describe('a combiner', () => {
     const all = [1, 2, 99, 2, 500, 1].map((n) => combiner.add(n));
     await started();
     expect(groups).toEqual([[1, 2], [99]]);
-    for (const place of [1, 2, 3, 4]) {
-      while (groups.length < place) await started();
-      open(place);
+    for (const index of [1, 2, 3, 4]) {
+      while (groups.length < index) await started();
+      open(index);
     }
     while (groups.length < 5) await started();
     open(5);

@@ -22,15 +22,14 @@ class Door {
 Handle(greet)(Door.prototype, 'greet', Object.getOwnPropertyDescriptor(Door.prototype, 'greet'));
 Controller()(Door);
 
+class Greeter {}
+Module({ controllers: [Door] })(Greeter);
+
 const definition = defineService({
   name: 'registry',
   dir: import.meta.dirname,
   env: z.object({ GREETING: z.string().describe('Set a greeting.') }),
-  module: () => {
-    class Greeter {}
-    Module({ controllers: [Door] })(Greeter);
-    return Greeter;
-  },
+  module: Greeter,
   start: () => ({ stop: () => process.stderr.write('own work ended\n') }),
 });
 export default definition;
