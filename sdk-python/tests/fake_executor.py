@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -58,6 +59,12 @@ class FakeExecutor:
         self.memory: dict[str, tuple[str, str, str, str, str]] = {}  # place → kind, text, parent place, name, role
         self.commits: list[dict[str, Any]] = []
         self.questions: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, tuple[str, str]] = {}  # given, and not taken yet, by place: kind and text
+        self.asked: set[str] = set()  # places that this attempt asked about
+        self.withdrawn: list[str] = []
+        self.groups = 0  # commits, asks and pauses that were applied
+        self.cut_after: int | None = None  # the executor is killed after so many groups, before their last reply
+        self._control: socket.socket | None = None
         self.prefill: dict[str, list[Any]] = {}
         self.parents: dict[str, str] = {}
         self.timers_end = False  # timers end as soon as they are asked
@@ -82,12 +89,51 @@ class FakeExecutor:
 
     def answer(self, name: str, value: Any) -> None:
         """Answers the oldest open question of the name."""
-        place = next(place for place, question in self.questions.items() if question["name"] == name)
+        place = next(
+            place
+            for place, question in self.questions.items()
+            if question["name"] == name and place not in self.answers
+        )
         self.answer_at(place, value)
 
     def answer_at(self, place: str, value: Any) -> None:
-        question = self.questions.pop(place)
-        self.memory[place] = ("answer", json.dumps(value), question["parent_place"], question["name"], question["role"])
+        self.answers[place] = ("answer", json.dumps(value))
+        if self._control is not None:
+            self._control.sendall(b'{"t":"woken"}\n')
+
+    def pass_time(self) -> None:
+        """The timer that ends first is due from now on."""
+        timed = [question for question in self.questions.values() if question["timeout_ms"] is not None]
+        if timed:
+            min(timed, key=lambda question: question["ends"])["ends"] = 0.0
+
+    def _take(self, place: str) -> dict[str, str] | None:
+        """What answers this open question; it is the play's from now on."""
+        question = self.questions[place]
+        name = question["name"]
+        if place not in self.answers:
+            waiting = None
+            if question["kind"] == "timer":
+                ended = self.timers_end and question["role"] != "timeout"
+                waiting = [None] if ended or question["ends"] <= time.monotonic() else None
+            elif question["kind"] == "child":
+                waiting = self.ended_children.get(place)
+            else:
+                waiting = self.prefill.get(name)
+                if not waiting and question["ends"] <= time.monotonic():
+                    self.answers[place] = ("error", TIMED_OUT)
+                    if question["default"] is not None:
+                        self.answers[place] = ("answer", question["default"])
+                    return self._take(place)
+            if not waiting:
+                return None
+            value = waiting.pop(0)
+            error = isinstance(value, Exception)
+            self.answers[place] = ("error", child_failed(value)) if error else ("answer", json.dumps(value))
+        kind, text = self.answers.pop(place)
+        del self.questions[place]
+        self.memory[place] = (kind, text, question["parent_place"], name, question["role"])
+        return {"place": place, "kind": kind, "payload": text}
 
     def _attempt(self) -> Attempt:
         self.start["attempt"] += 1
@@ -118,11 +164,16 @@ class FakeExecutor:
         return attempt
 
     def _serve(self, control: socket.socket, attempt: Attempt) -> None:
+        self.asked = set()
+        for place in [*self.answers, *self.questions]:
+            if place in self.questions:
+                self._take(place)  # a claim takes what is answered
         finished = {place for place, (kind, *_) in self.memory.items() if kind in ("value", "error")}
         items = [[place, *item] for place, item in self.memory.items() if not self._is_below(item[2], finished)]
         pages = [items[i : i + 3000] for i in range(0, len(items), 3000)] or [[]]
         for frame in (self.start, *({"t": "memory", "items": page} for page in pages), {"t": "go"}):
             control.sendall(json.dumps(frame).encode() + b"\n")
+        self._control = control
         expected = 1
         with control.makefile("rb") as lines:
             try:
@@ -134,50 +185,50 @@ class FakeExecutor:
                     reply = self.on_frame(frame) if self.on_frame else None
                     if reply is None:
                         reply = getattr(self, f"_{frame['t']}")(frame)
+                    self.groups += frame["t"] in ("commit", "ask", "pause")
+                    if self.cut_after is not None and self.groups >= self.cut_after:
+                        self.cut_after = None
+                        return
                     if reply == b"":
                         return
                     control.sendall(reply if isinstance(reply, bytes) else json.dumps(reply).encode() + b"\n")
             except (ConnectionResetError, BrokenPipeError):
                 pass
+            finally:
+                self._control = None
 
     def _commit(self, frame: dict[str, Any]) -> dict[str, Any]:
         for step in frame["steps"]:
             known = self.memory.get(step["place"])
             assert known is None or known[0] == "begun", "I3: a committed step never runs again"
+            self.memory.pop(step["place"], None)  # what began is ordered by its outcome
             self.memory[step["place"]] = (step["kind"], step["outcome"], step["parent_place"], step["name"], step["role"])
             self.parents[step["place"]] = step["parent_place"]
             self.commits.append(step)
         return {"t": "done", "id": frame["id"]}
 
     def _pause(self, frame: dict[str, Any]) -> dict[str, Any]:
-        answers = self._answered(frame)
+        answers = [] if frame["replay"] else self._taken(frame)
         if answers:
             return {"t": "answers", "id": frame["id"], "answers": answers, "more": False}
         return {"t": "suspended", "id": frame["id"]}
 
     def _ask(self, frame: dict[str, Any]) -> dict[str, Any]:
-        return {"t": "answers", "id": frame["id"], "answers": self._answered(frame), "more": False}
+        return {"t": "answers", "id": frame["id"], "answers": self._taken(frame), "more": False}
 
-    def _answered(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
-        answers = []
-        for place in frame.get("withdrawn", ()):
+    def _taken(self, frame: dict[str, Any]) -> list[dict[str, str]]:
+        for place in frame["withdrawn"]:
             self.questions.pop(place, None)
+            self.withdrawn.append(place)
         for question in frame["questions"]:
-            self.parents[question["place"]] = question["parent_place"]
-            waiting = self.prefill.get(question["name"])
-            if question["kind"] == "timer":
-                waiting = [None] if self.timers_end else None
-            if question["kind"] == "child":
-                waiting = self.ended_children.get(question["place"])
-            if waiting:
-                value = waiting.pop(0)
-                kind = "error" if isinstance(value, Exception) else "answer"
-                text = child_failed(value) if isinstance(value, Exception) else json.dumps(value)
-                self.memory[question["place"]] = (kind, text, question["parent_place"], question["name"], question["role"])
-                answers.append({"place": question["place"], "kind": kind, "payload": text})
-            else:
-                self.questions.setdefault(question["place"], question)
-        return answers
+            place, timeout_ms = question["place"], question["timeout_ms"]
+            self.parents[place] = question["parent_place"]
+            self.asked.add(place)
+            question["ends"] = float("inf") if timeout_ms is None else time.monotonic() + timeout_ms / 1000
+            self.questions.setdefault(place, question)
+        open_places = [*self.answers, *(place for place in self.questions if place not in self.answers)]
+        answers = (self._take(place) for place in open_places if place in self.asked and place in self.questions)
+        return [answer for answer in answers if answer is not None]
 
     def _is_below(self, parent: str, finished: set[str]) -> bool:
         while parent:
@@ -226,6 +277,11 @@ class FakeExecutor:
                 attempt.events.append(json.loads(line))
                 if self.on_event:
                     self.on_event(attempt.events[-1])
+
+
+TIMED_OUT = json.dumps(
+    {"type": "PauseTimeout", "module": "hero_tracing", "message": "nobody answered", "data": None, "traceback": ""}
+)
 
 
 def child_failed(error: Exception) -> str:

@@ -16,6 +16,7 @@ from ._effects import Effects
 from ._errors import Failed
 from ._node import Node
 from ._outcome import Outcome
+from ._recall import Turn
 from ._spans import Span, show_replayed
 from ._waits import Question
 
@@ -34,6 +35,8 @@ _DECISION = {
 def begin(node: Node, label: str, step: Callable[[str, str], str]) -> Effects[Outcome | None]:
     """Commits that the body begins, as the `step` of this node; an outcome where somebody decided against it."""
     session, begins = node.session, 0
+    if node.place in session.memory:
+        yield Turn(session, node.place)
     item = session.memory.take(node.place)
     if item is not None:
         begins = int(json.loads(item.text)["begins"])
@@ -49,6 +52,8 @@ def begin(node: Node, label: str, step: Callable[[str, str], str]) -> Effects[Ou
 def _decide(node: Node, label: str, begins: int) -> Effects[dict[str, Any]]:
     session, name = node.session, f"decide:{label}"
     place = _places.nth_place(node.place, quoted(f"pause:{name}"), begins)
+    if place in session.memory:
+        yield Turn(session, place)
     remembered = session.memory.take(place)
     span_id = session.span_id(place)
     if remembered is not None:

@@ -22,7 +22,7 @@ from ._fields import check_outputs
 from ._node import Node, no_context
 from ._open_call import OpenCall
 from ._outcome import Outcome
-from ._recall import Recall
+from ._recall import Recall, Turn
 from ._remember import describe, happened_in, is_remembered, remembered_error
 from ._step_timeout import Limited
 from ._tries import Body, Try, tries
@@ -35,6 +35,8 @@ def call(
     declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node, place: str
 ) -> Effects[Outcome]:
     """The whole life of a call."""
+    if declaration.memo and parent.session.memory.has_outcome(place):
+        yield Turn(parent.session, place)
     known = remembered(declaration, parent, place)
     if known is not None:
         outcome: Outcome = yield known

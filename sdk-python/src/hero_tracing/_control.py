@@ -15,10 +15,12 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ._errors import Disconnected
 from ._exit import garbage, gone
+from ._futures import hand_over, resolve
 
 FRAME_LIMIT = 34 * 1024 * 1024
 SMALL, LARGE = 1 << 14, 1 << 20
@@ -26,7 +28,7 @@ Reply = dict[str, Any]
 
 
 class _Waiter:
-    __slots__ = ("future", "latch", "loop", "replied", "reply")
+    __slots__ = ("arrived", "future", "latch", "loop", "replied", "reply")
 
     def __init__(self, future: asyncio.Future[Reply] | None = None, loop: asyncio.AbstractEventLoop | None = None):
         self.reply: Reply | None = None
@@ -34,6 +36,7 @@ class _Waiter:
         self.future = future
         self.loop = loop
         self.replied: Callable[[Reply], None] | None = None
+        self.arrived: Callable[[Reply], None] | None = None
 
 
 class ControlLane:
@@ -57,6 +60,8 @@ class ControlLane:
         self._attention = threading.Condition(self._lock)
         self._reader: threading.Thread | None = None
         self._watching: dict[asyncio.AbstractEventLoop, int] = {}
+        self._listening: set[asyncio.AbstractEventLoop | None] = set()
+        self._woken: Callable[[], None] = lambda: None
 
     # --- before `go` --------------------------------------------------------------------------------------------------
 
@@ -127,6 +132,31 @@ class ControlLane:
         finally:
             self._unwatch(loop)
 
+    def listen(self, loop: asyncio.AbstractEventLoop | None, woken: Callable[[], None]) -> None:
+        """From now on somebody reads all the time: this loop, or a thread. `woken` is called when the executor says so."""
+        self._woken = woken
+        with self._attention:
+            if loop in self._listening:
+                return
+            self._listening.add(loop)
+            if loop is None:
+                self._posted += 1
+        if loop is not None:
+            self._watch(loop)
+        elif self._reader is None:
+            self._start_reader()
+        else:
+            with self._attention:
+                self._attention.notify()
+
+    def send(self, kind: str, body: str, arrived: Callable[[Reply], None]) -> None:
+        """Sends one request and returns; `arrived` is called by whoever reads, in the order of the replies: it must be quick."""
+        waiter = _Waiter()
+        waiter.arrived = arrived
+        self._post(kind, body, waiter)
+        if waiter.reply is not None:  # it was too large to be sent
+            arrived(waiter.reply)
+
     def detach(self) -> None:
         """In a fork of the play's process: this lane belongs to the parent."""
         self._send_lock, self._lock = threading.Lock(), threading.Lock()
@@ -163,6 +193,9 @@ class ControlLane:
         with self._lock:
             for line in lines:
                 reply = self._parse(line)
+                if reply["t"] == "woken":
+                    self._woken()
+                    continue
                 waiter = self._waiters.pop(reply.get("id", 0), None)
                 if waiter is None:
                     continue  # its thread was interrupted, or its task cancelled
@@ -171,7 +204,10 @@ class ControlLane:
                     self._followers.pop(reply["id"], None)
                     waiter.latch.release()
                 elif waiter.future is not None:
-                    self._resolve(waiter)
+                    assert waiter.loop is not None
+                    hand_over(waiter.loop, partial(resolve, waiter.future, reply))
+                elif waiter.arrived is not None:
+                    waiter.arrived(reply)
                 elif waiter.replied is not None:
                     self._posted -= 1
                     self._ready.append((waiter.replied, reply))
@@ -241,19 +277,6 @@ class ControlLane:
         if not isinstance(frame, dict) or not isinstance(frame.get("t"), str):
             garbage()
         return frame
-
-    def _resolve(self, waiter: _Waiter) -> None:
-        future, loop = waiter.future, waiter.loop
-        assert future is not None and loop is not None
-
-        def settle() -> None:
-            if not future.done():
-                future.set_result(waiter.reply or {})
-
-        try:
-            loop.call_soon_threadsafe(settle)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            pass
 
     def _pass_on(self) -> None:
         """The leader has what it wanted: the lead goes to a waiting thread."""

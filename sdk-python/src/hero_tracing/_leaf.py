@@ -109,7 +109,9 @@ async def _operate_async(what: str, node: Node, site: Site, make: Callable[[Node
         node = here(what)  # awaited in a Task of its own
     outcome: Outcome
     try:
-        outcome = await run_async(make(node, site.place_in(node)))
+        place = site.place_in(node)
+        await node.session.turns.turn(place)
+        outcome = await run_async(make(node, place))
     except BaseException as error:
         outcome = None, error
     return result_of(outcome)

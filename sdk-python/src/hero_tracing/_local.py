@@ -23,25 +23,42 @@ class _LocalLane:
 
     def __init__(self, file: str | None) -> None:
         self._folder = Path(file).resolve().parent if file else Path.cwd()
+        self._asked: dict[str, dict[str, Any]] = {}  # what waits, by place
 
     def request(self, kind: str, body: str) -> dict[str, Any]:
         frame = json.loads(f"{{{body}}}")
         if kind == "commit":
             return {"t": "done"}
-        if kind == "pause":
-            return self._pause(frame["questions"])
+        if kind in ("ask", "pause"):
+            return self._wait(frame, kind == "pause")
         if kind == "resolve":
             return self._resolve(frame["workflow_name"])
         return {"t": "refused", "code": "UNAVAILABLE", "message": f"there is no {kind} outside of the runtime: start the flow as a play"}
 
-    def _pause(self, questions: list[dict[str, Any]]) -> dict[str, Any]:
-        timers = [question for question in questions if question["kind"] == "timer"]
-        asked = [question for question in questions if question["kind"] == "question"]
-        if asked or not timers:
+    def _wait(self, frame: dict[str, Any], at_rest: bool) -> dict[str, Any]:
+        now = time.monotonic()
+        for place in frame["withdrawn"]:
+            self._asked.pop(place, None)
+        for question in frame["questions"]:
+            self._asked[question["place"]] = question
+            if question["kind"] == "timer":
+                question["ends"] = now + question["timeout_ms"] / 1000
+        reply = self._answers(at_rest, now)
+        for answer in reply.get("answers", ()):
+            self._asked.pop(answer["place"], None)
+        return reply
+
+    def _answers(self, at_rest: bool, now: float) -> dict[str, Any]:
+        timers = [question for question in self._asked.values() if question["kind"] == "timer"]
+        asked = [question for question in self._asked.values() if question["kind"] == "question"]
+        if at_rest and asked:
             return ask_on_terminal(asked)
-        first = min(timers, key=lambda timer: timer["timeout_ms"])
-        time.sleep(first["timeout_ms"] / 1000)
-        return {"t": "answers", "answers": [{"place": first["place"], "kind": "answer", "payload": "null"}]}
+        if at_rest and timers:
+            first = min(timers, key=lambda timer: timer["ends"])
+            time.sleep(max(0.0, first["ends"] - now))
+            now = first["ends"]
+        over = [timer["place"] for timer in timers if timer["ends"] <= now]
+        return {"t": "answers", "answers": [{"place": place, "kind": "answer", "payload": "null"} for place in over]}
 
     def _resolve(self, name: str) -> dict[str, Any]:
         looked = [self._folder / f"{name}.py", self._folder.parent / name / "flow.py", Path("flows") / name / "flow.py"]
@@ -60,6 +77,12 @@ class _LocalLane:
 
     def post(self, kind: str, body: str, replied: Callable[[dict[str, Any]], None]) -> None:
         replied(self.request(kind, body))
+
+    def send(self, kind: str, body: str, arrived: Callable[[dict[str, Any]], None]) -> None:
+        arrived(self.request(kind, body))
+
+    def listen(self, loop: Any, woken: Callable[[], None]) -> None:
+        """Nobody wakes it."""
 
     async def request_async(self, kind: str, body: str) -> dict[str, Any]:
         return self.request(kind, body)

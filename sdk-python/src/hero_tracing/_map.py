@@ -38,6 +38,8 @@ async def _map_async(declaration: Declaration, items: list[Any], workers: int, s
     node = here("flow.map")
     if declaration.is_async:
         return await TaskMap(declaration, items, workers, node, site).run()
-    context = contextvars.copy_context()
-    made = ThreadMap(declaration, items, workers, node, site)
-    return await asyncio.get_running_loop().run_in_executor(None, context.run, made.run)
+
+    def run() -> list[Any]:
+        return ThreadMap(declaration, items, workers, here("flow.map"), site).run()
+
+    return await asyncio.get_running_loop().run_in_executor(None, contextvars.copy_context().run, run)

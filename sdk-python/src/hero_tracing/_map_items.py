@@ -65,13 +65,18 @@ class Map:
                 self.errors[index] = error
                 continue
             place = _places.Counter().place(node.place, f'"{branch}"', declaration.name_json, args)
-            known = remembered(declaration, node, place)
-            if known is None:
-                self.left.append((index, place))
-            else:
-                self.ended(index, known.perform())
+            if not self.in_turn(index, place):
+                known = remembered(declaration, node, place)
+                if known is None:
+                    self.left.append((index, place))
+                else:
+                    self.ended(index, known.perform())
         self.unfinished = len(self.left)
         session.tree.reserve(node, self.unfinished)
+
+    def in_turn(self, index: int, place: str) -> bool:
+        """Whether it is a remembered item that comes in its turn."""
+        return False
 
     def ended(self, index: int, outcome: Outcome) -> None:
         value, error = outcome

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
-from ._calls import run_call
+from ._calls import remembered, run_call
 from ._declare import Declaration
 from ._effects import run_async
+from ._futures import Waiting, resolve
 from ._map_items import Map
 from ._node import Node
 from ._open_call import OpenCall
@@ -19,12 +21,13 @@ class TaskMap(Map):
     def __init__(self, declaration: Declaration, items: list[Any], workers: int, parent: Node, site: Site) -> None:
         super().__init__(declaration, items, workers, parent, site)
         self.loop = asyncio.get_running_loop()
-        self.finished: asyncio.Future[None] = self.loop.create_future()
+        self.finished = Waiting(loop=self.loop)
+        self.expected = 0  # remembered items whose turn has not come
         self.tasks: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> list[Any]:
         self.begin()
-        if self.unfinished:
+        if self.unfinished or self.expected:
             self._start_tasks()
             try:
                 await self.finished
@@ -32,6 +35,27 @@ class TaskMap(Map):
                 await self._cancel()
                 self.errors = {0: error}
         return self.end()
+
+    def in_turn(self, index: int, place: str) -> bool:
+        memory, turns = self.session.memory, self.session.turns.here()
+        if turns is None or not self.declaration.memo or not memory.has_outcome(place):
+            return False
+        self.expected += 1
+        turns.expect(place, partial(self._take_turn, index, place))
+        return True
+
+    def _take_turn(self, index: int, place: str) -> bool:
+        """Only with the last item of the map somebody goes on."""
+        if self.finished.done():
+            return False
+        known = remembered(self.declaration, self.node, place)
+        if known is not None:
+            self.ended(index, known.perform())
+        self.expected -= 1
+        return self._finish()
+
+    def _finish(self) -> bool:
+        return not self.unfinished and not self.expected and resolve(self.finished)
 
     def refill(self) -> None:
         self.loop.call_soon_threadsafe(self._start_tasks)
@@ -44,7 +68,7 @@ class TaskMap(Map):
                 taken.append(self.left.popleft())
         for index, place in taken:
             branch = self.branch(index)
-            self.tasks[index] = spawn(self.loop, self._run_task(index, place, branch), branch)
+            self.tasks[index] = spawn(self.loop, self._run_task(index, place, branch), branch, index)
 
     async def _run_task(self, index: int, place: str, branch: Node) -> None:
         try:
@@ -58,8 +82,7 @@ class TaskMap(Map):
             with self.changed:
                 self.leave_slot(branch)
             self._start_tasks()
-            if self.unfinished == 0 and not self.finished.done():
-                self.finished.set_result(None)
+            self._finish()
 
     async def _cancel(self) -> None:
         left = len(self.left)

@@ -5,11 +5,13 @@ Rules:
  2. What is left below a call that really ran to its end was not asked for again: the code went another way. The first such
     difference is told with the next frame, once. A call that was cancelled proves nothing, nor one that has open children.
  3. Resolved versions are looked up as often as they are needed, and prove nothing either.
+ 4. The items come in the order in which they were committed, or handed to the play; an event loop hands them out so (`_turns`).
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable
 from json.encoder import encode_basestring as quoted
 from typing import NamedTuple
@@ -28,16 +30,47 @@ class Item(NamedTuple):
 class Memory:
     """Items by place."""
 
-    __slots__ = ("_items", "_left", "_told", "_untold")
+    __slots__ = ("_items", "_order", "_late", "_left", "_told", "_untold")
 
     def __init__(self, items: Iterable[tuple[str, str, str, str, str, str]] = ()) -> None:
         self._items: dict[str, Item] = {}
+        self._order: deque[str] = deque()
+        self._late: set[str] = set()
         self._left: dict[str, int] = {}
         self._told = False
         self._untold: str | None = None
         for place, *rest in items:
             item = self._items[place] = Item(*rest)
             self._left[item.parent] = self._left.get(item.parent, 0) + 1
+            if item.role != "resolve":
+                self._order.append(place)
+
+    def __contains__(self, place: str) -> bool:
+        return place in self._items
+
+    def first(self) -> str | None:
+        """The first place in the order of the commits that was not asked for yet (rule 4)."""
+        order, items = self._order, self._items
+        while order:
+            if order[0] in items:
+                return order[0]
+            order.popleft()
+        return None
+
+    def pass_over(self) -> None:
+        """Nobody asks for the first one: the others no longer wait for it."""
+        self._late.add(self._order.popleft())
+
+    @property
+    def has_late(self) -> bool:
+        return bool(self._late)
+
+    def is_late(self, place: str) -> bool:
+        return place in self._late
+
+    def drop(self, place: str) -> None:
+        """The branch that asked for it was cancelled before its turn."""
+        self.take(place)
 
     def take(self, place: str) -> Item | None:
         """The item at this place, which is asked for now."""

@@ -23,7 +23,7 @@ _counting = Lock()
 class Node(TreeNode):
     """An open flow call, step, span, pause or branch. A branch has the place and the span of the node it belongs to."""
 
-    __slots__ = ("session", "span", "place", "branch", "branch_json", "counter", "tasks", "owner", "is_async", "known")
+    __slots__ = ("session", "span", "place", "branch", "branch_json", "counter", "tasks", "counts", "uses", "owner", "is_async", "known")
 
     def __init__(self, session: Session, parent: Node | None, span: Span, place: str, is_async: bool) -> None:
         super().__init__(parent)
@@ -34,6 +34,8 @@ class Node(TreeNode):
         self.branch_json = '""'
         self.counter: Counter | None = None
         self.tasks = 0
+        self.uses = False  # of a flow call's node: its body called something of the runtime
+        self.counts: Node = self  # who counts its children: of a thread the node that started it
         self.owner: Any = None  # the flow call that this node belongs to
         self.known: str = parent.known if parent is not None else ""  # place of the nearest call or try that memory knows
         self.is_async = is_async
@@ -45,13 +47,24 @@ class Node(TreeNode):
 
     def child_place(self, name_json: str, args: str) -> str:
         """The place of a call under this node, counted now."""
+        self.owner.node.uses = True
         with _counting:
-            return self._counter().place(self.place, self.branch_json, name_json, args)
+            return self.counts._counter().place(self.place, self.branch_json, name_json, args)
+
+    def timeout_place(self, name_json: str) -> str:
+        """The place of a timeout of asyncio: it is no use of the runtime by itself."""
+        with _counting:
+            return self.counts._counter().place(self.place, self.branch_json, name_json, "null")
+
+    @property
+    def uses_runtime(self) -> bool:
+        """Whether the flow call that this node belongs to called something of the runtime."""
+        return bool(self.owner.node.uses)
 
     def coming_place(self, name_json: str, args: str) -> str:
         """The place that the next such call will have."""
         with _counting:
-            return self._counter().coming(self.place, self.branch_json, name_json, args)
+            return self.counts._counter().coming(self.place, self.branch_json, name_json, args)
 
     def _counter(self) -> Counter:
         counter = self.counter
@@ -61,9 +74,10 @@ class Node(TreeNode):
 
     def next_task(self) -> int:
         """The number of the Task that is created under this node now."""
+        counts = self.counts
         with _counting:
-            number = self.tasks
-            self.tasks = number + 1
+            number = counts.tasks
+            counts.tasks = number + 1
         return number
 
     def path(self) -> list[int]:
@@ -85,9 +99,15 @@ class Node(TreeNode):
         node.owner = self.owner
         return node
 
+    def thread(self) -> Node:
+        """This node as a thread has it that carries its context: a leaf of its own with the same places."""
+        node = Node(self.session, self, self.span, self.place, False)
+        node.branch, node.branch_json, node.owner, node.counts = self.branch, self.branch_json, self.owner, self.counts
+        return node
+
     def start(self) -> None:
         """Opens it in the tree."""
-        self.session.tree.open(self)
+        self.session.tree.open(self, not self.is_async)
 
     def close(self) -> None:
         """Closes it; where that brings the play to rest, the open questions are sent."""

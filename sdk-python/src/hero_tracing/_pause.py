@@ -47,7 +47,9 @@ def _wait(node: Node, site: Site, *spec: Any) -> Any:
 
 async def _wait_async(node: Node, site: Site, *spec: Any) -> Any:
     node = here("flow.pause") if current.get(None) is not node else node  # awaited in a Task of its own
-    opened = _open(node, site.place_in(node), *spec)
+    place = site.place_in(node)
+    await node.session.turns.turn(place)
+    opened = _open(node, place, *spec)
     return await wait_async(opened) if isinstance(opened, Question) else opened[0]
 
 

@@ -48,6 +48,7 @@ class PipelinedCommits:
     async def commit_async(self, step: str, now: bool = False) -> Reply:
         if not now:
             self._add(step)
+            await self._session.turns.pass_turn()
             return DONE
         await self.drain_async()
         return await self._session.lane.request_async("commit", f'"steps":[{step}],{self._session.told()}')

@@ -6,7 +6,24 @@ from ._memory import Item
 from ._node import Node
 from ._outcome import Outcome
 from ._remember import describe, happened_in, recall
+from ._session import Session
 from ._spans import show_replayed
+
+
+class Turn:
+    """The effect of waiting until what memory has at a place may be taken: in an event loop for its turn (`_turns`)."""
+
+    __slots__ = ("_session", "_place")
+
+    def __init__(self, session: Session, place: str) -> None:
+        self._session = session
+        self._place = place
+
+    def perform(self) -> None:
+        """A thread that blocks takes what it asks for at once."""
+
+    async def perform_async(self) -> None:
+        await self._session.turns.turn(self._place)
 
 
 class Recall:

@@ -18,6 +18,7 @@ from ._questions import Questions
 from ._remember import describe, happened_in
 from ._session import EventLane, Lane, Session
 from ._spans import Span
+from ._turns import Turns
 
 
 class Outcome(NamedTuple):
@@ -33,6 +34,7 @@ def new_session(lane: Lane, events: EventLane, *, pipelined: bool = False, **ide
     session = Session(lane, events, **identity)
     session.commits = PipelinedCommits(session) if pipelined else DurableCommits(session)
     session.questions = Questions(session)
+    session.turns = Turns(session)
     return session
 
 
@@ -83,6 +85,7 @@ async def run_root_async(
     session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Outcome:
     call = start_root(session, declaration)
+    session.turns.joined(asyncio.current_task())
     return end_root(call, await run_async(body_of(call, RunBody(declaration, args, kwargs))))
 
 

@@ -1,29 +1,43 @@
 """asyncio Tasks as branches: each Task that a step creates is numbered at its creation (docs/protocol.md, section 1).
 
-Tasks that wait for each other (a semaphore, a queue, a lock) while the one that could wake them waits for an answer are open
-leaves that never come to rest. `watch` finds them: the loop has nothing ready, no timer, no connection and no thread that
-could wake it, so the questions are sent all the same.
-
 `asyncio.gather`, `TaskGroup` and `create_task` all create Tasks through the loop, so that is the one place to number
 them; Tasks that are created outside of a play are left alone.
+
+Rules:
+ 1. A Task hashes by its number and its branch: sets of Tasks iterate in the same order in every attempt.
+ 2. `asyncio.as_completed` and `asyncio.wait` make their Tasks in the order in which they are given the coroutines.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import weakref
-from collections.abc import Coroutine
+import sys
+import zlib
+from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from typing import Any
 
+from . import _threads, _timeouts
 from ._node import Node, current
-from ._session import Session
 
 _plain_create_task = asyncio.BaseEventLoop.create_task
 _plain_run_in_executor = asyncio.BaseEventLoop.run_in_executor
-_in_executors: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+_plain_as_completed = asyncio.as_completed
+_plain_wait = asyncio.wait
 _installed = False
+HASH_SHIFT = 12
+ACCEPTS_COROUTINES = sys.version_info < (3, 11)
+
+
+class Task(asyncio.Task):  # type: ignore[type-arg]
+    """A Task of a play (rule 1)."""
+
+    _hero_hash: int | None = None
+
+    def __hash__(self) -> int:
+        return super().__hash__() if self._hero_hash is None else self._hero_hash
+
+    __eq__ = object.__eq__
 
 
 def install() -> None:
@@ -31,8 +45,14 @@ def install() -> None:
     global _installed
     if not _installed:
         _installed = True
-        asyncio.BaseEventLoop.create_task = _create_task  # type: ignore[method-assign,assignment]
-        asyncio.BaseEventLoop.run_in_executor = _run_in_executor  # type: ignore[method-assign,assignment]
+        loop: Any = asyncio.BaseEventLoop
+        loop.create_task = _create_task
+        loop.run_in_executor = _run_in_executor
+        for module in (asyncio, asyncio.tasks):
+            module.as_completed = _as_completed  # type: ignore[assignment]
+            module.wait = _wait  # type: ignore[assignment]
+        _threads.install()
+        _timeouts.install()
 
 
 def _create_task(loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
@@ -42,22 +62,23 @@ def _create_task(loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
         parent = parent.above  # a context that an earlier Task was given, too: that Task's branch has ended
     if parent is None or parent.closed:
         return _plain_create_task(loop, coro, **options)
-    node = parent.branched(f"task:{parent.next_task()}")
+    number = parent.next_task()
+    node = parent.branched(f"task:{number}")
     node.start()
-    return spawn(loop, coro, node, **options)
+    return spawn(loop, coro, node, number, **options)
 
 
-def spawn(loop: Any, coro: Coroutine[Any, Any, Any], node: Node, **options: Any) -> asyncio.Task[Any]:
+def spawn(loop: Any, coro: Coroutine[Any, Any, Any], node: Node, number: int, **options: Any) -> asyncio.Task[Any]:
     """Starts a Task on an open branch; the branch closes when the Task is done."""
     node.is_async = True
     given: Context | None = options.get("context")
     if given is not None:
         given.run(current.set, node)
-        task = _plain_create_task(loop, coro, **options)
+        task = _new_task(loop, coro, node, number, options)
     else:
         token = current.set(node)
         try:
-            task = _plain_create_task(loop, coro, **options)
+            task = _new_task(loop, coro, node, number, options)
         finally:
             current.reset(token)
 
@@ -65,41 +86,45 @@ def spawn(loop: Any, coro: Coroutine[Any, Any, Any], node: Node, **options: Any)
         node.close()
 
     task.add_done_callback(done)
+    node.session.turns.joined(task)
     return task
+
+
+def _new_task(loop: Any, coro: Any, node: Node, number: int, options: dict[str, Any]) -> asyncio.Task[Any]:
+    if loop.get_task_factory() is not None:
+        return _plain_create_task(loop, coro, **options)
+    loop._check_closed()
+    task = Task.__new__(Task)
+    branch = zlib.crc32(f"{node.place}{node.branch.rpartition('/')[0]}".encode())
+    task._hero_hash = (branch << HASH_SHIFT) + number
+    Task.__init__(task, coro, loop=loop, **options)
+    return task
+
+
+def _in_order(given: Any) -> list[Any]:
+    """A Task for each coroutine (rule 2); what is no coroutine is left to asyncio."""
+    seen: dict[int, Any] = {}
+    for one in given:
+        if id(one) not in seen:
+            seen[id(one)] = asyncio.ensure_future(one) if asyncio.iscoroutine(one) else one
+    return list(seen.values())
+
+
+def _as_completed(fs: Any, *, timeout: float | None = None) -> Any:
+    if current.get(None) is not None and isinstance(fs, Iterable) and not isinstance(fs, (asyncio.Future, Coroutine)):
+        fs = _in_order(fs)
+    return _plain_as_completed(fs, timeout=timeout)
+
+
+async def _wait(fs: Any, *, timeout: float | None = None, return_when: str = asyncio.ALL_COMPLETED) -> Any:
+    if current.get(None) is not None and isinstance(fs, (list, tuple)) and ACCEPTS_COROUTINES:
+        fs = _in_order(fs)
+    return await _plain_wait(fs, timeout=timeout, return_when=return_when)
 
 
 def _run_in_executor(loop: Any, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
     future = _plain_run_in_executor(loop, executor, func, *args)
-    _in_executors[loop] = _in_executors.get(loop, 0) + 1
-
-    def done(_: Any) -> None:
-        _in_executors[loop] -= 1
-
-    future.add_done_callback(done)
+    job, node = _threads.submitted(), current.get(None)
+    if job is not None and node is not None:
+        node.session.turns.works[future] = job.goes_on
     return future
-
-
-def watch(loop: Any, session: Session) -> None:
-    """Sends the open questions when this loop could wait for nothing else."""
-    selector = getattr(loop, "_selector", None)
-    if selector is None or getattr(selector, "_hero_watched", False):
-        return
-    plain_select = selector.select
-
-    def select(timeout: float | None = None) -> Any:
-        if timeout is None and session.questions and not session.commits.busy and _is_stuck(loop, selector):
-            session.questions.send_stuck()
-            timeout = 0
-        return plain_select(timeout)
-
-    selector.select = select
-    selector._hero_watched = True
-
-
-def _is_stuck(loop: Any, selector: Any) -> bool:
-    if len(selector.get_map()) > 1 or _in_executors.get(loop):  # one is the loop's own wake-up pipe
-        return False
-    mine = threading.get_ident()
-    return all(
-        thread.ident == mine or thread.name.startswith(("hero-", "asyncio_")) for thread in threading.enumerate()
-    )

@@ -16,13 +16,14 @@ from threading import Lock
 class TreeNode:
     """What the tree counts of a node; `_node.Node` says what it is."""
 
-    __slots__ = ("parent", "open", "busy", "waiting", "closed", "gate")
+    __slots__ = ("parent", "open", "busy", "waiting", "reserves", "closed", "gate")
 
     def __init__(self, parent: TreeNode | None) -> None:
         self.parent = parent
         self.open = 0
         self.busy = 0
         self.waiting = False
+        self.reserves = False
         self.closed = False
         self.gate: Gate | None = None
 
@@ -47,9 +48,25 @@ class Tree:
     def __init__(self) -> None:
         self.lock = Lock()
         self.resting = False
+        self.threads: set[TreeNode] | None = None  # open nodes that block a thread, once an event loop wants to know
 
-    def open(self, node: TreeNode) -> None:
+    def watch_threads(self) -> None:
         with self.lock:
+            if self.threads is None:
+                self.threads = set()
+
+    def thread_works(self) -> bool:
+        """Whether a thread works in an open leaf."""
+        with self.lock:
+            return any(
+                node.busy > 0 if node.reserves else not node.open and not node.waiting for node in self.threads or ()
+            )
+
+    def open(self, node: TreeNode, blocks: bool = False) -> None:
+        """`blocks`: a thread works in it, not a coroutine."""
+        with self.lock:
+            if blocks and self.threads is not None:
+                self.threads.add(node)
             parent = _standing(node)
             if parent is None:
                 return
@@ -63,6 +80,8 @@ class Tree:
             if node.closed:
                 return False
             node.closed = True
+            if self.threads is not None:
+                self.threads.discard(node)
             parent = _standing(node)
             if parent is None:
                 return False
@@ -110,6 +129,7 @@ class Tree:
         with self.lock:
             if count == 0:
                 return
+            node.reserves = True
             was_leaf = node.open == 0
             node.open += count
             node.busy += count

@@ -25,6 +25,7 @@ from ._memory import step_json
 from ._node import Node, current
 from ._open_call import OpenCall
 from ._outcome import Outcome
+from ._recall import Turn
 from ._remember import NOT_REMEMBERED, describe, error_json, happened_in, rebuild
 from ._sleep import SHORT_SECONDS, Sleep
 from ._spans import Span, show_replayed
@@ -128,6 +129,8 @@ def tries(call: OpenCall, body: Body) -> Effects[Outcome]:
         return outcome
     for number in range(1, declaration.retries + 2):
         attempt = Try(call, number)
+        if call.session.memory.has_outcome(attempt.node.place):
+            yield Turn(call.session, attempt.node.place)
         error = _remembered(attempt)
         if error is None:
             attempt.open()
@@ -179,6 +182,8 @@ def _backoff(call: OpenCall, number: int) -> Effects[None]:
     """Rule 2. A try that is remembered was waited for already."""
     session, node, declaration = call.session, call.node, call.declaration
     place = _places.nth_place(node.place, '"backoff"', number)
+    if place in session.memory:
+        yield Turn(session, place)
     if session.memory.find(_places.nth_place(node.place, '"try"', number + 1)) is not None:
         session.memory.take(place)
         return

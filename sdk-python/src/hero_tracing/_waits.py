@@ -12,23 +12,26 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from ._canonical import load
-from ._futures import resolve
+from ._futures import Waiting, hand_over, resolve
 from ._node import Node
 from ._remember import describe, happened_in, rebuild
 from ._session import Session
-from ._tasks import watch
 from ._tree import Gate, TreeNode
+
+FIRST_RETRY, LAST_RETRY = 0.005, 1.0
 
 
 class Question:
     """A leaf that waits, and the effect of waiting for it. `kind` is `question`, `timer` or `child`; a timer's `deadline` is one of time.monotonic()."""
 
     __slots__ = (
-        "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "role", "deliver", "loop", "outcome", "error",
+        "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "role", "hand_out", "loop", "outcome",
+        "error", "looks_at", "_retry",
     )  # fmt: skip
 
     def __init__(
@@ -53,10 +56,12 @@ class Question:
         self.deadline = deadline
         self.default = default
         self.role = role
-        self.deliver: Callable[[], Any] = lambda: None
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self.hand_out: Callable[[], Any] = lambda: None
+        self.loop: asyncio.AbstractEventLoop | None = None  # whose turn it is; none: a thread waits
         self.outcome: tuple[str, str] | None = None  # kind and JSON text
         self.error: BaseException | None = None
+        self.looks_at: float | None = None  # when it is asked again for an answer that only time brings
+        self._retry = FIRST_RETRY
 
     def perform(self) -> Any:
         return wait(self)
@@ -76,13 +81,31 @@ class Question:
             f'"timeout_ms":{timeout},"default":{default},"role":"{self.role}"}}'
         )
 
+    def asked(self, now: float) -> None:
+        """It is asked about now: next when its time is over, and then again and again until the registry says so too."""
+        if self.looks_at is None:
+            ends = self.deadline
+            if ends is None and self.timeout_ms is not None:
+                ends = now + self.timeout_ms / 1000
+            self.looks_at = None if ends is None else max(ends, now) + FIRST_RETRY
+        elif self.looks_at <= now:
+            self.looks_at = now + self._retry
+            self._retry = min(2 * self._retry, LAST_RETRY)
+
+    def deliver(self) -> None:
+        """Its outcome is there: the branch goes on, in a loop in its turn."""
+        if self.loop is None:
+            self.hand_out()
+        else:
+            hand_over(self.loop, self.hand_out, first=True)
+
 
 def wait(question: Question) -> Any:
     """Blocks until it has an outcome: the decoded answer, or the error raised."""
     session = question.node.session
     latch = threading.Lock()
     latch.acquire()
-    question.deliver = latch.release
+    question.hand_out = latch.release
     session.questions.ask(question)
     latch.acquire()
     for gate in _gates(question.node):
@@ -94,16 +117,14 @@ async def wait_async(question: Question) -> Any:
     """The same in a coroutine; a branch that is cancelled no longer asks."""
     session = question.node.session
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-
-    def deliver() -> None:
-        loop.call_soon_threadsafe(resolve, future)
-
-    question.deliver, question.loop = deliver, loop
-    watch(loop, session)
+    waiting = Waiting(loop=loop)
+    if session.turns.here() is not None:
+        question.loop, question.hand_out = loop, partial(resolve, waiting)
+    else:
+        question.hand_out = partial(loop.call_soon_threadsafe, resolve, waiting)
     session.questions.ask(question)
     try:
-        await future
+        await waiting
         for gate in _gates(question.node):
             await gate.enter_async()
     except asyncio.CancelledError:

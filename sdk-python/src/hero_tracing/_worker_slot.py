@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from ._futures import resolve
+from ._futures import Waiting, resolve
 from ._tree import Gate
 
 
@@ -50,7 +50,7 @@ class WorkerSlot(Gate):
 
     async def enter_async(self) -> None:
         loop = asyncio.get_running_loop()
-        turn = loop.create_future()
+        turn = Waiting(loop=loop)
 
         def call() -> None:
             loop.call_soon_threadsafe(resolve, turn)
