@@ -2,34 +2,69 @@ import type { PlayEvent, Span } from '@hero/contracts';
 import { SpanTree } from '@hero/spans';
 import type { HeroClient } from '@hero/openrpc';
 import pg from 'pg';
+import type { CheckName, Violation } from './chaos/checks.js';
 
 /**
  * The invariants that the tables themselves can tell, as queries that must return nothing. Run against the database of
  * any street after any faults. Named after docs/invariants.md.
  */
-const MUST_BE_EMPTY: Record<string, string> = {
-  'I1 a play is neither final nor waiting although nothing is under way':
+const MUST_BE_EMPTY: readonly (readonly [CheckName, string, string])[] = [
+  [
+    'I1',
+    'a play is neither final nor waiting although nothing is under way',
     "SELECT sid, status FROM registry.plays WHERE status IN ('pending', 'running')",
-  'I2 steps of one play were committed by an older epoch after a newer one': `SELECT play_sid, epoch, committed_at FROM (SELECT *, max(epoch) OVER (PARTITION BY play_sid ORDER BY committed_at, epoch) AS newest FROM registry.steps) s
+  ],
+  [
+    'I2',
+    'steps of one play were committed by an older epoch after a newer one',
+    `SELECT play_sid, epoch, committed_at FROM (SELECT *, max(epoch) OVER (PARTITION BY play_sid ORDER BY committed_at, epoch) AS newest FROM registry.steps) s
      WHERE epoch < newest`,
-  'I3 a place of a play is committed twice':
+  ],
+  [
+    'I2',
+    'a step was committed after the end of its play',
+    `SELECT s.play_sid, s.name FROM registry.steps s JOIN registry.plays p ON p.sid = s.play_sid
+     WHERE p.completed_at IS NOT NULL AND p.status <> 'cancelled' AND s.committed_at > p.completed_at`,
+  ],
+  [
+    'I3',
+    'a place of a play is committed twice',
     'SELECT play_sid, place FROM registry.steps GROUP BY play_sid, place HAVING count(*) > 1',
-  'I5 a question has two answers, or an answer without its time':
+  ],
+  [
+    'I5',
+    'a question has two answers, or an answer without its time',
     'SELECT id FROM registry.resumes WHERE (resumed_at IS NULL) <> (resumed_by IS NULL)',
-  'I6 a cancelled play was woken after it was cancelled': `SELECT p.sid FROM registry.plays p JOIN registry.resumes r ON r.play_sid = p.sid WHERE p.status = 'cancelled' AND r.resumed_at > p.completed_at`,
-  'I9 a play changed its version':
+  ],
+  [
+    'I6',
+    'a cancelled play took an answer after it was cancelled',
+    `SELECT p.sid FROM registry.plays p JOIN registry.resumes r ON r.play_sid = p.sid WHERE p.status = 'cancelled' AND r.resumed_at > p.completed_at`,
+  ],
+  [
+    'I6',
+    'a cancelled play was claimed, or committed a step, after it was cancelled',
+    `SELECT p.sid FROM registry.plays p WHERE p.status = 'cancelled' AND (p.claimed_at > p.completed_at
+       OR EXISTS (SELECT FROM registry.steps s WHERE s.play_sid = p.sid AND s.committed_at > p.completed_at))`,
+  ],
+  ['I8', 'one wake-up started two attempts', 'SELECT sid, epoch, run_seq FROM registry.plays WHERE epoch > run_seq'],
+  [
+    'I9',
+    'the version of a play is gone',
     'SELECT p.sid FROM registry.plays p LEFT JOIN registry.versions v ON v.sid = p.version_sid WHERE v.sid IS NULL',
-};
+  ],
+];
 
 /** Returns one line per violated invariant, with the first rows that show it. */
-export async function checkInvariants(databaseUrl: string): Promise<string[]> {
+export async function checkInvariants(databaseUrl: string): Promise<Violation[]> {
   const db = new pg.Client({ connectionString: databaseUrl });
   await db.connect();
   try {
-    const faults: string[] = [];
-    for (const [name, sql] of Object.entries(MUST_BE_EMPTY)) {
+    const faults: Violation[] = [];
+    for (const [check, what, sql] of MUST_BE_EMPTY) {
       const { rows } = await db.query(sql);
-      if (rows.length > 0) faults.push(`${name}: ${rows.length} rows, e.g. ${JSON.stringify(rows.slice(0, 3))}`);
+      if (rows.length > 0)
+        faults.push(`${check} ${what}: ${rows.length} rows, e.g. ${JSON.stringify(rows.slice(0, 3))}`);
     }
     return faults;
   } finally {
@@ -43,15 +78,21 @@ const REOPENED = ['failed', 'timed_out'];
 /**
  * What the numbered history of each play must show: no gap and no double (I10), exactly one end, the play's own (I7), and
  * no span that still runs; and who followed it live sees the tree that is stored. After an outage a batch that came late may be numbered behind the end.
+ * `printed`: lines that a play has printed; each is in its history, unless that says that something was dropped (I10).
  */
-export async function checkHistories(hero: HeroClient, sids: Iterable<string>): Promise<string[]> {
-  const faults: string[] = [];
+export async function checkHistories(
+  hero: HeroClient,
+  sids: Iterable<string>,
+  printed: ReadonlyMap<string, readonly string[]> = new Map(),
+): Promise<Violation[]> {
+  const faults: Violation[] = [];
   for (const sid of sids) {
     const play = await hero.play_status({ play_sid: sid });
     const { items } = await hero.play_events({ play_sid: sid, limit: 10_000 });
     items.forEach((event, i) => {
       if (event.seq !== i + 1) faults.push(`I10 play ${sid}: event ${i + 1} has the number ${event.seq}`);
     });
+    faults.push(...missing(sid, items as PlayEvent[], printed.get(sid) ?? []));
     const statuses = items.flatMap((e) => (e.type === 'status' ? [e.status] : []));
     const ends = statuses.filter((status) => FINAL.includes(status));
     // What a retry reopened has ended before, as `failed` or `timed_out`.
@@ -63,7 +104,9 @@ export async function checkHistories(hero: HeroClient, sids: Iterable<string>): 
     const { spans } = await hero.play_spans({ play_sid: sid });
     const open = spans.filter((span) => span.status === 'running');
     if (open.length > 0)
-      faults.push(`play ${sid} is ${play.status}, but ${open.length} of its spans still run, e.g. ${open[0]?.name}`);
+      faults.push(
+        `tree play ${sid} is ${play.status}, but ${open.length} of its spans still run, e.g. ${open[0]?.name}`,
+      );
     const live = new SpanTree(sid);
     for (const event of items) live.apply(event as PlayEvent);
     const seen = new Map(live.spans().map((span) => [span.id, shown(span)]));
@@ -71,10 +114,22 @@ export async function checkHistories(hero: HeroClient, sids: Iterable<string>): 
     if (other.length > 0 || seen.size !== spans.length) {
       const [one] = other;
       const told = one ? `${shown(one as Span)} is stored, ${seen.get(one.id)} followed` : `${seen.size} were followed`;
-      faults.push(`play ${sid}: ${other.length} of ${spans.length} spans are not what a follower sees, e.g. ${told}`);
+      faults.push(
+        `tree play ${sid}: ${other.length} of ${spans.length} spans are not what a follower sees, e.g. ${told}`,
+      );
     }
   }
   return faults;
+}
+
+/** I10: printed lines that are neither in the history nor reported as dropped; lines that are in it twice. */
+function missing(sid: string, items: readonly PlayEvent[], printed: readonly string[]): Violation[] {
+  if (items.some(({ type }) => type === 'dropped')) return [];
+  const texts = items.flatMap((event) => (event.type === 'log' ? [event.text.trim()] : []));
+  return printed.flatMap((line): Violation[] => {
+    const found = texts.filter((text) => text === line).length;
+    return found === 1 ? [] : [`I10 play ${sid} printed ${line} once, its history has it ${found} times`];
+  });
 }
 
 /** Of a span, what every viewer must see alike. Outputs may come later, and where it hangs may have been dropped. */

@@ -1,28 +1,46 @@
-/** A short chaos run, and the proof that its checker sees: the long ones are run by hand (docs/chaos.md). */
-import { MUTATIONS, runMutation } from '../src/chaos/mutations.js';
-import { chaos } from '../src/chaos/run.js';
+/** A short chaos run, and the proof that its checks see: the long ones are run by hand (docs/chaos.md). */
+import { execFileSync } from 'node:child_process';
 import { patched } from '../src/chaos/build-copy.js';
+import { inTurn, runMutation } from '../src/chaos/mutation.js';
+import { MUTATIONS } from '../src/chaos/mutations.js';
+import { chaos } from '../src/chaos/run.js';
+import { MODES } from './flow-runner.js';
 
-it('random flows under faults of every kind: nothing is lost, nothing committed runs again, nothing is violated', async () => {
-  const report = await chaos({ seconds: 20, seed: 11, executors: 2, plays: 12, every: 1_500 });
-  expect(report.violations).toEqual([]);
-  expect(report.plays).toBeGreaterThan(10);
-  expect(report.steps).toBeGreaterThan(50);
-  expect(Object.keys(report.faults).length).toBeGreaterThan(2);
-}, 300_000);
-
-it.each(['a replay does not look into its memory', 'a question takes a second answer'])(
-  'is noticed: %s',
-  async (name) => {
-    const mutation = MUTATIONS.find((one) => one.name === name);
-    if (!mutation) throw new Error(`no such mutation: ${name}`);
-    expect((await runMutation(mutation, 5)).report.violations).not.toEqual([]);
+it.each(MODES)(
+  'random flows under faults of every kind, %s: nothing is lost, nothing committed runs again, nothing is violated',
+  async (_, env) => {
+    const alwaysReplay = 'HERO_ALWAYS_REPLAY' in env;
+    const report = await chaos({ seconds: 20, seed: 11, executors: 2, plays: 12, every: 1_500, alwaysReplay });
+    expect(report.violations).toEqual([]);
+    expect(report.plays).toBeGreaterThan(10);
+    expect(report.steps).toBeGreaterThan(50);
+    expect(Object.keys(report.faults).length).toBeGreaterThan(2);
   },
   300_000,
 );
 
-it('finds each guard that it removes exactly once in what is built', async () => {
-  expect(MUTATIONS.length).toBeGreaterThanOrEqual(12);
-  for (const patch of MUTATIONS.flatMap(({ patches }) => patches))
-    expect(await patched(patch)).toContain(patch.replace);
+it('loses no slot with few slots and many cancels', async () => {
+  const plan = { seconds: 15, seed: 23, executors: 2, slots: 1, plays: 10, cancelled: 0.7 };
+  const report = await chaos({ ...plan, every: 4_000, faults: ['executor killed', 'wake-ups doubled'] });
+  expect(report.violations).toEqual([]);
+  expect(report.cancels).toBeGreaterThan(10);
+}, 300_000);
+
+// Which three is decided by what is committed, so that all have their turn.
+const commit = execFileSync('git', ['rev-parse', 'HEAD^{tree}'], { cwd: import.meta.dirname, encoding: 'utf8' }).trim();
+
+it.each(inTurn(MUTATIONS, 3, commit).map((mutation) => [mutation.name, mutation] as const))(
+  `is reported by the check that names it (of ${commit.slice(0, 8)}): %s`,
+  async (_, mutation) => {
+    expect((await runMutation(mutation, 5)).caught).not.toEqual([]);
+  },
+  300_000,
+);
+
+it('every mutation still fits the code, and there is one for every invariant', async () => {
+  for (const { patches } of MUTATIONS)
+    for (const patch of patches) expect((await patched(patch)).text).toContain(patch.replace);
+  expect(MUTATIONS.length).toBeGreaterThanOrEqual(25);
+  const checks = new Set<string>(MUTATIONS.map(({ check }) => check));
+  expect(Array.from({ length: 12 }, (_, n) => `I${n + 1}`).filter((check) => !checks.has(check))).toEqual([]);
 });

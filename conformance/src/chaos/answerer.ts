@@ -1,20 +1,31 @@
 /**
  * Somebody who answers: at random, out of order, twice at once, by signed links that plays leave in their folder, before they are
- * asked, and in a race with cancels and time-outs.
+ * asked, long after they were answered or cancelled, and in a race with cancels and time-outs.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HeroClient, shapes } from '@hero/openrpc';
 import { postTo } from '../post.js';
-import type { Given } from './checker.js';
+import { pick } from './statements.js';
+
+/** What somebody was told of the answers that he gave, by the name of the question. */
+export interface Given {
+  accepted: shapes.Json[];
+  /** Answers whose reply was lost: one of them may have been accepted. */
+  possible: shapes.Json[];
+}
 
 /** What says that an answer was not taken: it decided nothing. */
 const REFUSALS = ['ALREADY_RESUMED', 'INVALID_STATE', 'NOT_FOUND', 'INVALID_PARAMS'];
 
+const REMEMBERED = 200;
+
 export class Answerer {
   readonly given = new Map<string, Given>();
   answers = 0;
+  /** Questions that were open once: answers to them come late, too. */
+  private readonly known: shapes.ResumeRequest[] = [];
   private readonly used = new Set<string>();
   private stopped = false;
   private working?: Promise<void>;
@@ -40,9 +51,13 @@ export class Answerer {
     while (!this.stopped) {
       await delay(100);
       const open = await this.hero.play_pending_resumes({}).catch(() => []);
+      this.known.push(...open);
+      this.known.splice(0, this.known.length - REMEMBERED);
+      const late = this.random() < 0.3 && this.known.length > 0 ? [pick(this.random, this.known)] : [];
       const links = (await readdir(this.folder)).filter((file) => file.endsWith('.link') && !this.used.has(file));
       await Promise.all([
         ...open.filter(() => this.random() < 0.4).map((request) => this.answer(request)),
+        ...late.filter(({ name }) => !name.startsWith('decide:')).map((request) => this.give(request, true)),
         ...links.filter(() => this.random() < 0.2).map((file) => this.follow(file)),
       ]);
     }
@@ -61,8 +76,9 @@ export class Answerer {
     await Promise.all(Array.from({ length: times }, () => this.give(request)));
   }
 
-  private give({ play_sid, id, name }: shapes.ResumeRequest): Promise<void> {
-    const target = this.random() < 0.5 ? { resume_id: id } : { name };
+  /** By id only, where the question may be answered already: an answer by name would be kept for the next one. */
+  private give({ play_sid, id, name }: shapes.ResumeRequest, byId = this.random() < 0.5): Promise<void> {
+    const target = byId ? { resume_id: id } : { name };
     return this.say(name, async (payload) => {
       try {
         await this.hero.play_resume({ play_sid, ...target, payload });

@@ -6,19 +6,49 @@ import { type TempFolder, tempFolder } from '@hero/testing';
 const ROOT = resolve(import.meta.dirname, '../../..');
 const COPIED = ['libs', 'apps', 'sdk-python/src'];
 
+/** Where patches are looked for: code may move between the files of a package without harm. */
+export const PACKAGES = {
+  registry: { folder: 'apps/registry/dist', ext: '.js' },
+  executor: { folder: 'apps/executor/dist', ext: '.js' },
+  'span-ingest': { folder: 'apps/span-ingest/dist', ext: '.js' },
+  gateway: { folder: 'apps/admin-gateway/dist', ext: '.js' },
+  bus: { folder: 'libs/bus/dist', ext: '.js' },
+  contracts: { folder: 'libs/contracts/dist', ext: '.js' },
+  spans: { folder: 'libs/spans/dist', ext: '.js' },
+  sdk: { folder: 'sdk-python/src/hero_tracing', ext: '.py' },
+} as const;
+
 export interface Patch {
-  /** Below the root of the checkout. */
-  file: string;
-  /** Must be there exactly once. */
+  package: keyof typeof PACKAGES;
+  /** Must be there exactly once in the whole package. A run of white space matches any other. */
   find: string;
   replace: string;
 }
 
-/** The file as it would be. */
-export async function patched({ file, find, replace }: Patch, root = ROOT): Promise<string> {
-  const parts = (await readFile(join(root, file), 'utf8')).split(find);
-  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times, not once: ${find}`);
-  return parts.join(replace);
+/** The file that a patch changes, and its new text. */
+export async function patched({ package: name, find, replace }: Patch, root = ROOT) {
+  const { folder, ext } = PACKAGES[name];
+  const words = find
+    .trim()
+    .split(/\s+/)
+    .map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(words.join('\\s+'), 'g');
+  const found: { file: string; text: string }[] = [];
+  for (const file of await filesIn(join(root, folder), ext)) {
+    const text = await readFile(file, 'utf8');
+    for (const _ of text.matchAll(pattern)) found.push({ file, text });
+  }
+  const [only] = found;
+  if (found.length !== 1 || !only) throw new Error(`${name} has ${found.length} times, not once: ${find}`);
+  return { file: only.file, text: only.text.replace(pattern, () => replace) };
+}
+
+async function filesIn(folder: string, ext: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ext))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }
 
 export class BuildCopy implements AsyncDisposable {
@@ -28,7 +58,7 @@ export class BuildCopy implements AsyncDisposable {
     return this.folder.path;
   }
 
-  static async copy(): Promise<BuildCopy> {
+  static async make(): Promise<BuildCopy> {
     const folder = await tempFolder();
     const { path } = folder;
     for (const part of COPIED)
@@ -46,7 +76,10 @@ export class BuildCopy implements AsyncDisposable {
   }
 
   async apply(patches: readonly Patch[]): Promise<void> {
-    for (const patch of patches) await writeFile(join(this.root, patch.file), await patched(patch, this.root));
+    for (const patch of patches) {
+      const { file, text } = await patched(patch, this.root);
+      await writeFile(file, text);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,14 +1,15 @@
-/** What is done to a street in a chaos run: processes killed and stopped, servers restarted, messages doubled. */
+/** What is done to a street in a chaos run: processes killed and stopped, servers restarted and stopped, messages doubled. */
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectBus, publishJson } from '@hero/bus';
 import { WORK_SUBJECT } from '@hero/contracts';
 import { removeJetStream } from '../faults.js';
 import type { Street, StreetService } from '../street.js';
-import { pick } from './random-flow.js';
+import { pick, type Random } from './statements.js';
 
-type Fault = (street: Street, random: () => number) => Promise<unknown>;
+type Fault = (street: Street, random: Random) => Promise<unknown>;
 
-const someExecutor = (street: Street, random: () => number) => {
+const someExecutor = (street: Street, random: Random) => {
   const live = street.liveExecutors();
   return live[Math.floor(random() * live.length)];
 };
@@ -25,12 +26,14 @@ const killExecutor: Fault = async (street, random) => {
   await street.startExecutor();
 };
 
+const between = (least: number, most: number, random: Random): number => least + random() * (most - least);
+
 const stopExecutor =
   (least: number, most: number): Fault =>
   async (street, random) => {
     const victim = someExecutor(street, random);
     victim?.signal('SIGSTOP');
-    await delay(least + random() * (most - least));
+    await delay(between(least, most, random));
     victim?.signal('SIGCONT');
   };
 
@@ -44,6 +47,39 @@ const restartPostgres: Fault = async (street) => {
   await street.postgres?.kill();
   await street.postgres?.restart();
 };
+
+/** SIGSTOP of a process and of all that it has started, for a while: PostgreSQL is a process for each connection. */
+const stopped =
+  (pidOf: (street: Street) => number | undefined, least: number, most: number): Fault =>
+  async (street, random) => {
+    const pid = pidOf(street);
+    if (pid === undefined) return;
+    const pids = [pid, ...(await below(pid))];
+    for (const each of pids) signal(each, 'SIGSTOP');
+    await delay(between(least, most, random));
+    for (const each of pids) signal(each, 'SIGCONT');
+  };
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}
+
+async function below(root: number): Promise<number[]> {
+  const parents = new Map<number, number>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    const parent = Number(/\) \S (\d+) /.exec(stat)?.[1]);
+    if (parent > 0) parents.set(Number(name), parent);
+  }
+  const isBelow = (pid: number | undefined): boolean =>
+    pid !== undefined && (parents.get(pid) === root || isBelow(parents.get(pid)));
+  return [...parents.keys()].filter(isBelow);
+}
 
 /** Wake-ups come twice: of what is pending, and of what is long running or over (I8). */
 const doubleDeliveries: Fault = async (street) => {
@@ -66,8 +102,11 @@ const FAULTS = {
   // Longer than its lease lives: it goes on when others have its plays.
   'executor stopped for long': stopExecutor(6_000, 8_000),
   'nats restarted': restartNats,
+  'nats stopped': stopped(({ nats }) => nats.pid, 500, 4_000),
   'postgres restarted': restartPostgres,
+  'postgres stopped': stopped(({ postgres }) => postgres?.pid, 500, 7_000),
   'registry killed': restarted('registry'),
+  'registry stopped': stopped(({ processes }) => processes.get('registry')?.child.pid, 500, 7_000),
   'span-ingest killed': restarted('span-ingest'),
   'gateway killed': restarted('admin-gateway'),
   'wake-ups doubled': doubleDeliveries,
@@ -77,11 +116,18 @@ export type FaultName = keyof typeof FAULTS;
 /** Executors die most often. */
 const LIKELY: readonly FaultName[] = ['executor killed', 'executor killed', ...(Object.keys(FAULTS) as FaultName[])];
 
+export interface FaultPlan {
+  /** Mean time between two faults, ms; 0: no faults. */
+  every?: number;
+  /** Which faults, by name, in turn; default: all of them, at random. */
+  faults?: readonly FaultName[];
+}
+
 /** Until the time is over; counts what was done, by name. */
 export async function injectFaults(
   street: Street,
-  { every = 1_500, faults }: { every?: number; faults?: readonly FaultName[] },
-  random: () => number,
+  { every = 1_500, faults }: FaultPlan,
+  random: Random,
   until: number,
 ): Promise<Record<string, number>> {
   const done: Record<string, number> = {};

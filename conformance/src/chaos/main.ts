@@ -1,50 +1,79 @@
 /**
  * `npm run chaos -- --seconds N --seed S`: prints its progress and the report; ends with 1 where something was violated.
- * `npm run chaos -- --planted` removes guards of the product one by one, and ends with 1 where that was not noticed.
+ * `npm run chaos -- --planted [NAME…]` plants the mutations (all, or those whose names contain a word) one by one, and ends with 1
+ * where one was not reported by the check that it names.
  */
 import { parseArgs } from 'node:util';
-import { MUTATIONS, runMutation } from './mutations.js';
-import { chaos } from './run.js';
+import { type Mutation, runMutation } from './mutation.js';
+import { MUTATIONS } from './mutations.js';
+import { type ChaosReport, chaos } from './run.js';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     executors: { type: 'string', default: '3' },
+    slots: { type: 'string', default: '6' },
     plays: { type: 'string', default: '24' },
     every: { type: 'string', default: '1500' },
+    cancelled: { type: 'string', default: '8' },
+    'always-replay': { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
   },
 });
-const whole = (name: Exclude<keyof typeof values, 'planted'>): number => {
+const whole = (name: Exclude<keyof typeof values, 'planted' | 'always-replay'>): number => {
   const read = Number(values[name]);
   if (!Number.isInteger(read) || read < 0) throw new Error(`--${name} must be a whole number, not ${values[name]}`);
   return read;
 };
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 
-if (values.planted) {
-  let missed = 0;
-  const control = await runMutation({ name: 'nothing', invariant: '', patches: [] }, whole('seed'));
-  process.stdout.write(`with nothing removed: ${control.report.violations.length} violations\n`);
-  for (const mutation of MUTATIONS) {
-    const { report } = await runMutation(mutation, whole('seed'));
-    const [first = 'NOT CAUGHT'] = report.violations;
-    if (report.violations.length === 0) missed++;
-    process.stdout.write(
-      `${report.violations.length > 0 ? '✓' : '✗'} ${mutation.name} (${mutation.invariant}): ${first.slice(0, 160)}\n`,
-    );
-  }
-  process.stdout.write(`${MUTATIONS.length - missed} of ${MUTATIONS.length} planted bugs caught\n`);
-  process.exit(missed === 0 && control.report.violations.length === 0 ? 0 : 1);
+process.exitCode = (await (values.planted ? plantAll() : play())) ? 0 : 1;
+
+async function play(): Promise<boolean> {
+  const report = await chaos({
+    seconds: whole('seconds'),
+    seed: whole('seed'),
+    executors: whole('executors'),
+    slots: whole('slots'),
+    plays: whole('plays'),
+    every: whole('every'),
+    cancelled: whole('cancelled') / 100,
+    alwaysReplay: values['always-replay'],
+    say: progress,
+  });
+  process.stdout.write(`${JSON.stringify({ ...report, violations: report.violations.slice(0, 100) }, null, 2)}\n`);
+  process.stdout.write(`${summary(report)}\n`);
+  return report.violations.length === 0;
 }
 
-const report = await chaos({
-  seconds: whole('seconds'),
-  seed: whole('seed'),
-  executors: whole('executors'),
-  plays: whole('plays'),
-  every: whole('every'),
-  say: (line) => void process.stderr.write(`${line}\n`),
-});
-process.stdout.write(`${JSON.stringify({ ...report, violations: report.violations.slice(0, 100) }, null, 2)}\n`);
-process.exitCode = report.violations.length === 0 ? 0 : 1;
+function summary({ plays, forks, steps, effects, repeated, seconds, faults, violations }: ChaosReport): string {
+  const count = Object.values(faults).reduce((sum, n) => sum + n, 0);
+  return `${plays} plays and ${forks} forks, ${steps} steps (${effects} runs, ${repeated} of them cut), ${count} faults in ${Math.round(seconds)} s: ${violations.length} violations`;
+}
+
+async function plantAll(): Promise<boolean> {
+  const wanted = (name: string): boolean => positionals.length === 0 || positionals.some((word) => name.includes(word));
+  const mutations = MUTATIONS.filter(({ name }) => wanted(name));
+  let missed = 0;
+  if (positionals.length === 0) {
+    const nothing: Mutation = { name: 'nothing', check: 'I1', patches: [] };
+    const { report } = await runMutation(nothing, whole('seed'));
+    process.stdout.write(`with nothing planted: ${report.violations.length} violations\n`);
+    for (const violation of report.violations.slice(0, 10)) process.stdout.write(`  ${violation.slice(0, 200)}\n`);
+    if (report.violations.length > 0) missed++;
+  }
+  for (const mutation of mutations) {
+    const { report, caught } = await runMutation(mutation, whole('seed'));
+    const others = report.violations.length - caught.length;
+    if (caught.length === 0) missed++;
+    const said =
+      caught[0]?.slice(0, 160) ?? `NOT CAUGHT; others said: ${report.violations[0]?.slice(0, 160) ?? 'nothing'}`;
+    process.stdout.write(
+      `${caught.length > 0 ? '✓' : '✗'} ${mutation.name} (${mutation.check}, ${Math.round(report.seconds)} s, ${caught.length} + ${others}): ${said}\n`,
+    );
+  }
+  process.stdout.write(`${mutations.length} planted, ${missed} missed\n`);
+  return missed === 0;
+}

@@ -1,0 +1,74 @@
+/** The proof that the checks see: faults of the product, each of which a chaos run must report by the check that names it. */
+import { BuildCopy, type Patch } from './build-copy.js';
+import { type CheckName, checkOf, type Violation } from './checks.js';
+import type { FaultName } from './fault-injector.js';
+import { type ChaosReport, chaos } from './run.js';
+import type { SyncStatement } from './sync-statements.js';
+
+export interface Mutation {
+  name: string;
+  /** The check that must report it; what other checks see does not count. */
+  check: CheckName;
+  patches: readonly Patch[];
+  /** What the flows are made of, where few of the random ones would need the guard. */
+  only?: readonly SyncStatement[];
+  faults?: readonly FaultName[];
+  /** Part of the plays that are pipelined, cancelled, forked. */
+  pipelined?: number;
+  cancelled?: number;
+  forked?: number;
+  slots?: number;
+}
+
+const FAULTS: readonly FaultName[] = [
+  'executor killed',
+  'executor stopped',
+  'wake-ups doubled',
+  'executor killed',
+  'nats restarted',
+  'registry killed',
+];
+
+export interface Judged {
+  mutation: Mutation;
+  report: ChaosReport;
+  /** What the named check said. */
+  caught: Violation[];
+}
+
+/** Runs with this fault in the product; without patches: as it is. */
+export async function runMutation(
+  mutation: Mutation,
+  seed: number,
+  say?: (line: string) => void,
+  seconds = 12,
+): Promise<Judged> {
+  await using copy = await BuildCopy.make();
+  await copy.apply(mutation.patches);
+  const { check, faults = FAULTS, only, pipelined, cancelled, forked, slots } = mutation;
+  const report = await chaos({
+    seconds,
+    seed,
+    executors: 2,
+    plays: 16,
+    every: 1_200,
+    // Each fault comes in turn, however short the run.
+    faults,
+    only,
+    pipelined,
+    cancelled,
+    forked,
+    slots,
+    within: 30_000,
+    root: copy.root,
+    say,
+  });
+  return { mutation, report, caught: report.violations.filter((violation) => checkOf(violation) === check) };
+}
+
+/** So many in turn, beginning with one that the text (a commit) decides. */
+export function inTurn<T>(all: readonly T[], count: number, text: string): T[] {
+  let hash = 0;
+  for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) >>> 0;
+  return Array.from({ length: Math.min(count, all.length) }, (_, n) => all[(hash * count + n) % all.length] as T);
+}

@@ -1,0 +1,96 @@
+/**
+ * I12: honest plays beside a hostile one, which goes on until they have ended.
+ *
+ * locked: a transaction holds the rows of a play that commits and emits, in both schemas.
+ * poisoned: a play's commits are refused by the database, with what travels beside them.
+ * flooded: a play prints without end.
+ */
+import type { HeroClient } from '@hero/openrpc';
+import { until } from '@hero/testing';
+import pg from 'pg';
+import type { Street } from '../street.js';
+import type { Violation } from './checks.js';
+
+const WITHIN_MS = 40_000;
+const HONEST = 4;
+
+const SOURCE = `
+import os, time
+from hero_tracing import FlowError, flow
+
+@flow(name="work")
+def work(n):
+    print(f"work {n}")
+    return n
+
+@flow(name="poison")
+def poison(n):
+    flow.current_span.cost(1.7e308)
+
+@flow(name="neighbour", inputs={"role": "string"})
+def main(role):
+    n = 0
+    while role != "honest" or n < 60:
+        n += 1
+        if role == "flooded":
+            print("x" * 10_000)
+        elif role == "poisoned":
+            try:
+                poison(n)
+            except FlowError:
+                pass
+        else:
+            work(n)
+            time.sleep(0 if role == "honest" else 0.01)
+    return n
+`;
+
+type Hostile = 'locked' | 'poisoned' | 'flooded';
+const HOSTILE: readonly Hostile[] = ['locked', 'poisoned', 'flooded'];
+
+export async function checkNeighbours(street: Street, hero: HeroClient): Promise<Violation[]> {
+  const { sid } = await hero.workflow_create({ name: 'neighbour', python_source: SOURCE });
+  const start = (role: string) =>
+    hero.play_start({ workflow_sid: sid, input_data: { role } }).then(({ sid: play_sid }) => play_sid);
+  const violations: Violation[] = [];
+  for (const role of HOSTILE) {
+    const hostile = await start(role);
+    const running = async (): Promise<boolean> =>
+      (await hero.play_events({ play_sid: hostile })).items.some(({ type }) => type === 'log' || type === 'span_ended');
+    await until(running, { within: WITHIN_MS, what: `the ${role} play at work` });
+    const release = role === 'locked' ? await lock(street, hostile) : async () => undefined;
+    try {
+      const honest = await Promise.all(Array.from({ length: HONEST }, () => start('honest')));
+      for (const play_sid of honest) violations.push(...(await ended(hero, play_sid, role)));
+    } finally {
+      await release();
+      await hero.play_cancel({ play_sid: hostile }).catch(() => undefined);
+    }
+  }
+  return violations;
+}
+
+/** It ends, and its history is told, while the other one still does what it does. */
+async function ended(hero: HeroClient, play_sid: string, role: Hostile): Promise<Violation[]> {
+  const play = await hero.play_wait({ play_sid, timeout_ms: WITHIN_MS });
+  if (play.status !== 'success')
+    return [`I12 an honest play beside a ${role} one is ${play.status}: ${JSON.stringify(play.error)}`];
+  const told = async (): Promise<boolean> =>
+    (await hero.play_events({ play_sid, limit: 1_000 })).items.some(
+      (event) => event.type === 'status' && event.status === 'success',
+    );
+  const heard = await until(told, { within: WITHIN_MS }).catch(() => false);
+  return heard ? [] : [`I12 the history of an honest play beside a ${role} one is not stored`];
+}
+
+async function lock(street: Street, sid: string): Promise<() => Promise<void>> {
+  const db = new pg.Client({ connectionString: street.databaseUrl });
+  await db.connect();
+  await db.query('BEGIN');
+  await db.query('SELECT FROM registry.plays WHERE sid = $1 FOR UPDATE', [sid]);
+  await db.query('SELECT FROM spans.plays WHERE sid = $1 FOR UPDATE', [sid]);
+  return async () => {
+    await db.query('ROLLBACK');
+    await db.end();
+  };
+}
