@@ -78,12 +78,12 @@ const REOPENED = ['failed', 'timed_out'];
 /**
  * What the numbered history of each play must show: no gap and no double (I10), exactly one end, the play's own (I7), and
  * no span that still runs; and who followed it live sees the tree that is stored. After an outage a batch that came late may be numbered behind the end.
- * `printed`: lines that a play has printed; each is in its history, unless that says that something was dropped (I10).
+ * `also` looks at the events of a play for more.
  */
 export async function checkHistories(
   hero: HeroClient,
   sids: Iterable<string>,
-  printed: ReadonlyMap<string, readonly string[]> = new Map(),
+  also: (sid: string, events: readonly PlayEvent[]) => Violation[] = () => [],
 ): Promise<Violation[]> {
   const faults: Violation[] = [];
   for (const sid of sids) {
@@ -92,7 +92,7 @@ export async function checkHistories(
     items.forEach((event, i) => {
       if (event.seq !== i + 1) faults.push(`I10 play ${sid}: event ${i + 1} has the number ${event.seq}`);
     });
-    faults.push(...missing(sid, items as PlayEvent[], printed.get(sid) ?? []));
+    faults.push(...also(sid, items as PlayEvent[]));
     const statuses = items.flatMap((e) => (e.type === 'status' ? [e.status] : []));
     const ends = statuses.filter((status) => FINAL.includes(status));
     // What a retry reopened has ended before, as `failed` or `timed_out`.
@@ -120,16 +120,6 @@ export async function checkHistories(
     }
   }
   return faults;
-}
-
-/** I10: printed lines that are neither in the history nor reported as dropped; lines that are in it twice. */
-function missing(sid: string, items: readonly PlayEvent[], printed: readonly string[]): Violation[] {
-  if (items.some(({ type }) => type === 'dropped')) return [];
-  const texts = items.flatMap((event) => (event.type === 'log' ? [event.text.trim()] : []));
-  return printed.flatMap((line): Violation[] => {
-    const found = texts.filter((text) => text === line).length;
-    return found === 1 ? [] : [`I10 play ${sid} printed ${line} once, its history has it ${found} times`];
-  });
 }
 
 /** Of a span, what every viewer must see alike. Outputs may come later, and where it hangs may have been dropped. */

@@ -5,6 +5,7 @@ import type { Street } from '../street.js';
 import type { Given } from './answerer.js';
 import type { Violation } from './checks.js';
 import { evidenceOf } from './evidence.js';
+import { checkPrinted, type Printed, printedBy } from './printed.js';
 import { checkPlay } from './output-checks.js';
 import type { Started } from './plays.js';
 import { checkSteps, grouped } from './step-checks.js';
@@ -24,7 +25,7 @@ export async function check(
   given: ReadonlyMap<string, Given>,
 ): Promise<Findings> {
   const found: Findings = { steps: 0, effects: 0, repeated: 0, violations: [] };
-  const printed = new Map<string, string[]>();
+  const printed = new Map<string, Printed>();
   // Label by label: what a long run leaves behind does not fit into memory.
   for (const [label, plays] of grouped(started, ({ label }) => label)) {
     const sids = plays.map(({ sid }) => sid);
@@ -36,19 +37,13 @@ export async function check(
     found.repeated += repeated;
     found.violations.push(...violations);
     for (const play of plays) found.violations.push(...(await checkPlay(hero, play, evidence, given)));
-    // An attempt that was killed took its last lines with it.
-    for (const { sid, attempt, status } of evidence.plays) {
-      if (attempt !== 1 || status !== 'success') continue;
-      const keys = new Set(evidence.rows.filter(({ play_sid }) => play_sid === sid).map(({ key }) => key));
-      printed.set(
-        sid,
-        evidence.effects.filter(({ key }) => keys.has(key)).map(({ token }) => token),
-      );
-    }
+    for (const play of evidence.plays) printed.set(play.sid, printedBy(play, evidence));
   }
   found.violations.push(...(await checkInvariants(street.databaseUrl)));
   const sids = started.map(({ sid }) => sid);
-  found.violations.push(...(await checkHistories(hero, sids, printed)));
+  found.violations.push(
+    ...(await checkHistories(hero, sids, (sid, events) => checkPrinted(sid, events, printed.get(sid)))),
+  );
   return found;
 }
 

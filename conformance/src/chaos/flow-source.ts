@@ -10,7 +10,7 @@
 export const COST = 2 ** -10;
 
 export const HEAD = `
-import asyncio, contextvars, json, os, random, threading, time, uuid
+import asyncio, contextvars, json, os, random, subprocess, threading, time, uuid
 from hero_tracing import FlowError, flow
 
 PLAY = os.path.basename(os.path.dirname(os.getcwd()))

@@ -74,6 +74,8 @@ const SYNC = {
       '    seen += each',
     ]);
   },
+  /** A process that outlives every attempt unless somebody ends it. */
+  background: () => ({ lines: ['subprocess.Popen(["sleep", "300"])'], ids: [] }),
   threads: (where) => {
     const ids = Array.from({ length: 3 }, (_, k) => named(where, `t${k}`));
     return {

@@ -1,0 +1,232 @@
+/** Faults in the life of a play: wake-ups, claims, takeovers, ends, versions, slots and neighbours. */
+import type { Mutation } from './mutation.js';
+
+export const OF_PLAYS: readonly Mutation[] = [
+  {
+    name: 'an answer that comes while the process leaves is forgotten',
+    check: 'I1',
+    patches: [{ package: 'registry', find: "held.wake ? 'pending' : 'awaiting_resume'", replace: "'awaiting_resume'" }],
+  },
+  {
+    name: 'the end of a child wakes nobody',
+    check: 'I1',
+    only: ['spawn', 'mark'],
+    patches: [
+      { package: 'registry', find: 'if (given === undefined || isFinal(parent.status))', replace: 'if (given !== "")' },
+    ],
+  },
+  {
+    name: 'a timer that ends while its play is not waiting is forgotten',
+    check: 'I1',
+    only: ['map', 'timeout', 'sleep'],
+    patches: [
+      {
+        package: 'registry',
+        find: 'play.status IN (${ACTIVE}) AS waits',
+        replace: "play.status = 'awaiting_resume' AS waits",
+      },
+    ],
+  },
+  {
+    name: 'a play that had committed nothing in its last attempt is not taken over',
+    check: 'I1',
+    faults: ['executor killed'],
+    patches: [
+      {
+        package: 'registry',
+        find: "WHERE p.status = 'running' AND coalesce(e.renewed_at, p.claimed_at)",
+        replace: "WHERE p.status = 'running' AND p.group_no > 0 AND coalesce(e.renewed_at, p.claimed_at)",
+      },
+    ],
+  },
+  {
+    name: 'wake-ups are lost, and nobody looks for them',
+    check: 'I1',
+    patches: [
+      { package: 'registry', find: 'if (run_seq !== null)', replace: 'if (run_seq !== null && run_seq % 3 !== 0)' },
+      { package: 'registry', find: 'overdue.map((play) => this.relay.wakeAgain(play))', replace: '[/* none */]' },
+    ],
+  },
+  {
+    name: 'a claim does not fence the one before it',
+    check: 'I2',
+    only: ['mark', 'once'],
+    faults: ['executor stopped for long'],
+    patches: [
+      // Plays that outlive their lease are killed, twice over. That must not be what keeps I2: the lease is no guard.
+      { package: 'sdk', find: 'time.monotonic() > self.deadline', replace: '(lambda: False)()' },
+      { package: 'executor', find: '(gone) => plays.gone(gone)', replace: '(gone) => void gone' },
+      {
+        package: 'registry',
+        find: "l.epoch <> g.epoch OR l.owner <> g.owner OR l.status <> 'running'",
+        replace: '1 = 0',
+      },
+      { package: 'registry', find: 'NOT l.suspended AND g.group_no = l.group_no + 1', replace: '1 = 1' },
+      { package: 'registry', find: 'g.group_no = l.group_no THEN', replace: '1 = 0 THEN' },
+    ],
+  },
+  {
+    name: 'a cancelled play takes the answer to a question that was open',
+    check: 'I6',
+    only: ['pause', 'mark', 'webhook'],
+    cancelled: 0.6,
+    patches: [
+      {
+        package: 'registry',
+        find: "if (isFinal(play.status)) { throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits",
+        replace:
+          "if (play.status === 'success') { throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits",
+      },
+    ],
+  },
+  {
+    name: 'a timer answers a play that was cancelled',
+    check: 'I6',
+    only: ['timeout', 'sleep', 'mark'],
+    cancelled: 0.6,
+    patches: [{ package: 'registry', find: 'play.status IN (${ACTIVE}) AS waits', replace: '1 = 1 AS waits' }],
+  },
+  {
+    name: 'a cancel that comes late ends a play for the second time',
+    check: 'I7',
+    only: ['mark', 'flaky'],
+    cancelled: 0.7,
+    patches: [
+      { package: 'contracts', find: 'success: [],', replace: "success: ['cancelled']," },
+      {
+        package: 'registry',
+        find: "WHEN (OLD.status IN ('success', 'failed', 'cancelled', 'timed_out') AND",
+        replace: "WHEN (OLD.status = 'cancelled' AND",
+      },
+      {
+        package: 'registry',
+        find: "if (isFinal(play.status)) throw final(play, 'It cannot be cancelled any more');",
+        replace: "if (play.status === 'cancelled') throw final(play, 'It cannot be cancelled any more');",
+      },
+    ],
+  },
+  {
+    name: 'what cannot be announced at once is never announced',
+    check: 'I7',
+    faults: ['nats restarted', 'nats stopped', 'executor killed'],
+    patches: [
+      {
+        package: 'registry',
+        find: "this.log?.warn({ err, play_sid: change.play_sid, outbox: change.id }, 'not told yet",
+        replace:
+          "this.told.push(change.id); this.log?.warn({ err, play_sid: change.play_sid, outbox: change.id }, 'not told yet",
+      },
+    ],
+  },
+  {
+    name: 'a wake-up that is delivered again claims a running play',
+    check: 'I8',
+    faults: ['wake-ups doubled'],
+    patches: [
+      {
+        package: 'registry',
+        find: "WHERE sid = $1 AND status = 'pending' AND run_seq = $2",
+        replace: "WHERE sid = $1 AND status IN ('pending', 'running') AND run_seq = $2",
+      },
+    ],
+  },
+  {
+    name: 'a play runs the current version instead of its own',
+    check: 'I9',
+    patches: [
+      {
+        package: 'registry',
+        find: 'this.versions.get(version_sid)',
+        replace: 'this.versions.pin({ workflow_sid: claimed.workflow_sid })',
+      },
+    ],
+  },
+  {
+    name: 'each invoke of a workflow resolves its version anew',
+    check: 'I9',
+    only: ['invoke', 'invoke', 'pause'],
+    patches: [
+      {
+        package: 'sdk',
+        find: 'item = session.memory.find(place)\n    if item is not None:\n        remembered: dict[str, Any]',
+        replace:
+          'item = session.memory.find(place)\n    if item is not None and len(name) < 2:\n        remembered: dict[str, Any]',
+      },
+    ],
+  },
+  {
+    name: 'events are forgotten when their first publication fails',
+    check: 'I10',
+    faults: ['nats restarted', 'nats stopped'],
+    patches: [
+      {
+        package: 'executor',
+        find: "this.bus.log.warn({ err, play_sid: batch.play_sid, batch: batch.batch }, 'events not stored yet');",
+        replace: 'return void err;',
+      },
+    ],
+  },
+  {
+    name: 'what a play started outlives its attempt',
+    check: 'I11',
+    only: ['background', 'pause', 'mark'],
+    patches: [
+      {
+        package: 'sdk',
+        find: 'attempt.main_status = status\n attempt.tree.kill()',
+        replace: 'attempt.main_status = status; attempt.init_gone = True',
+      },
+    ],
+  },
+  {
+    name: 'one commit that the database refuses takes its neighbours along',
+    check: 'I12',
+    only: ['mark', 'map'],
+    patches: [
+      {
+        package: 'registry',
+        find: 'if (groups.length === 1) return [{ refused:',
+        replace:
+          'if (groups.length > 0) return groups.map(() => ({ refused: String(error) })); if (false) return [{ refused:',
+      },
+    ],
+  },
+  {
+    name: 'a commit waits for the lock of another play',
+    check: 'I12',
+    only: ['mark', 'map'],
+    patches: [
+      {
+        package: 'registry',
+        find: 'ORDER BY sid FOR NO KEY UPDATE SKIP LOCKED\n  ), judged',
+        replace: 'ORDER BY sid FOR NO KEY UPDATE\n  ), judged',
+      },
+    ],
+  },
+  {
+    name: 'events wait for the lock of another play',
+    check: 'I12',
+    only: ['mark', 'map'],
+    patches: [
+      {
+        package: 'span-ingest',
+        find: 'WHERE sid = ANY($1) ORDER BY sid FOR UPDATE SKIP LOCKED',
+        replace: 'WHERE sid = ANY($1) ORDER BY sid FOR UPDATE',
+      },
+    ],
+  },
+  {
+    name: 'a lingering play that is cancelled comes back for its slot',
+    check: 'slots',
+    only: ['spawn', 'mark'],
+    cancelled: 0.8,
+    slots: 2,
+    patches: [
+      {
+        package: 'executor',
+        find: 'if (this.of.stateOf(this) === undefined) return;',
+        replace: "if (this.of.stateOf(this) !== 'working') return;",
+      },
+    ],
+  },
+];
