@@ -101,6 +101,9 @@ export async function checkHistories(
     if (own !== 1 || others.some((status) => !REOPENED.includes(status))) {
       faults.push(`I7 play ${sid} is ${play.status}; its history says ${statuses.join()}`);
     }
+    const claims = statuses.filter((status) => status === 'running').length;
+    if (claims !== play.attempt)
+      faults.push(`I7 play ${sid} had ${play.attempt} attempts; its history tells of ${claims}`);
     const { spans } = await hero.play_spans({ play_sid: sid });
     const open = spans.filter((span) => span.status === 'running');
     if (open.length > 0)

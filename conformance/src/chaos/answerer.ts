@@ -24,8 +24,10 @@ const REMEMBERED = 200;
 export class Answerer {
   readonly given = new Map<string, Given>();
   answers = 0;
-  /** Questions that were open once: answers to them come late, too. */
-  private readonly known: shapes.ResumeRequest[] = [];
+  /** Questions that were open and that nobody has answered here. */
+  private readonly open = new Map<string, shapes.ResumeRequest>();
+  private readonly patience = new Map<string, number>();
+  private readonly answered: shapes.ResumeRequest[] = [];
   private readonly used = new Set<string>();
   private stopped = false;
   private working?: Promise<void>;
@@ -51,16 +53,31 @@ export class Answerer {
     while (!this.stopped) {
       await delay(100);
       const open = await this.hero.play_pending_resumes({}).catch(() => []);
-      this.known.push(...open);
-      this.known.splice(0, this.known.length - REMEMBERED);
-      const late = this.random() < 0.3 && this.known.length > 0 ? [pick(this.random, this.known)] : [];
+      const late = this.late(open);
       const links = (await readdir(this.folder)).filter((file) => file.endsWith('.link') && !this.used.has(file));
       await Promise.all([
-        ...open.filter(() => this.random() < 0.4).map((request) => this.answer(request)),
-        ...late.filter(({ name }) => !name.startsWith('decide:')).map((request) => this.give(request, true)),
+        ...open.filter((request) => this.isWilling(request)).map((request) => this.answer(request)),
+        ...late.map((request) => this.give(request, true)),
         ...links.filter(() => this.random() < 0.2).map((file) => this.follow(file)),
       ]);
     }
+  }
+
+  /** Some questions wait for long: their plays are gone from the machine. */
+  private isWilling({ id }: shapes.ResumeRequest): boolean {
+    const after = this.patience.get(id) ?? Date.now() + (this.random() < 0.3 ? 1_000 + this.random() * 2_000 : 0);
+    this.patience.set(id, after);
+    return Date.now() >= after && this.random() < 0.4;
+  }
+
+  /** Answers that come too late: to questions that are gone, and to one that has its answer. */
+  private late(open: readonly shapes.ResumeRequest[]): shapes.ResumeRequest[] {
+    const ids = new Set(open.map(({ id }) => id));
+    const gone = [...this.open.values()].filter(({ id }) => !ids.has(id));
+    for (const { id } of gone) this.open.delete(id);
+    for (const request of open) if (!request.name.startsWith('decide:')) this.open.set(request.id, request);
+    const again = this.answered.length > 0 && this.random() < 0.3 ? [pick(this.random, this.answered)] : [];
+    return [...gone, ...again];
   }
 
   private async answer(request: shapes.ResumeRequest): Promise<void> {
@@ -72,6 +89,10 @@ export class Answerer {
         .catch(() => undefined);
       return;
     }
+    this.open.delete(request.id);
+    this.patience.delete(request.id);
+    this.answered.push(request);
+    this.answered.splice(0, this.answered.length - REMEMBERED);
     const times = this.random() < 0.3 ? 2 : 1;
     await Promise.all(Array.from({ length: times }, () => this.give(request)));
   }

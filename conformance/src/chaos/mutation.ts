@@ -18,6 +18,9 @@ export interface Mutation {
   cancelled?: number;
   forked?: number;
   slots?: number;
+  seconds?: number;
+  /** Mean time between two faults, ms. */
+  every?: number;
 }
 
 const FAULTS: readonly FaultName[] = [
@@ -29,6 +32,9 @@ const FAULTS: readonly FaultName[] = [
   'registry killed',
 ];
 
+/** Checks that look when everything has ended. */
+const AFTERWARDS: ReadonlySet<CheckName> = new Set(['I11', 'I12', 'slots']);
+
 export interface Judged {
   mutation: Mutation;
   report: ChaosReport;
@@ -37,21 +43,16 @@ export interface Judged {
 }
 
 /** Runs with this fault in the product; without patches: as it is. */
-export async function runMutation(
-  mutation: Mutation,
-  seed: number,
-  say?: (line: string) => void,
-  seconds = 12,
-): Promise<Judged> {
+export async function runMutation(mutation: Mutation, seed: number, say?: (line: string) => void): Promise<Judged> {
   await using copy = await BuildCopy.make();
   await copy.apply(mutation.patches);
-  const { check, faults = FAULTS, only, pipelined, cancelled, forked, slots } = mutation;
+  const { check, faults = FAULTS, only, pipelined, cancelled, forked, slots, seconds = 12, every = 1_200 } = mutation;
   const report = await chaos({
     seconds,
     seed,
     executors: 2,
     plays: 16,
-    every: 1_200,
+    every,
     // Each fault comes in turn, however short the run.
     faults,
     only,
@@ -59,7 +60,8 @@ export async function runMutation(
     cancelled,
     forked,
     slots,
-    within: 30_000,
+    within: 25_000,
+    afterwards: mutation.patches.length === 0 || AFTERWARDS.has(check),
     root: copy.root,
     say,
   });

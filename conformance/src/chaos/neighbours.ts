@@ -1,7 +1,7 @@
 /**
  * I12: honest plays beside a hostile one, which goes on until they have ended.
  *
- * locked: a transaction holds the rows of a play that commits and emits, in both schemas.
+ * locked: a transaction holds the rows of plays that commit and emit, in both schemas.
  * poisoned: a play's commits are refused by the database, with what travels beside them.
  * flooded: a play prints without end.
  */
@@ -53,21 +53,28 @@ export async function checkNeighbours(street: Street, hero: HeroClient): Promise
   const start = (role: string) =>
     hero.play_start({ workflow_sid: sid, input_data: { role } }).then(({ sid: play_sid }) => play_sid);
   const violations: Violation[] = [];
+  const slots = (await hero.system_status({})).services.reduce((sum, { slots = 0 }) => sum + slots, 0);
   for (const role of HOSTILE) {
-    const hostile = await start(role);
-    const running = async (): Promise<boolean> =>
-      (await hero.play_events({ play_sid: hostile })).items.some(({ type }) => type === 'log' || type === 'span_ended');
-    await until(running, { within: WITHIN_MS, what: `the ${role} play at work` });
+    // As many locks as keep every connection and writer busy that would wait for them; honest plays need slots, too.
+    const count = role === 'locked' ? Math.max(1, Math.min(6, slots - HONEST)) : 1;
+    const hostile = await Promise.all(Array.from({ length: count }, () => start(role)));
+    for (const play_sid of hostile) await atWork(hero, play_sid, role);
     const release = role === 'locked' ? await lock(street, hostile) : async () => undefined;
     try {
       const honest = await Promise.all(Array.from({ length: HONEST }, () => start('honest')));
       for (const play_sid of honest) violations.push(...(await ended(hero, play_sid, role)));
     } finally {
       await release();
-      await hero.play_cancel({ play_sid: hostile }).catch(() => undefined);
+      for (const play_sid of hostile) await hero.play_cancel({ play_sid }).catch(() => undefined);
     }
   }
   return violations;
+}
+
+async function atWork(hero: HeroClient, play_sid: string, role: Hostile): Promise<void> {
+  const working = async (): Promise<boolean> =>
+    (await hero.play_events({ play_sid })).items.some(({ type }) => type === 'log' || type === 'span_ended');
+  await until(working, { within: WITHIN_MS, what: `the ${role} play at work` });
 }
 
 /** It ends, and its history is told, while the other one still does what it does. */
@@ -83,12 +90,12 @@ async function ended(hero: HeroClient, play_sid: string, role: Hostile): Promise
   return heard ? [] : [`I12 the history of an honest play beside a ${role} one is not stored`];
 }
 
-async function lock(street: Street, sid: string): Promise<() => Promise<void>> {
+async function lock(street: Street, sids: string[]): Promise<() => Promise<void>> {
   const db = new pg.Client({ connectionString: street.databaseUrl });
   await db.connect();
   await db.query('BEGIN');
-  await db.query('SELECT FROM registry.plays WHERE sid = $1 FOR UPDATE', [sid]);
-  await db.query('SELECT FROM spans.plays WHERE sid = $1 FOR UPDATE', [sid]);
+  await db.query('SELECT FROM registry.plays WHERE sid = ANY($1) ORDER BY sid FOR UPDATE', [sids]);
+  await db.query('SELECT FROM spans.plays WHERE sid = ANY($1) ORDER BY sid FOR UPDATE', [sids]);
   return async () => {
     await db.query('ROLLBACK');
     await db.end();

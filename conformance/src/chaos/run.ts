@@ -28,6 +28,8 @@ export interface ChaosPlan extends FaultPlan, PlayMix {
   plays?: number;
   /** Every play is suspended and replayed after each commit. */
   alwaysReplay?: boolean;
+  /** Count slots and run honest plays beside hostile ones when everything has ended; default: yes. */
+  afterwards?: boolean;
   /** Where the built services are; default: this checkout. */
   root?: string;
   /** All plays must have ended so long after the last fault, ms. */
@@ -104,6 +106,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
     say('checking what happened');
     const found = await check(street, hero, folder, plays.started, answerer.given);
     if (unsettled.length > 0) return { ...found, violations: [...unsettled, ...found.violations] };
+    if (plan.afterwards === false) return found;
     say('counting slots');
     const slots = await countSlots(street, hero, folder);
     say('honest plays beside hostile ones');

@@ -12,12 +12,13 @@ import {
 } from './statements.js';
 
 /** How a step fails (flow-source.ts). */
-const FAILURES = ['plain'] as const;
+const FAILURES = ['plain', 'group', 'cause', 'notes'] as const;
 
 type Builder = (where: Where) => Statement;
 
 const SYNC = {
   mark: (where) => step(where, 'mark'),
+  slow: (where) => shown(where, `mark(folder, label, "${where.own}", 2)`),
   flaky: (where) => caught(where, `flaky(folder, label, "${where.own}")`),
   patient: (where) => caught(where, `patient(folder, label, "${where.own}")`),
   once: (where) => step(where, 'once'),
