@@ -24,6 +24,7 @@ export interface Sighting {
 export interface Row {
   play_sid: string;
   name: string;
+  role: string;
   span_id: string;
   kind: 'value' | 'error' | 'begun';
   place: string;
@@ -64,7 +65,7 @@ const PLAYS = `
   FROM family JOIN registry.plays USING (sid)`;
 
 const ROWS = `
-  SELECT play_sid, step_key, name, span_id, kind, place, parent_place, epoch, group_no, ordinal,
+  SELECT play_sid, step_key, name, role, span_id, kind, place, parent_place, epoch, group_no, ordinal,
     substring(outcome::text from 't-[0-9a-f]{12}') AS token,
     extract(epoch FROM committed_at)::float8 * 1000 AS "atMs"
   FROM registry.steps WHERE play_sid = ANY($1)`;

@@ -74,6 +74,10 @@ async def mark_async(folder, label, id, pace=0.02):
     await asyncio.sleep(random.random() * pace)
     return token
 
+@flow(name="mark_after")
+async def mark_after(folder, label, id, before):
+    return note(folder, label, id)
+
 @flow(name="flaky", retries=3, retry_delay=0.05, jitter=0)
 def flaky(folder, label, id):
     token = note(folder, label, id)

@@ -4,6 +4,7 @@
  * where one was not reported by the check that it names.
  */
 import { parseArgs } from 'node:util';
+import { ASYNC_ALL } from './async-statements.js';
 import { type Mutation, runMutation } from './mutation.js';
 import { MUTATIONS } from './mutations.js';
 import { type ChaosReport, chaos } from './run.js';
@@ -17,12 +18,14 @@ const { values, positionals } = parseArgs({
     slots: { type: 'string', default: '6' },
     plays: { type: 'string', default: '24' },
     every: { type: 'string', default: '1500' },
+    within: { type: 'string', default: '180' },
     cancelled: { type: 'string', default: '8' },
+    async: { type: 'boolean', default: false },
     'always-replay': { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
   },
 });
-const whole = (name: Exclude<keyof typeof values, 'planted' | 'always-replay'>): number => {
+const whole = (name: Exclude<keyof typeof values, 'planted' | 'async' | 'always-replay'>): number => {
   const read = Number(values[name]);
   if (!Number.isInteger(read) || read < 0) throw new Error(`--${name} must be a whole number, not ${values[name]}`);
   return read;
@@ -40,6 +43,8 @@ async function play(): Promise<boolean> {
     plays: whole('plays'),
     every: whole('every'),
     cancelled: whole('cancelled') / 100,
+    within: whole('within') * 1_000,
+    ...(values.async && { onlyAsync: ASYNC_ALL }),
     alwaysReplay: values['always-replay'],
     say: progress,
   });

@@ -1,4 +1,5 @@
 /** The proof that the checks see: faults of the product, each of which a chaos run must report by the check that names it. */
+import type { AsyncStatement } from './async-statements.js';
 import { BuildCopy, type Patch } from './build-copy.js';
 import { type CheckName, checkOf, type Violation } from './checks.js';
 import type { FaultName } from './fault-injector.js';
@@ -12,6 +13,7 @@ export interface Mutation {
   patches: readonly Patch[];
   /** What the flows are made of, where few of the random ones would need the guard. */
   only?: readonly SyncStatement[];
+  onlyAsync?: readonly AsyncStatement[];
   faults?: readonly FaultName[];
   /** Part of the plays that are pipelined, cancelled, forked. */
   pipelined?: number;
@@ -46,7 +48,18 @@ export interface Judged {
 export async function runMutation(mutation: Mutation, seed: number, say?: (line: string) => void): Promise<Judged> {
   await using copy = await BuildCopy.make();
   await copy.apply(mutation.patches);
-  const { check, faults = FAULTS, only, pipelined, cancelled, forked, slots, seconds = 12, every = 1_200 } = mutation;
+  const {
+    check,
+    faults = FAULTS,
+    only,
+    onlyAsync,
+    pipelined,
+    cancelled,
+    forked,
+    slots,
+    seconds = 12,
+    every = 1_200,
+  } = mutation;
   const report = await chaos({
     seconds,
     seed,
@@ -56,6 +69,7 @@ export async function runMutation(mutation: Mutation, seed: number, say?: (line:
     // Each fault comes in turn, however short the run.
     faults,
     only,
+    onlyAsync,
     pipelined,
     cancelled,
     forked,

@@ -44,7 +44,7 @@ export const OF_PLAYS: readonly Mutation[] = [
     check: 'I1',
     patches: [
       { package: 'registry', find: 'if (run_seq !== null)', replace: 'if (run_seq !== null && run_seq % 3 !== 0)' },
-      { package: 'registry', find: 'overdue.map((play) => this.relay.wakeAgain(play))', replace: '[/* none */]' },
+      { package: 'registry', find: 'lost.map((play) => this.relay.wakeAgain(play))', replace: '[/* none */]' },
     ],
   },
   {

@@ -9,17 +9,21 @@ export const OF_STEPS: readonly Mutation[] = [
     patches: [
       {
         package: 'registry',
-        find: 'WHERE play_sid = $1 AND step_key > $2 AND ${ASKED_FOR}',
-        replace: "WHERE play_sid = $1 AND step_key > $2 AND kind <> 'error' AND ${ASKED_FOR}",
+        find: 'FROM steps WHERE play_sid = $1 ), done AS',
+        replace: "FROM steps WHERE play_sid = $1 AND kind <> 'error' ), done AS",
       },
     ],
   },
   {
-    name: 'one item is lost where a page of memory ends',
+    name: 'a page of memory is left out',
     check: 'I3',
     patches: [
       { package: 'registry', find: 'const PAGE_ITEMS = 4000;', replace: 'const PAGE_ITEMS = 3;' },
-      { package: 'registry', find: '`s${items.at(-1)?.key}`', replace: '`s${steps.at(PAGE_ITEMS)?.key}`' },
+      {
+        package: 'registry',
+        find: 'next: last ? null : String(number + 1)',
+        replace: 'next: last ? null : String(number + 1 + (number % 2))',
+      },
     ],
   },
   {
@@ -29,9 +33,9 @@ export const OF_STEPS: readonly Mutation[] = [
     patches: [
       {
         package: 'sdk',
-        find: 'if not trial.call.declaration.memo or not session.memory.has_outcome(node.place):',
+        find: 'if not attempt.call.declaration.memo or not session.memory.has_outcome(node.place):',
         replace:
-          'if not trial.call.declaration.memo or trial.number < 2 or not session.memory.has_outcome(node.place):',
+          'if not attempt.call.declaration.memo or attempt.number < 2 or not session.memory.has_outcome(node.place):',
       },
     ],
   },
@@ -126,8 +130,8 @@ export const OF_STEPS: readonly Mutation[] = [
     patches: [
       {
         package: 'sdk',
-        find: 'if declaration.memo and not trial.committed:',
-        replace: 'if declaration.memo and not trial.committed and number > 1:',
+        find: 'if declaration.memo and not attempt.committed:',
+        replace: 'if declaration.memo and not attempt.committed and number > 1:',
       },
     ],
   },
@@ -158,8 +162,8 @@ export const OF_STEPS: readonly Mutation[] = [
     patches: [
       {
         package: 'registry',
-        find: 'const keptAnswers = kept(judgedAnswers,',
-        replace: 'const keptAnswers = kept(judgedAnswers.slice(1),',
+        find: "kept('answers', (place) => resumeIdOf(sid, place));",
+        replace: "kept('answers', (place) => resumeIdOf(sid, place)).slice(1);",
       },
     ],
   },

@@ -2,9 +2,9 @@
 import type { HeroClient, shapes } from '@hero/openrpc';
 import type { Given } from './answerer.js';
 import type { Violation } from './checks.js';
-import type { Evidence, Row } from './evidence.js';
+import type { Evidence } from './evidence.js';
 import type { Started } from './plays.js';
-import { grouped } from './step-checks.js';
+import { grouped, isTry } from './step-checks.js';
 
 type Json = shapes.Json;
 
@@ -66,8 +66,7 @@ function attempts({ sid, forkOf }: Started, { sightings }: Evidence): Violation[
 function committedRuns({ rows, effects }: Evidence): Map<string, Set<string>> {
   const ids = new Map(effects.map(({ token, id }) => [token, id]));
   const committed = new Map<string, Set<string>>();
-  const isOutcome = ({ name }: Row): boolean => !/ \(try \d+\)$/.test(name);
-  for (const { token } of rows.filter(isOutcome)) {
+  for (const { token } of rows.filter((row) => !isTry(row))) {
     const id = token === null ? undefined : ids.get(token);
     if (token !== null && id !== undefined) committed.set(id, (committed.get(id) ?? new Set()).add(token));
   }
@@ -80,6 +79,8 @@ function answered(id: string, value: Json, { accepted, possible }: Given): Viola
   const winners = accepted.length > 0 ? accepted : possible;
   if (winners.some((answer) => same(answer, value))) return [];
   if (value === 'default' && accepted.length === 0) return [];
+  // A timeout around the pause may win also where the question has its answer.
+  if (value === 'too late') return [];
   const what = accepted.length > 0 ? `accepted was ${JSON.stringify(accepted[0])}` : 'no answer was accepted';
   return [`I5 ${id} saw ${JSON.stringify(value)}; ${what}`];
 }

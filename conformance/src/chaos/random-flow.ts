@@ -1,5 +1,5 @@
 /** Random flows, made of what a flow can do. Each knows what it must return: one pair `[id, value]` for every effect and question. */
-import { ASYNC_COMMON, asyncStatement } from './async-statements.js';
+import { ASYNC_COMMON, type AsyncStatement, asyncStatement } from './async-statements.js';
 import { BRANCH, HEAD } from './flow-source.js';
 import { pick, type Random, type Statement } from './statements.js';
 import { ANSWERED, COMMON, type SyncStatement, syncStatement } from './sync-statements.js';
@@ -20,20 +20,25 @@ export interface RandomFlow {
 export interface FlowMix {
   /** Sync flows of these statements only; default: of everything. */
   only?: readonly SyncStatement[];
+  /** Flows of coroutines of these statements only. */
+  onlyAsync?: readonly AsyncStatement[];
   /** Part of the plays that are pipelined. */
   pipelined?: number;
 }
 
 export function randomFlow(random: Random, label: string, mix: FlowMix = {}): RandomFlow {
-  const { only, pipelined: share = 0.25 } = mix;
-  const answered = only === undefined && random() < 0.1;
-  const isAsync = !answered && only === undefined && random() < 0.3;
+  const { only, onlyAsync, pipelined: share = 0.25 } = mix;
+  const any = only === undefined && onlyAsync === undefined;
+  const answered = any && random() < 0.1;
+  const isAsync = onlyAsync !== undefined || (any && !answered && random() < 0.4);
   const pipelined = random() < share;
-  const failsFirst = !isAsync && (only === undefined || only.includes('gate')) && random() < 0.12;
+  const failsFirst = (any || only?.includes('gate') === true) && random() < 0.12;
   const kinds = (answered ? ANSWERED : (only ?? COMMON)).filter((kind) => kind !== 'gate');
   const statements = Array.from({ length: 2 + Math.floor(random() * 5) }, (_, n): Statement => {
     const where = { random, label, own: `m${n}` };
-    return isAsync ? asyncStatement(pick(random, ASYNC_COMMON), where) : syncStatement(pick(random, kinds), where);
+    return isAsync
+      ? asyncStatement(pick(random, onlyAsync ?? ASYNC_COMMON), where)
+      : syncStatement(pick(random, kinds), where);
   });
   if (failsFirst) {
     const gate = syncStatement('gate', { random, label, own: 'gate' });

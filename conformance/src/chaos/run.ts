@@ -109,8 +109,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
     if (plan.afterwards === false) return found;
     say('counting slots');
     const slots = await countSlots(street, hero, folder);
-    say('honest plays beside hostile ones');
-    const neighbours = slots.length > 0 ? [] : await checkNeighbours(street, hero);
+    const neighbours = slots.length > 0 || plan.alwaysReplay ? [] : await checkNeighbours(street, hero);
     return { ...found, violations: [...found.violations, ...slots, ...neighbours] };
   }
 }

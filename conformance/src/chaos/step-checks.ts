@@ -6,7 +6,7 @@ import type { Started } from './plays.js';
 
 /** Retries of the steps that have them (flow-source.ts). */
 const RETRIES: Record<string, number> = { flaky: 3, patient: 2 };
-const isTry = ({ name }: Row): boolean => / \(try \d+\)$/.test(name);
+export const isTry = ({ role }: Row): boolean => role === 'try';
 
 export const grouped = <T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> => {
   const groups = new Map<string, T[]>();
