@@ -431,6 +431,32 @@ async def main():
     assert len(both(play, source)) == 7
 
 
+def test_of_a_class_of_an_invoked_workflow(play: Any) -> None:
+    executor = play(
+        HEAD
+        + """
+@flow
+def main():
+    try: flow.invoke("sub")
+    except LookupError as error: return told(error)
+"""
+    )
+    executor.library["sub"] = """
+from hero_tracing import flow
+class Mine(LookupError):
+    @property
+    def code(self): return self.args[0] * 2
+    def __str__(self): return f"code {self.code}"
+@flow
+def main(): raise Mine(4)
+"""
+    executor.run()
+    was = executor.output
+    assert was["code"] == "8" and "sub.py" in was["traceback"] and "raise Mine(4)" in was["traceback"]
+    executor.run()
+    assert executor.output == was and len(executor.resolved) == 1
+
+
 # --- what cannot be stored ------------------------------------------------------------------------------------------------
 
 

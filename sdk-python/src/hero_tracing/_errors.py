@@ -120,7 +120,7 @@ class InputsInvalid(FlowError):
     'topic'
     """
 
-    def __init__(self, message: str = "", issues: Iterable[Mapping[str, str]] = ()) -> None:
+    def __init__(self, message: str = "", issues: Iterable[Mapping[str, object]] = ()) -> None:
         super().__init__(message)
         self.issues = [dict(issue) for issue in issues]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from json.encoder import encode_basestring as quoted
 from typing import NamedTuple
 
@@ -91,6 +91,10 @@ class Memory:
         """Whether a call at this place need not run."""
         item = self._items.get(place)
         return item is not None and item.kind != "begun"
+
+    def resolved(self) -> Iterator[tuple[str, Item]]:
+        """The versions of invoked workflows, with their places (rule 3)."""
+        return ((place, item) for place, item in list(self._items.items()) if item.role == "resolve")
 
     def ended(self, parent: str, name: str) -> None:
         """The call that has this parent place ran to its end: rule 2."""

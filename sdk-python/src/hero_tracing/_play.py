@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from functools import partial
 from typing import Any
 
 from . import _places, _tasks
@@ -15,12 +16,13 @@ from ._errors import OptionError, Refused
 from ._exit import EXIT_DISCONNECTED, garbage
 from ._memory import Memory
 from ._output import Budget, Output
-from ._remember import describe, happened_in
+from ._remember import describe, happened_in, load_modules_by
 from ._root import Outcome, new_session, run_root
 from ._session import Session, activate
 from ._source import FILE, Functions, load_source
 from ._spans import Span
 from ._telemetry import Telemetry
+from ._workflow import load_for_error
 
 __all__ = ["EXIT_DISCONNECTED", "run_play"]
 
@@ -59,6 +61,7 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = out, err
     activate(session)
+    load_modules_by(partial(load_for_error, session))
     _tasks.install()
     try:
         outcome = _run(session, start)

@@ -82,6 +82,27 @@ def _resolved(session: Session, name: str, version_sid: str) -> dict[str, Any]:
     return found
 
 
+def load_for_error(session: Session, module: str) -> None:
+    """Loads the module of a remembered version: an error of it may be remembered whose call does not run in this attempt."""
+    if not module.startswith("__flow_"):
+        return
+    for place, item in session.memory.resolved():
+        found = json.loads(item.text)
+        if _module_name(found) != module:
+            continue
+        name = item.name.removeprefix("resolve:")
+        is_current = place == _places.resolve_place(quoted(item.name), quoted(""))
+        with session.sources.loading:
+            if found["version_sid"] not in session.sources.modules:
+                loaded = _module(session, name, "" if is_current else found["version_sid"], found)
+                session.sources.modules[found["version_sid"]] = loaded
+        return
+
+
+def _module_name(found: dict[str, Any]) -> str:
+    return f"__flow_{found['version_sid']}__"
+
+
 def _loaded(session: Session, name: str, version_sid: str, found: dict[str, Any]) -> Workflow:
     module = session.sources.modules.get(found["version_sid"])
     if module is None:
@@ -100,7 +121,7 @@ def _module(session: Session, name: str, version_sid: str, found: dict[str, Any]
         file = f"{label}.v{found['version_number']}.py"
     context = copy_context()
     context.run(current.set, None)  # type: ignore[arg-type]
-    module, functions = context.run(load_source, found["source"], file, f"__flow_{found['version_sid']}__")
+    module, functions = context.run(load_source, found["source"], file, _module_name(found))
     session.sources.functions[file] = functions
     return module
 

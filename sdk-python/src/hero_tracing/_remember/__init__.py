@@ -4,6 +4,7 @@
 attributes, `frames` its traceback; `trail` knows the spans that it passed through, `describe` what a reader sees of it.
 """
 
+from .classes import load_modules_by
 from .describe import describe, text_of, traceback_of
 from .frames import leaving
 from .outcome import NOT_REMEMBERED, error_json, is_remembered, rebuild, recall, remembered_error
@@ -17,6 +18,7 @@ __all__ = [
     "happened_in",
     "is_remembered",
     "leaving",
+    "load_modules_by",
     "note_members",
     "rebuild",
     "recall",

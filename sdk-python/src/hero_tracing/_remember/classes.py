@@ -16,7 +16,7 @@ import importlib
 import linecache
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 _LOCAL = "<locals>"
@@ -87,8 +87,19 @@ def _below(base: type[BaseException]) -> Iterator[type[BaseException]]:
         yield from _below(one)
 
 
+def load_modules_by(load: Callable[[str], None] | None) -> None:
+    """Says what may load a module that Python cannot import."""
+    global _load
+    _load = load
+
+
+_load: Callable[[str], None] | None = None
+
+
 def _importable(module: str, name: str) -> type[BaseException] | None:
     try:
+        if _load is not None and module not in sys.modules:
+            _load(module)
         found: Any = sys.modules.get(module) or importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
