@@ -2,7 +2,8 @@
  * play_wait: woken by announcements, never by polling.
  *
  * 1. The play is looked at after the waiter is listed, so that a change in between is not missed.
- * 2. Announcements are best effort: what came while NATS was away is made up by one look after each reconnect.
+ * 2. Only what decides is read at each change; the play itself once, when the wait is over.
+ * 3. Announcements are best effort: what came while NATS was away is made up by one look after each reconnect.
  */
 import { Bus } from '@hero/bus';
 import { allChanges, isOver, type Params, type Play, type playWait } from '@hero/contracts';
@@ -35,8 +36,9 @@ export class PlayWait {
     try {
       for (;;) {
         const next = waiter.next();
-        const play = await this.plays.get(p.play_sid);
-        if (isOver(play, p.until) || performance.now() >= limit || closing?.aborted) return play;
+        const standing = await this.plays.standing(p.play_sid);
+        if (isOver(standing.status, standing.asks, p.until) || performance.now() >= limit || closing?.aborted)
+          return this.plays.get(p.play_sid);
         await next;
       }
     } finally {

@@ -1,4 +1,4 @@
-import { HeroError, type Json } from '@hero/contracts';
+import { HeroError } from '@hero/contracts';
 import { matchesGlob } from './globs.js';
 import type { Prefill } from './prefill-store.js';
 
@@ -7,21 +7,12 @@ const MOST_NAMES = 1_000;
 const MOST_GLOBS = 100;
 const MOST_ANSWERS = 10_000;
 
-/** `{name or glob: payload | [payloads in order]}` as rows: a list is always a sequence. */
-export function prefillRows(prefill: Record<string, Json>): Prefill[] {
-  const patterns = Object.entries(prefill);
-  const globs = patterns.filter(([pattern]) => /[*?[]/.test(pattern));
-  if (patterns.length > MOST_NAMES) throw tooMany(`has ${patterns.length} names, and may have ${MOST_NAMES}`);
-  if (globs.length > MOST_GLOBS) throw tooMany(`has ${globs.length} globs, and may have ${MOST_GLOBS}`);
-  const rows = patterns.flatMap(([pattern, given]) =>
-    (Array.isArray(given) ? given : [given]).map((payload, pos) => ({
-      pattern,
-      pos,
-      payload: JSON.stringify(payload),
-    })),
-  );
-  if (rows.length > MOST_ANSWERS) throw tooMany(`has ${rows.length} answers, and may have ${MOST_ANSWERS}`);
-  return rows;
+export function refuseTooMany(prefills: readonly { pattern: string }[]): void {
+  const names = new Set(prefills.map(({ pattern }) => pattern));
+  const globs = Array.from(names).filter((name) => /[*?[]/.test(name)).length;
+  if (names.size > MOST_NAMES) throw tooMany(`has ${names.size} names, and may have ${MOST_NAMES}`);
+  if (globs > MOST_GLOBS) throw tooMany(`has ${globs} globs, and may have ${MOST_GLOBS}`);
+  if (prefills.length > MOST_ANSWERS) throw tooMany(`has ${prefills.length} answers, and may have ${MOST_ANSWERS}`);
 }
 
 const tooMany = (message: string): HeroError =>
