@@ -42,7 +42,7 @@ test('forty answers of one play to a pattern without end keep nobody else waitin
 });
 
 test('an owner is refused when its time is spent, and has one task under way at a time; others go on', async () => {
-  const threads = new CheckThreads(300);
+  const threads = new CheckThreads(500);
   const hostile = { kind: 'answer' as const, schema: ENDLESS, answer: JSON.stringify(HOSTILE) };
   const outcomes = await Promise.allSettled([
     ...Array.from({ length: 10 }, () => threads.run('hostile', hostile)),

@@ -2,16 +2,19 @@
 import { parentPort } from 'node:worker_threads';
 import { check, type Checked, type Task } from './check.js';
 
-export type Reply = { checked: Checked } | { failure: string };
+/** With the time that the task took, once it had begun. */
+export type Reply = ({ checked: Checked } | { failure: string }) & { ms: number };
 
 const port = parentPort;
 if (!port) throw new Error('check-thread.js is started by the registry, as a thread.');
 port.on('message', (task: Task) => {
+  const began = performance.now();
+  const ms = (): number => performance.now() - began;
   let reply: Reply;
   try {
-    reply = { checked: check(task) };
+    reply = { checked: check(task), ms: ms() };
   } catch (error) {
-    reply = { failure: error instanceof Error ? error.message : String(error) };
+    reply = { failure: error instanceof Error ? error.message : String(error), ms: ms() };
   }
   port.postMessage(reply);
 });
