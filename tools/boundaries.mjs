@@ -9,6 +9,7 @@
  *  stay-inside         a relative import never leaves its project
  *  declared            what a project imports is in its package.json
  *  testing-in-tests    @hero/testing is imported by tests only
+ *  rooms               a folder of an app imports only the folders that its line in ROOMS names
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -18,6 +19,35 @@ import { fileURLToPath } from 'node:url';
 const IMPORT =
   /(?:^|[\s;])(?:import|export)\s+(?:type\s+)?(?:[\w*{}\s,$]+\s+from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
 const SKIP = new Set(['node_modules', 'dist', 'generated', 'golden']);
+
+/** The rooms of an app: what each may import of the others. What is not in a room (the module, its background) may import all. */
+const ROOMS = {
+  '@hero/registry': {
+    sql: [],
+    migrations: [],
+    outbox: ['sql'],
+    life: ['sql', 'outbox'],
+    workflows: ['sql', 'outbox'],
+    runs: ['sql', 'outbox', 'life', 'workflows'],
+    plays: ['sql', 'outbox', 'life', 'workflows'],
+    waits: ['sql', 'outbox', 'life', 'workflows', 'runs', 'plays'],
+    doors: ['workflows', 'runs', 'plays', 'waits'],
+  },
+};
+
+/** The wall that an import goes through, or undefined. */
+function wallBetween(project, from, to) {
+  const roomOf = (path) => {
+    const [source, room, ...rest] = relative(project.folder, path).split(sep);
+    return source === 'src' && rest.length > 0 ? room : undefined;
+  };
+  const [room, other] = [roomOf(from), roomOf(to)];
+  const rooms = ROOMS[project.name];
+  if (!rooms || room === undefined || room === other) return undefined;
+  if (!(room in rooms)) return `${room} has no line in ROOMS of tools/boundaries.mjs`;
+  if (other === undefined) return `${room} is below what is in no room`;
+  return rooms[room].includes(other) ? undefined : `${room} is not above ${other}`;
+}
 
 function* sources(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -66,6 +96,8 @@ export function checkBoundaries(root, rootManifest = {}) {
         if (specifier.startsWith('.')) {
           const target = resolve(dirname(file), specifier);
           if (!target.startsWith(project.folder + sep)) say('stay-inside', specifier, `leaves ${project.name}`);
+          const wall = wallBetween(project, file, target);
+          if (wall !== undefined) say('rooms', specifier, wall);
           continue;
         }
         if (specifier.startsWith('node:') || builtinModules.includes(specifier)) {

@@ -33,6 +33,8 @@ describe('the boundaries check', () => {
     write('libs/bus/src/ask.ts', "import { contract } from '@hero/contracts';\nimport { x } from './x.js';");
     write('apps/registry/src/play-store.ts', "import pg from 'pg';\n// import { bus } from '@hero/bus';");
     write('apps/registry/test/plays.test.ts', "import { testDatabase } from '@hero/testing';");
+    write('apps/registry/src/waits/a.ts', "import { b } from '../plays/b.js';\nimport { c } from './c.js';");
+    write('apps/registry/src/registry.module.ts', "import { a } from './waits/a.js';");
     expect(checkBoundaries(root)).toEqual([]);
   });
 
@@ -46,6 +48,10 @@ describe('the boundaries check', () => {
     ['stores-without-bus', 'apps/registry/src/play-store.ts', "import { Bus } from '@hero/bus';"],
     ['stay-inside', 'apps/registry/src/a.ts', "import '../../executor/src/main.js';"],
     ['declared', 'apps/executor/src/a.ts', "import pg from 'pg';"],
+    ['rooms', 'apps/registry/src/plays/a.ts', "import { b } from '../waits/b.js';"],
+    ['rooms', 'apps/registry/src/sql/a.ts', "import type { b } from '../plays/b.js';"],
+    ['rooms', 'apps/registry/src/attic/a.ts', "import { b } from '../plays/b.js';"],
+    ['rooms', 'apps/registry/src/runs/a.ts', "import { Background } from '../background.js';"],
     ['testing-in-tests', 'apps/registry/src/a.ts', "import { testNats } from '@hero/testing';"],
   ])('refuses what breaks %s', (rule, path, text) => {
     write(path, text);

@@ -8,7 +8,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Bus, Log } from '@hero/bus';
-import { type ExitCause, type MemoryPage, playExit, playMemory, playRelease, type Run } from '@hero/contracts';
+import {
+  type ExitCause,
+  HeroError,
+  type MemoryPage,
+  messageOf,
+  playExit,
+  playMemory,
+  playRelease,
+  type Run,
+} from '@hero/contracts';
 import { after, failpoint } from '@hero/service-kit';
 import type { Commits } from './commits.js';
 import { ControlLane } from './control-lane.js';
@@ -127,7 +136,8 @@ export class Attempt {
     );
     const never = new AbortController().signal;
     if (cause === 'release') {
-      await around.calls.untilAnswered(playRelease, { owner: around.calls.owner, plays: [{ play_sid, epoch }] }, never);
+      const given = { owner: around.calls.owner, plays: [{ play_sid, epoch }] };
+      await around.calls.untilAnswered(playRelease, given, never, Number.POSITIVE_INFINITY);
     } else if (cause !== 'nothing') await this.tellExit(cause, never);
     this.stopped.abort();
     this.history.mark();
@@ -150,7 +160,7 @@ export class Attempt {
     const { play_sid, epoch } = this.run;
     await failpoint('executor.exit.before');
     const told = { owner: this.around.calls.owner, play_sid, epoch, cause, events: this.history.mark() };
-    await this.around.calls.untilAnswered(playExit, told, signal);
+    await this.around.calls.untilAnswered(playExit, told, signal, Number.POSITIVE_INFINITY);
   }
 
   private tellStarted(): void {
@@ -172,7 +182,8 @@ export class Attempt {
       this.greet().catch((err: unknown) => {
         if (this.stopped.signal.aborted) return;
         this.around.log.error({ err, play_sid: this.run.play_sid }, 'the play could not be told what to do');
-        this.kill('fenced');
+        const fenced = err instanceof HeroError && err.code === 'INVALID_STATE';
+        this.kill(fenced ? 'fenced' : 'not_started', `The play could not be told what to run: ${messageOf(err)}`);
       });
     }
   }

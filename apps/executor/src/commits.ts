@@ -2,13 +2,14 @@
  * Outcomes of steps on their way to the registry: while one request is under way, what arrives from any play waits and
  * then goes together (I3: the play is answered after the commit).
  *
- * 1. A lost reply, an outage or a busy row: the group is sent again until it is answered or its play is gone.
+ * 1. A lost reply, an outage or a busy row: the group is sent again until it is answered or its play is gone. A group that fails
+ *    again and again in the registry itself is refused in the end: its play ends with the reason.
  * 2. I12: what only one group is guilty of is asked for that group alone.
  */
 import { backoff } from '@hero/bus';
 import { type GroupResult, messageOf, MIB, stepCommit, type StepGroup } from '@hero/contracts';
 import { Combiner, failpoint } from '@hero/service-kit';
-import { type RegistryCalls, worthRepeating } from './registry-calls.js';
+import { isAway, patience, type RegistryCalls } from './registry-calls.js';
 
 const FIRST_WAIT_MS = 2;
 const LONGEST_WAIT_MS = 500;
@@ -30,6 +31,7 @@ export class Commits {
 
   /** Rejects with the signal's reason only. */
   async commit(group: StepGroup, signal: AbortSignal): Promise<Committed> {
+    const mayRepeat = patience();
     const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
     for (;;) {
       signal.throwIfAborted();
@@ -37,7 +39,7 @@ export class Commits {
         const { result, message } = await this.combiner.add(group);
         if (result !== 'busy') return { result, message };
       } catch (error) {
-        if (!worthRepeating(error)) return { result: 'refused', message: messageOf(error) };
+        if (!mayRepeat(error)) return { result: 'refused', message: messageOf(error) };
       }
       await retry.wait(signal);
     }
@@ -60,8 +62,8 @@ export class Commits {
       return (await this.calls.once(stepCommit, ask, this.closing.signal)).results;
     } catch (error) {
       const mapped = error instanceof Error ? error : new Error(String(error));
-      if (groups.length === 1 || worthRepeating(error)) return groups.map(() => mapped);
-      // The request as a whole was refused, not a group of it: whose fault it is shows alone.
+      if (groups.length === 1 || isAway(error)) return groups.map(() => mapped);
+      // The request as a whole failed, not a group of it: whose fault it is shows alone.
       return (await Promise.all(groups.map((group) => this.ask([group])))).flat();
     }
   }

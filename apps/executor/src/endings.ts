@@ -10,6 +10,8 @@ export type KillReason =
   | 'protocol'
   | 'limit'
   | 'time_limit'
+  /** It could not be told what to run. */
+  | 'not_started'
   /** It did not leave after its end or its pause was committed. */
   | 'lingered'
   | 'drain';
@@ -30,6 +32,7 @@ export function causeOf(ending: Ending, standing: Standing, killed?: { reason: K
     case 'protocol':
     case 'limit':
     case 'time_limit':
+    case 'not_started':
       return cause(killed.reason, killed.message);
     case 'lingered':
     case undefined:

@@ -9,6 +9,8 @@ import { type Contract, HeroError, type ParamsInput, type Result } from '@hero/c
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 1_000;
 const REPLY_WITHIN_MS = 5_000;
+/** About 5 s with the waits between them. */
+const INTERNAL_TRIES = 10;
 
 export class RegistryCalls {
   constructor(
@@ -26,21 +28,36 @@ export class RegistryCalls {
     contract: C,
     params: ParamsInput<C>,
     signal: AbortSignal,
+    internalTries = INTERNAL_TRIES,
   ): Promise<Result<C>> {
+    const mayRepeat = patience(internalTries);
     const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
     for (;;) {
       try {
         return await this.once(contract, params, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (!worthRepeating(error)) throw error;
+        if (!mayRepeat(error)) throw error;
       }
       await retry.wait(signal);
     }
   }
 }
 
-/** INTERNAL too: what was wrong in there may be over soon, and giving up would lose a play's work. */
+/**
+ * Whether a request is to be repeated after this error. What is away comes back, and is waited for as long as it takes. INTERNAL may be over
+ * soon too, and giving up would lose a play's work; but the next tries show whether it is the request that is at fault, and nothing is
+ * repeated for ever for its content.
+ */
+export function patience(internalTries = INTERNAL_TRIES): (error: unknown) => boolean {
+  let internal = 0;
+  return (error) => worthRepeating(error) && (isAway(error) || ++internal < internalTries);
+}
+
+/** Nothing was wrong with the request: somebody who is to answer it is not there. */
+export const isAway = (error: unknown): boolean => error instanceof HeroError && error.retry;
+
+/** For who does not count its tries. */
 export function worthRepeating(error: unknown): boolean {
   return error instanceof HeroError && (error.retry || error.code === 'INTERNAL');
 }

@@ -260,6 +260,9 @@ function moduleFor(of: () => FakeRegistry): new () => object {
     commit({ groups }: Params<typeof stepCommit>): Result<typeof stepCommit> {
       const registry = of();
       registry.commitRequests++;
+      if (groups.some(({ steps }) => steps.some(({ outcome }) => outcome.includes('break the registry')))) {
+        throw new HeroError('INTERNAL', 'Something went wrong in the fake registry.');
+      }
       const results = groups.map((group) => {
         const play = registry.held(group);
         if (!play || play.suspended) return { result: 'fenced' as const };

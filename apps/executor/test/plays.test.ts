@@ -404,3 +404,74 @@ test('a source is parsed in a process of its own; what breaks the parser is an i
   const deep = await street.registry.inspect(`x = ${'('.repeat(100_000)}${')'.repeat(100_000)}`);
   expect(deep.issues[0]?.severity).toBe('error');
 });
+
+describe('what a play asks while it works', () => {
+  const asking = (more: string) => `
+import json
+@flow
+def main():
+    lane = socket.socket(fileno=os.dup(3))
+    lines = lane.makefile("rb")
+    def say(**frame):
+        lane.sendall(json.dumps(frame).encode() + b"\\n")
+        return json.loads(lines.readline())
+    question = {"place": "a" * 32, "span_id": "b" * 16, "name": "NAME", "schema": None, "ui": None, "timeout_ms": None, "default": None}
+    heard = [say(t="ask", id=1, questions=[question])]
+${more}
+    say(t="end", id=3, status="success", output=json.dumps(heard), emitted=0)
+    os._exit(0)
+`;
+
+  test('is recorded at once; it is told when something is answered, and takes it with its next ask', async () => {
+    const play = await street.registry.start(
+      asking(`
+    heard.append(json.loads(lines.readline()))
+    heard.append(say(t="ask", id=2, withdrawn=["c" * 32]))
+`).replace('NAME', 'beside work'),
+    );
+    await until(async () => play.asked.length === 1);
+    await until(async () => play.events.some(({ type }) => type === 'asked'));
+    street.registry.answer(play, 'beside work', 7);
+    await street.registry.is(play, 'success');
+    const taken = { place: 'a'.repeat(32), kind: 'answer', payload: '7' };
+    expect(play.output).toEqual([
+      { t: 'answers', id: 1, answers: [], more: false },
+      { t: 'woken' },
+      { t: 'answers', id: 2, answers: [taken], more: false },
+    ]);
+    expect(play.withdrawn).toEqual(['c'.repeat(32)]);
+  });
+
+  test('is recorded once though the replies are lost, and no answer is lost with them', async () => {
+    street.registry.loseAskReplies = 2;
+    street.registry.answers.set('lost reply', 'here');
+    const play = await street.registry.start(
+      asking('    heard.append(say(t="ask", id=2))').replace('NAME', 'lost reply'),
+    );
+    await street.registry.is(play, 'success');
+    expect(play.output).toMatchObject([{ answers: [{ payload: '"here"' }] }, { answers: [] }]);
+    expect(play.groupNo).toBe(2);
+  });
+});
+
+test('a commit that fails in the registry for its content is refused in the end, and its play ends with the reason', async () => {
+  const play = await street.registry.start(`
+@flow
+def bad():
+    return "break the registry"
+@flow
+def main():
+    return bad()
+`);
+  const beside = await street.registry.start(`
+@flow
+def good(n):
+    return n
+@flow
+def main():
+    return [good(n) for n in range(50)]
+`);
+  await street.registry.is(beside, 'success');
+  await street.registry.is(play, 'failed', 20_000);
+  expect(play.error?.message).toContain('went wrong');
+});

@@ -3,7 +3,6 @@ import { Module } from '@nestjs/common';
 import { Answers } from './waits/answers.js';
 import { Asks } from './waits/asks.js';
 import { Background } from './background.js';
-import { Checks } from './checks/checks.js';
 import { ChildStore } from './waits/child-store.js';
 import { Children } from './waits/children.js';
 import { ForkStore } from './plays/fork-store.js';
@@ -17,8 +16,6 @@ import { MoveStore } from './life/move-store.js';
 import { OutboxStore } from './outbox/outbox-store.js';
 import { Pauses } from './waits/pauses.js';
 import { PlayHandlers } from './doors/play-handlers.js';
-import { PayloadStore } from './plays/payload-store.js';
-import { Payloads } from './plays/payloads.js';
 import { PlayStore } from './plays/play-store.js';
 import { Plays } from './plays/plays.js';
 import { PrefillStore } from './waits/prefill-store.js';
@@ -41,7 +38,7 @@ import { Timers } from './waits/timers.js';
 import { Versions } from './workflows/versions.js';
 import { PlayWait } from './plays/play-wait.js';
 import { Wakes } from './waits/wakes.js';
-import { WorkflowDeletion } from './workflows/workflow-deletion.js';
+import { WorkflowDeletion } from './plays/workflow-deletion.js';
 import { WorkflowHandlers } from './doors/workflow-handlers.js';
 import { WorkflowStore } from './workflows/workflow-store.js';
 import { Workflows } from './workflows/workflows.js';
@@ -56,7 +53,6 @@ const stores = [
   MemoryStore,
   MoveStore,
   OutboxStore,
-  PayloadStore,
   PlayStore,
   PrefillStore,
   ResumeStore,
@@ -70,14 +66,12 @@ const stores = [
 const plays = [
   Answers,
   Asks,
-  Checks,
   Children,
   Forks,
   Hooks,
   Leases,
   Memory,
   Pauses,
-  Payloads,
   PlayWait,
   Plays,
   Questions,

@@ -294,7 +294,10 @@ test('a fork that fails by an inherited error can be retried: the error is dropp
   const play = await fork(mine.play_sid);
   const again: Mine = await registry.claimed(play.sid);
   const error = { type: 'E', message: 'no', traceback: '', span_id: span };
-  await registry.end({ ...again, ...fenceOf(again) }, { status: 'failed', output: null, error, failed_at: [span] });
+  await registry.end(
+    { ...again, ...fenceOf(again) },
+    { status: 'failed', output: null, error, failed_at: [span, spanOf(play.sid, 'a')] },
+  );
   await registry.bus.ask(playRetry, { play_sid: play.sid });
   expect(await rememberedBy(play.sid)).toEqual([`b value "b of ${mine.play_sid}"`]);
 });

@@ -126,3 +126,13 @@ describe('idempotency_key', () => {
     expect(await codeOf(registry.bus.ask(playStart, { ...ask, timeout_ms: 5 }))).toBe('CONFLICT');
   });
 });
+
+test('a play that starts itself by play_run_async is refused 100 deep, like one that spawns itself', async () => {
+  const workflow_sid = registry.workflowSid;
+  let parent_play_sid = await registry.bus.ask(playRunAsync, { workflow_sid });
+  for (let depth = 1; depth <= 100; depth++) {
+    parent_play_sid = await registry.bus.ask(playRunAsync, { workflow_sid, parent_play_sid });
+  }
+  expect((await registry.row(parent_play_sid)).depth).toBe(100);
+  expect(await paths({ workflow_sid, parent_play_sid })).toEqual(['parent_play_sid']);
+}, 60_000);

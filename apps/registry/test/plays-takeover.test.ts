@@ -23,7 +23,7 @@ async function memoryOf(mine: Mine): Promise<{ items: MemoryItem[]; sizes: numbe
 }
 
 describe('a lease that is over', () => {
-  test('makes its plays pending again, told anew, and the old owner hears of it; a live executor keeps its own', async () => {
+  test('makes its plays pending again, told anew, and the old owner hears of it; a live executor keeps its own, whatever the clock says', async () => {
     const [lost, kept] = [await registry.running('executor-dead'), await registry.running('executor-live')];
     await registry.lease('executor-dead', lost);
     await registry.lease('executor-live', kept);
@@ -31,8 +31,7 @@ describe('a lease that is over', () => {
     const nudges: unknown[] = [];
     const following = await registry.bus.follow(executorNudge('executor-dead'), (data) => nudges.push(data));
     const since = registry.changes.length;
-    await registry.ageLease(lost);
-    await registry.sql(`UPDATE plays SET claimed_at = now() - interval '1 minute' WHERE sid = $1`, kept.play_sid);
+    await registry.setClockForward();
     // As an executor does every second.
     const alive = setInterval(() => void registry.lease('executor-live', kept), 1_000);
     try {
@@ -125,15 +124,20 @@ describe('five crashes without progress', () => {
 });
 
 describe('executor_lease', () => {
-  test('releases a claim that its executor does not know of, once it is 3 s old, uncounted', async () => {
+  test('releases a claim that its executor goes on not to know of, uncounted, whatever the clock says', async () => {
     const mine = await registry.running('executor-deaf');
+    await registry.setClockForward();
     // The reply may still be on its way.
     expect(await registry.lease('executor-deaf')).toMatchObject({ gone: [] });
     expect((await registry.row(mine.play_sid)).status).toBe('running');
-    await registry.sql(`UPDATE plays SET claimed_at = now() - interval '3.1 seconds' WHERE sid = $1`, mine.play_sid);
     expect(await registry.lease('executor-deaf', mine)).toMatchObject({ gone: [] });
     expect((await registry.row(mine.play_sid)).status).toBe('running');
-    await registry.lease('executor-deaf');
+    const deaf = setInterval(() => void registry.lease('executor-deaf'), 500);
+    try {
+      await registry.woken(mine.play_sid, 0, 2);
+    } finally {
+      clearInterval(deaf);
+    }
     expect(await registry.row(mine.play_sid)).toMatchObject({ status: 'pending', run_seq: 2, crashes: 0 });
     expect(await registry.claimed(mine.play_sid, 'executor-b')).toMatchObject({ epoch: 2 });
   });
@@ -197,7 +201,7 @@ describe('the memory of the next attempt', () => {
 test('a play whose own time is over is timed out though nobody says so, and its claim is fenced', async () => {
   const mine = await registry.running('executor-a', { timeout_ms: 60_000 });
   expect(mine.remaining_ms).toBe(60_000);
-  await registry.sql(`UPDATE plays SET deadline_at = now() - interval '2 seconds' WHERE sid = $1`, mine.play_sid);
+  await registry.sql(`UPDATE plays SET deadline_at = now() - interval '31 seconds' WHERE sid = $1`, mine.play_sid);
   await registry.changed(mine.play_sid, 'timed_out');
   expect((await registry.play(mine.play_sid)).error).toMatchObject({ type: 'TimeLimit' });
   expect(await registry.commit(mine, 1, [step('late')])).toEqual({ result: 'fenced' });

@@ -96,6 +96,26 @@ describe('I5: a question is answered once', () => {
   });
 });
 
+describe('answers within the same second', () => {
+  test('wake the play once: the last one does, and all of them are in its memory', async () => {
+    const { play_sid } = await waiting(['one'], ['two'], ['three']);
+    for (const name of ['two', 'one']) await answer(play_sid, name);
+    expect(await registry.row(play_sid)).toMatchObject({ status: 'pending', run_seq: 2 });
+    expect(registry.wakeUps.filter((message) => message.play_sid === play_sid)).toHaveLength(1);
+    await answer(play_sid, 'three');
+    await registry.woken(play_sid, 0, 2);
+    const again = await registry.claimed(play_sid);
+    expect(again.memory.items.map(([, , , , name]) => name)).toEqual(['two', 'one', 'three']);
+  });
+
+  test('but an answer alone does not wait for others for ever', async () => {
+    const { play_sid } = await waiting(['one'], ['two']);
+    await answer(play_sid, 'one');
+    await registry.woken(play_sid, 0, 2);
+    expect(await registry.row(play_sid)).toMatchObject({ status: 'pending', run_seq: 2 });
+  });
+});
+
 describe('I6: nothing wakes after a cancel won', () => {
   test('of a cancel and an answer exactly one decides', async () => {
     await races(async () => {
@@ -161,16 +181,51 @@ describe('prefill', () => {
   });
 });
 
-test('play_retry runs a failed play again with its values and without the error it ended with', async () => {
-  const mine = await registry.running();
-  await registry.commit(mine, 1, [
-    step('value'),
-    step('error', { type: 'ValueError', message: 'no' }, { kind: 'error' }),
-  ]);
-  const error = { type: 'ValueError', message: 'no', traceback: '', span_id: null };
-  await registry.end(mine, { status: 'failed', output: null, error });
-  expect((await registry.bus.ask(playRetry, { play_sid: mine.play_sid })).status).toBe('pending');
-  const again = await registry.claimed(mine.play_sid);
-  expect(again.memory.items.map(([, kind]) => kind)).toEqual(['value']);
-  expect(await codeOf(registry.bus.ask(playRetry, { play_sid: mine.play_sid }))).toBe('INVALID_STATE');
+describe('play_retry', () => {
+  const no = { type: 'ValueError', message: 'no' };
+  const failed = (place: string, more = {}) => step(place, no, { kind: 'error', ...more });
+  const final = { ...no, traceback: 'ValueError: no', span_id: 'span of on the w' };
+
+  test('drops the errors of the spans that the final one passed through, and no other, however alike', async () => {
+    const mine = await registry.running();
+    await registry.commit(mine, 1, [
+      step('value'),
+      // Caught by the flow, and what it went on from: the same type, the same message, nothing committed after it.
+      failed('caught'),
+      failed('on the way'),
+      failed('member'),
+      failed('check (try 2)'),
+      failed('first try', { role: 'try', parent_place: 'on the way' }),
+      failed('try of caught', { role: 'try', parent_place: 'caught' }),
+    ]);
+    const failed_at = ['on the way', 'member'].map((place) => step(place).span_id);
+    await registry.end(mine, { status: 'failed', output: null, error: final, failed_at });
+    expect((await registry.bus.ask(playRetry, { play_sid: mine.play_sid })).status).toBe('pending');
+    const again = await registry.claimed(mine.play_sid);
+    expect(again.memory.items.map(([place]) => place)).toEqual(['value', 'caught', 'check (try 2)']);
+    const tries = await registry.sql(`SELECT place FROM steps WHERE play_sid = $1 AND role = 'try'`, mine.play_sid);
+    expect(tries).toEqual([{ place: 'try of caught' }]);
+    expect(await codeOf(registry.bus.ask(playRetry, { play_sid: mine.play_sid }))).toBe('INVALID_STATE');
+  });
+
+  test('drops nothing where the process was killed: no error of the flow ended it', async () => {
+    const mine = await registry.running();
+    await registry.commit(mine, 1, [failed('caught'), step('value')]);
+    expect(await registry.exit(mine, { kind: 'signalled', code: null, signal: 'SIGKILL' })).toBe('failed');
+    await registry.bus.ask(playRetry, { play_sid: mine.play_sid });
+    const again = await registry.claimed(mine.play_sid);
+    expect(again.memory.items.map(([place]) => place)).toEqual(['caught', 'value']);
+  });
+
+  test('asks a question anew whose timeout ended the play, and keeps a timeout that was caught', async () => {
+    const mine = await registry.running();
+    const late = (name: string) => question(name, { span_id: `span of ${name}`, timeout_ms: 0 });
+    expect((await registry.ask(mine, 1, [late('caught'), late('final')])).answers).toHaveLength(2);
+    const failed_at = ['span of final'];
+    await registry.end(mine, { status: 'failed', output: null, error: final, failed_at });
+    await registry.bus.ask(playRetry, { play_sid: mine.play_sid });
+    const again = await registry.claimed(mine.play_sid);
+    expect(again.memory.items.map(([, kind, , , name]) => [kind, name])).toEqual([['error', 'caught']]);
+    expect((await registry.ask(again, 1, [question('final')])).resume_ids).toHaveLength(1);
+  });
 });

@@ -34,8 +34,8 @@ export const OF_PLAYS: readonly Mutation[] = [
     patches: [
       {
         package: 'registry',
-        find: "WHERE p.status = 'running' AND coalesce(e.renewed_at, p.claimed_at)",
-        replace: "WHERE p.status = 'running' AND p.attempt < 2 AND coalesce(e.renewed_at, p.claimed_at)",
+        find: 'WHERE coalesce(e.renewals, -1) = s.renewals AND',
+        replace: 'WHERE p.attempt < 2 AND coalesce(e.renewals, -1) = s.renewals AND',
       },
     ],
   },
@@ -138,7 +138,7 @@ export const OF_PLAYS: readonly Mutation[] = [
     patches: [
       {
         package: 'registry',
-        find: 'this.versions.get(version_sid)',
+        find: 'this.versions.get(claimed.version_sid)',
         replace: 'this.versions.pin({ workflow_sid: claimed.workflow_sid })',
       },
     ],

@@ -58,8 +58,8 @@ export const OF_STEPS: readonly Mutation[] = [
     patches: [
       {
         package: 'registry',
-        find: "DELETE FROM steps s WHERE play_sid = $1 AND kind = 'error' AND (",
-        replace: "DELETE FROM steps s WHERE play_sid = $1 AND (kind = 'value' OR ",
+        find: "DELETE FROM steps WHERE play_sid = $1 AND kind = 'error' AND span_id = ANY($2)",
+        replace: "DELETE FROM steps WHERE play_sid = $1 AND (kind = 'value' OR span_id = ANY($2))",
       },
     ],
   },

@@ -84,11 +84,8 @@ export class Schemas {
 function open({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   const schema = jsonSchema as Schema;
   const { def } = zodSchema._zod;
-  // The only checks of their own that contracts have: any JSON, and any object.
-  if (def.type === 'custom') {
-    const isObject = contracts.OBJECTS.has(zodSchema as unknown as z.ZodType);
-    schema.$ref = `${COMPONENT}${isObject ? 'JsonObject' : 'Json'}`;
-  }
+  // The one check of their own that contracts have: any JSON.
+  if (def.type === 'custom') schema.$ref = `${COMPONENT}Json`;
   if (def.type === 'object' && !def.catchall) delete schema.additionalProperties;
 }
 

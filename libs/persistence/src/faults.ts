@@ -37,17 +37,21 @@ export function sqlState(error: unknown): string | undefined {
   return undefined;
 }
 
-const AWAY = new Set(['57P01', '57P02', '57P03', '53300', '25P03', '25006']);
+/** Beside the classes 08 (the connection), 53 (disk full, out of memory, too many connections) and 58 (the system around it). */
+const AWAY = new Set(['57P01', '57P02', '57P03', '57014', '55P03', '25P03', '25006']);
 const CONFLICTS = new Set(['40001', '40P01']);
 const NETWORK = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)/;
 const LOST =
   /connection terminated|connection error and is not queryable|client was closed|timeout exceeded when trying/i;
 
-/** Lost connection, starting up, shutting down, too many connections. What was sent may or may not have happened. */
+/**
+ * Lost connection, starting up, shutting down, no room, a statement or lock that took too long: the fault of no statement. What was
+ * sent may or may not have happened.
+ */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof DatabaseUnavailable) return true;
   const state = sqlState(error);
-  if (state !== undefined) return AWAY.has(state) || state.startsWith('08');
+  if (state !== undefined) return AWAY.has(state) || /^(08|53|58)/.test(state);
   for (const { code, message, errors } of chain(error)) {
     if (typeof code === 'string' && NETWORK.test(code)) return true;
     if (typeof message === 'string' && LOST.test(message)) return true;

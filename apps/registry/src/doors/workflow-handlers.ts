@@ -14,7 +14,7 @@ import {
   workflowVersionList,
 } from '@hero/contracts';
 import { Controller } from '@nestjs/common';
-import { WorkflowDeletion } from '../workflows/workflow-deletion.js';
+import { WorkflowDeletion } from '../plays/workflow-deletion.js';
 import { Workflows } from '../workflows/workflows.js';
 
 @Controller()

@@ -6,7 +6,8 @@
  * 3. With a fence (epoch and owner) the update itself is the lock: a stale epoch finds no row (I2).
  * 4. Leaving `running` adds the time of this attempt to `ran_ms`, in database time; waits do not count.
  *    The end has the time at which it holds the row: nothing that was committed before it is later.
- * 5. An attempt that committed a group made progress: what was counted in a row before it is forgotten, however it ends.
+ * 5. Who ends a play closes its open questions and timers: nobody looks at them any more. Waits for children stay, for a retry.
+ * 6. An attempt that committed a group made progress: what was counted in a row before it is forgotten, however it ends.
  */
 import {
   type EventsMark,
@@ -52,7 +53,7 @@ export interface Moved extends Change {
   owner: string | null;
 }
 
-/** Rule 5. */
+/** Rule 6. */
 const afterProgress = (count: string): string =>
   `CASE WHEN status = 'running' AND group_no > idle_groups THEN 0 ELSE ${count} END`;
 
@@ -74,7 +75,14 @@ const text = (to: PlayStatus): string => `
     WHERE sid = $1 AND status IN (${sources(to)})
       AND ($2::int IS NULL OR (epoch = $2 AND owner = $3 AND status = 'running' AND NOT suspended))
     RETURNING sid, workflow_sid, attempt, run_seq, epoch, owner, parent_play_sid
-  ), told AS (
+  ), ${
+    isFinal(to)
+      ? `closed AS (
+    UPDATE resumes r SET withdrawn = true, due_at = NULL FROM play
+    WHERE r.play_sid = play.sid AND r.taken_epoch IS NULL AND NOT r.withdrawn AND r.resumed_at IS NULL AND r.kind <> 'child'
+  ), `
+      : ''
+  }told AS (
     INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, answered, run_seq, due_at)
     SELECT sid, workflow_sid, attempt, '${to}', true, $13, ${to === 'pending' ? 'run_seq' : 'NULL'},
            now() + $10 * interval '1 millisecond'
@@ -113,6 +121,18 @@ export class MoveStore {
       move.diverged ? JSON.stringify(move.diverged) : null,
     ]);
     return moved;
+  }
+
+  /** A wake-up that waits for more answers goes out now. */
+  async hasten(playSid: string, sql: Sql): Promise<Change | undefined> {
+    const [change] = await sql.query<Change>(
+      'play_hasten',
+      `UPDATE outbox o SET due_at = now()
+       WHERE play_sid = $1 AND run_seq IS NOT NULL AND due_at > now() AND due_at < now() + interval '1 second'
+       RETURNING ${changeOf('o')}`,
+      [playSid],
+    );
+    return change;
   }
 
   /** Tells of answers that change no status; the play is locked by the caller. */

@@ -24,10 +24,10 @@ import { uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { type Committed, type ForkSource, ForkStore, type Rekeyed } from './fork-store.js';
-import { Checks } from '../checks/checks.js';
+import { checkInput } from '../workflows/inputs.js';
 import { noPlay, Plays } from './plays.js';
 import { Relay } from '../outbox/relay.js';
-import { resumeIdOf, ROOT_PLACE, spanIdOf } from '../waits/resume-ids.js';
+import { resumeIdOf, ROOT_PLACE, spanIdOf } from '../life/ids.js';
 import { StartStore } from './start-store.js';
 import { limitOf, refuse, refuseTooLarge } from './starts.js';
 import { type Pinned, Versions } from '../workflows/versions.js';
@@ -55,7 +55,6 @@ export class Forks {
     private readonly plays: Plays,
     private readonly relay: Relay,
     private readonly bus: Bus,
-    private readonly checks: Checks,
   ) {}
 
   async fork(p: Params<typeof playFork>): Promise<Play> {
@@ -65,9 +64,7 @@ export class Forks {
       workflow_sid: source.workflow_sid,
       version_sid: p.version_sid ?? source.version_sid,
     });
-    const given = { input: p.input_data?.text ?? source.input, prefills: null, keyed: null };
-    const task = { kind: 'input' as const, fields: version.inputs, ...given };
-    const { input, issues } = await this.checks.check(source.sid, task);
+    const { input, issues } = checkInput(version.inputs, p.input_data ?? source.input);
     refuse(issues);
     refuseTooLarge(input);
     const cut = await this.cut(p);
@@ -90,7 +87,7 @@ export class Forks {
     sid: string,
     source: ForkSource,
     version: Pinned,
-    input: string,
+    input: JsonObject,
     cut: Cut,
     sql: Sql,
   ): Promise<Change> {
@@ -185,7 +182,7 @@ function judgeOf(
 const hash = (algorithm: 'sha1' | 'sha256', text: string): string => createHash(algorithm).update(text).digest('hex');
 const stepKeyOf = (versionSid: string, place: string): string => hash('sha1', `${versionSid}|${place}`);
 
-const newPlay = (sid: string, source: ForkSource, version: Pinned, input: string) => ({
+const newPlay = (sid: string, source: ForkSource, version: Pinned, input: JsonObject) => ({
   sid,
   name: source.name,
   workflow_sid: source.workflow_sid,
@@ -196,7 +193,6 @@ const newPlay = (sid: string, source: ForkSource, version: Pinned, input: string
   prefills: [],
   parent_play_sid: null,
   parent_span_id: null,
-  depth: 0,
   timeout_ms: source.timeout_ms ?? limitOf(version),
   idempotency_key: null,
   params_sha256: '',

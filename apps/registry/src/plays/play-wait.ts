@@ -2,22 +2,25 @@
  * play_wait: woken by announcements, never by polling.
  *
  * 1. The play is looked at after the waiter is listed, so that a change in between is not missed.
- * 2. Only what decides is read at each change; the play itself once, when the wait is over.
+ * 2. A change costs one look at the play's row, however many wait and however much the play holds; the play is read for who is answered.
  * 3. Announcements are best effort: what came while NATS was away is made up by one look after each reconnect.
  */
 import { Bus } from '@hero/bus';
 import { allChanges, isOver, type Params, type Play, type playWait } from '@hero/contracts';
 import { after } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { Plays } from './plays.js';
+import { type Look, PlayStore } from './play-store.js';
+import { noPlay, Plays } from './plays.js';
 
 @Injectable()
 export class PlayWait {
   private readonly waiters = new Map<string, Set<() => void>>();
+  private readonly looks = new Map<string, Promise<Look>>();
   private closing?: AbortSignal;
 
   constructor(
     private readonly plays: Plays,
+    private readonly store: PlayStore,
     private readonly bus: Bus,
   ) {}
 
@@ -36,9 +39,13 @@ export class PlayWait {
     try {
       for (;;) {
         const next = waiter.next();
-        const standing = await this.plays.standing(p.play_sid);
-        if (isOver(standing.status, standing.asks, p.until) || performance.now() >= limit || closing?.aborted)
-          return this.plays.get(p.play_sid);
+        const { status, asks } = await this.look(p.play_sid);
+        const last = performance.now() >= limit || closing?.aborted === true;
+        if (last || isOver(status, asks, p.until)) {
+          const play = await this.plays.get(p.play_sid);
+          // It may have gone on since.
+          if (last || isOver(play.status, play.pending_resumes.length > 0, p.until)) return play;
+        }
         await next;
       }
     } finally {
@@ -58,7 +65,24 @@ export class PlayWait {
     for (const sid of this.waiters.keys()) this.wake(sid);
   }
 
+  /** Those who wait for the same play share a look that began after its last change. */
+  private look(sid: string): Promise<Look> {
+    const known = this.looks.get(sid);
+    if (known) return known;
+    const look = this.store.look(sid).then((found) => {
+      if (!found) throw noPlay(sid);
+      return found;
+    });
+    this.looks.set(sid, look);
+    const done = (): void => {
+      if (this.looks.get(sid) === look) this.looks.delete(sid);
+    };
+    look.then(done, done);
+    return look;
+  }
+
   private wake(sid: string): void {
+    this.looks.delete(sid);
     for (const changed of this.waiters.get(sid) ?? []) changed();
   }
 

@@ -1,4 +1,4 @@
-import type { Play } from '@hero/contracts';
+import type { JsonObject, Play } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
@@ -10,13 +10,11 @@ export interface NewPlay {
   workflow_sid: string;
   version_sid: string;
   version_number: number;
-  /** JSON text. */
-  input: string;
+  input: JsonObject;
   prefill_only: boolean;
   prefills: { pattern: string; pos: number; payload: string }[];
   parent_play_sid: string | null;
   parent_span_id: string | null;
-  depth: number;
   timeout_ms: number | null;
   idempotency_key: string | null;
   params_sha256: string;
@@ -26,9 +24,12 @@ export interface NewPlay {
 export interface Hindrance {
   /** The play that was started with this key. */
   known: { play_sid: string; params_sha256: string } | null;
-  parent: Play['status'] | null;
+  parent: { status: Play['status']; depth: number } | null;
   workflow: boolean;
 }
+
+/** How deep plays may spawn plays; a child of the deepest one is refused, whichever way it is started. */
+export const DEEPEST = 100;
 
 @Injectable()
 export class StartStore {
@@ -46,7 +47,7 @@ export class StartStore {
       play.workflow_sid,
       play.version_sid,
       play.version_number,
-      play.input,
+      JSON.stringify(play.input),
       play.prefill_only,
       play.parent_play_sid,
       play.parent_span_id,
@@ -56,7 +57,6 @@ export class StartStore {
       play.prefills.map(({ pattern }) => pattern),
       play.prefills.map(({ pos }) => pos),
       textArray(play.prefills.map(({ payload }) => payload)),
-      play.depth,
     ]);
     return change;
   }
@@ -65,11 +65,11 @@ export class StartStore {
     const [row] = await this.database.query<{
       play_sid: string | null;
       params_sha256: string;
-      parent: Play['status'] | null;
+      parent: Hindrance['parent'];
       workflow: boolean;
     }>(
       'play_start_hindrance',
-      `SELECT k.play_sid, k.params_sha256, (SELECT status FROM plays WHERE sid = $2) AS parent,
+      `SELECT k.play_sid, k.params_sha256, (SELECT json_build_object('status', status, 'depth', depth) FROM plays WHERE sid = $2) AS parent,
               EXISTS (SELECT FROM workflows WHERE sid = $3) AS workflow
        FROM (SELECT) one LEFT JOIN idempotency k ON k.key = $1`,
       [play.idempotency_key, play.parent_play_sid, play.workflow_sid],
@@ -92,16 +92,16 @@ const START = `
   WITH workflow AS (
     SELECT sid FROM workflows WHERE sid = $3 FOR KEY SHARE
   ), parent AS (
-    SELECT sid FROM plays WHERE sid = $8 AND status IN (${ACTIVE}) FOR SHARE
+    SELECT depth FROM plays WHERE sid = $8 AND status IN (${ACTIVE}) FOR SHARE
   ), allowed AS (
-    SELECT FROM workflow WHERE $8::text IS NULL OR EXISTS (SELECT FROM parent)
+    SELECT FROM workflow WHERE $8::text IS NULL OR EXISTS (SELECT FROM parent WHERE depth < ${DEEPEST})
   ), keyed AS (
     INSERT INTO idempotency (key, play_sid, params_sha256) SELECT $11, $1, $12 FROM allowed WHERE $11::text IS NOT NULL
     ON CONFLICT (key) DO NOTHING RETURNING key
   ), play AS (
     INSERT INTO plays (sid, name, workflow_sid, version_sid, version_number, prefill_only, parent_play_sid, parent_span_id,
                        timeout_ms, depth)
-    SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, $16 FROM allowed WHERE $11::text IS NULL OR EXISTS (SELECT FROM keyed)
+    SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, coalesce((SELECT depth + 1 FROM parent), 0) FROM allowed WHERE $11::text IS NULL OR EXISTS (SELECT FROM keyed)
     RETURNING sid, workflow_sid, attempt, status, run_seq
   ), given AS (
     INSERT INTO inputs (play_sid, input) SELECT sid, $6 FROM play

@@ -6,6 +6,7 @@
  * 3. The same key with the same parameters gives the same play, with others CONFLICT. What was asked counts, not what it
  *    led to: a current version that has moved on in between does not matter.
  */
+import { createHash } from 'node:crypto';
 import {
   HeroError,
   isFinal,
@@ -15,15 +16,14 @@ import {
   type Play,
   type playRunAsync,
 } from '@hero/contracts';
-import { fits } from '@hero/json';
+import { fits, jsonFaults } from '@hero/json';
 import { failpoint, uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { Checks } from '../checks/checks.js';
+import { checkInput } from '../workflows/inputs.js';
 import { Plays } from './plays.js';
-import { refuseTooMany } from '../waits/prefills.js';
-import { ReplyBudget } from './reply-budget.js';
+import { prefillRows } from './prefill-rows.js';
 import { Relay } from '../outbox/relay.js';
-import { type NewPlay, StartStore } from './start-store.js';
+import { DEEPEST, type Hindrance, type NewPlay, StartStore } from './start-store.js';
 import { type Pinned, Versions } from '../workflows/versions.js';
 
 type Ask = Params<typeof playRunAsync>;
@@ -35,7 +35,6 @@ export class Starts {
     private readonly versions: Versions,
     private readonly plays: Plays,
     private readonly relay: Relay,
-    private readonly checks: Checks,
   ) {}
 
   async start(ask: Ask): Promise<Play> {
@@ -48,32 +47,20 @@ export class Starts {
   }
 
   private async accept(ask: Ask): Promise<{ sid: string; fresh?: Play }> {
-    const { input_data, prefill_resumes, idempotency_key: key = null, ...words } = ask;
-    const values = { input: input_data.text, prefills: prefill_resumes?.text ?? null };
-    const keyed = key === null ? null : { ...words, idempotency_key: key };
+    const { input_data, prefill_resumes, idempotency_key: key = null } = ask;
+    const params_sha256 = hashOf(ask);
     const [pinned, known] = await Promise.allSettled([
       this.versions.pin(ask),
       key === null ? null : this.store.byKey(key),
     ]);
     if (known.status === 'rejected') throw known.reason;
-    if (known.value) {
-      const { issues, params_sha256 } = await this.checks.check(key ?? '', {
-        kind: 'input',
-        fields: [],
-        ...values,
-        keyed,
-      });
-      // Against no declaration every field is unknown; what counts here is only whether it is the same call.
-      if (params_sha256 === '') refuse(issues);
-      return sameAs(known.value, params_sha256);
-    }
+    if (known.value) return sameAs(known.value, params_sha256);
     if (pinned.status === 'rejected') throw pinned.reason;
     const version = pinned.value;
-    const task = { kind: 'input' as const, fields: version.inputs, ...values, keyed };
-    const { issues, input, prefills, params_sha256 } = await this.checks.check(version.workflow_sid, task);
-    refuse(issues);
+    const { input, issues } = checkInput(version.inputs, input_data);
+    refuse([...issues, ...(prefill_resumes ? jsonFaults(prefill_resumes, 'prefill_resumes') : [])]);
     refuseTooLarge(input);
-    refuseTooMany(prefills);
+    const prefills = prefillRows(prefill_resumes ?? {});
     if (!prefills.every(({ payload }) => fits(payload))) throw tooLarge('A prefilled answer');
     const play: NewPlay = {
       sid: uuidv7(),
@@ -82,11 +69,10 @@ export class Starts {
       version_sid: version.version_sid,
       version_number: version.version_number,
       input,
-      prefill_only: prefills.length > 0,
+      prefill_only: prefill_resumes !== undefined && Object.keys(prefill_resumes).length > 0,
       prefills,
       parent_play_sid: ask.parent_play_sid ?? null,
       parent_span_id: ask.parent_span_id ?? null,
-      depth: ask.parent_play_sid === undefined ? 0 : 1,
       timeout_ms: ask.timeout_ms ?? limitOf(version),
       idempotency_key: key,
       params_sha256,
@@ -104,15 +90,20 @@ export class Starts {
     const { known, parent, workflow } = await this.store.hindrance(play);
     if (known) return sameAs(known, play.params_sha256);
     if (!workflow) throw new HeroError('NOT_FOUND', `Workflow ${play.workflow_sid} was deleted.`);
-    const message = parent === null ? 'there is no such play' : `is ${parent}: it can have no child any more`;
-    if (play.parent_play_sid !== null && (parent === null || isFinal(parent)))
-      refuse([{ path: 'parent_play_sid', message }]);
+    const message = play.parent_play_sid === null ? undefined : parentFault(parent);
+    if (message !== undefined) refuse([{ path: 'parent_play_sid', message }]);
     throw new HeroError('UNAVAILABLE', 'The play could not be inserted; start it again.');
   }
 }
 
-export function refuseTooLarge(input: string): void {
-  if (fits(input)) return;
+function parentFault(parent: Hindrance['parent']): string | undefined {
+  if (parent === null) return 'there is no such play';
+  if (isFinal(parent.status)) return `is ${parent.status}: it can have no child any more`;
+  return parent.depth >= DEEPEST ? `is ${DEEPEST} plays deep: something starts itself` : undefined;
+}
+
+export function refuseTooLarge(input: JsonObject): void {
+  if (fits(JSON.stringify(input))) return;
   throw tooLarge('The input');
 }
 
@@ -139,8 +130,15 @@ function sameAs(known: { play_sid: string; params_sha256: string }, sha256: stri
   );
 }
 
-const inputOf = (text: string): JsonObject =>
-  new ReplyBudget().value({ text, bytes: Buffer.byteLength(text) }, 'input') as JsonObject;
+/** Without regard to the order of keys. */
+function hashOf(ask: Ask): string {
+  const sorted = JSON.stringify(ask, (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash('sha256').update(sorted).digest('hex');
+}
 
 function newPlay(play: NewPlay, version: Pinned, created_at: string): Play {
   return {
@@ -152,7 +150,7 @@ function newPlay(play: NewPlay, version: Pinned, created_at: string): Play {
     version_number: play.version_number,
     current_version_sid: version.current_version_sid,
     status: 'pending',
-    input_data: inputOf(play.input),
+    input_data: play.input,
     output_data: null,
     error: null,
     pending_resumes: [],

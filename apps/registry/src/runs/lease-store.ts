@@ -1,4 +1,4 @@
-import { Database } from '@hero/persistence';
+import { Database, named } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Gone } from '../outbox/changes.js';
 import type { Fence } from '../life/move-store.js';
@@ -11,63 +11,64 @@ export interface Executor {
   busy: number;
   draining: boolean;
 }
-type Held = Omit<Gone, 'owner'>;
+export type Held = Omit<Gone, 'owner'>;
 
-/** Time is the database's everywhere here: no two clocks are compared. */
+/** A sign of life. */
+export interface Sign {
+  owner: string;
+  /** Of an executor that never renewed its lease: one of its claims. */
+  claim: string;
+  renewals: number;
+}
+
+/** No clock is read here: a renewal is a number that rises, and who looks at it has a clock of its own (leases.ts). */
 @Injectable()
 export class LeaseStore {
   constructor(private readonly database: Database) {}
 
   /**
-   * Renews, and compares what the executor runs with what it should: `gone` is no longer its own, `lost` is its own for more
-   * than 3 s without its knowledge (a claim whose reply was lost). A play that it ended itself is not gone: its process is
-   * just going.
+   * Renews, and compares what the executor runs with what it should: `gone` is no longer its own, `unknown` is its own without its
+   * knowledge. A play that it ended itself is not gone: its process is about to exit.
    */
-  async renew(executor: Executor, plays: Held[]): Promise<{ gone: Held[]; lost: Held[] }> {
-    const rows = await this.database.query<Held & { gone: boolean }>(
-      'executor_renew',
-      `WITH renewed AS (
-         INSERT INTO executors AS e (instance, host, pid, slots, busy, draining) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (instance) DO UPDATE SET host = $2, pid = $3, slots = $4, busy = $5, draining = $6, renewed_at = now()
-       ), held AS (
-         SELECT * FROM unnest($7::text[], $8::int[]) AS h(play_sid, epoch)
-       )
-       SELECT h.play_sid, h.epoch, true AS gone FROM held h
-       WHERE NOT EXISTS (SELECT FROM plays p WHERE p.sid = h.play_sid AND p.epoch = h.epoch AND p.owner = $1
-                         AND p.status IN ('running', 'success'))
-       UNION ALL
-       SELECT p.sid, p.epoch, false FROM plays p
-       WHERE p.owner = $1 AND p.status = 'running' AND p.claimed_at < now() - interval '3 seconds'
-         AND NOT EXISTS (SELECT FROM held h WHERE h.play_sid = p.sid AND h.epoch = p.epoch)`,
-      [
-        executor.instance,
-        executor.host,
-        executor.pid,
-        executor.slots,
-        executor.busy,
-        executor.draining,
-        plays.map(({ play_sid }) => play_sid),
-        plays.map(({ epoch }) => epoch),
-      ],
-    );
+  async renew(executor: Executor, plays: Held[]): Promise<{ gone: Held[]; unknown: Held[] }> {
+    const rows = await RENEW(this.database, {
+      ...executor,
+      play_sids: plays.map(({ play_sid }) => play_sid),
+      epochs: plays.map(({ epoch }) => epoch),
+    });
     const only = (gone: boolean): Held[] =>
       rows.filter((row) => row.gone === gone).map(({ play_sid, epoch }) => ({ play_sid, epoch }));
-    return { gone: only(true), lost: only(false) };
+    return { gone: only(true), unknown: only(false) };
   }
 
-  /** Claims of executors whose lease is over, or that never took one. None for a while after PostgreSQL itself started. */
-  orphans(leaseMs: number, limit: number): Promise<Fence[]> {
+  /** Of each executor that has a claim how often it renewed its lease; of one that never did, each claim. */
+  signs(): Promise<Sign[]> {
     return this.database.query(
-      'orphans',
-      `SELECT p.owner, p.sid AS play_sid, p.epoch FROM plays p LEFT JOIN executors e ON e.instance = p.owner
-       WHERE p.status = 'running' AND coalesce(e.renewed_at, p.claimed_at) < now() - $1 * interval '1 millisecond'
-         AND pg_postmaster_start_time() < now() - $1 * interval '1 millisecond'
-       ORDER BY p.claimed_at LIMIT $2`,
-      [leaseMs, limit],
+      'lease_signs',
+      `SELECT DISTINCT p.owner, CASE WHEN e.instance IS NULL THEN p.sid || ' ' || p.epoch ELSE '' END AS claim,
+              coalesce(e.renewals, -1)::float8 AS renewals
+       FROM plays p LEFT JOIN executors e ON e.instance = p.owner WHERE p.status = 'running'`,
     );
   }
 
-  /** Executors that are long gone and hold nothing. */
+  /** The claims of those that have not renewed since. */
+  claimsOf(silent: Sign[], limit: number): Promise<Fence[]> {
+    return this.database.query(
+      'lease_claims_of',
+      `SELECT p.owner, p.sid AS play_sid, p.epoch FROM unnest($1::text[], $2::text[], $3::float8[]) AS s(owner, claim, renewals)
+       JOIN plays p ON p.owner = s.owner AND p.status = 'running' LEFT JOIN executors e ON e.instance = s.owner
+       WHERE coalesce(e.renewals, -1) = s.renewals AND s.claim IN ('', p.sid || ' ' || p.epoch)
+       ORDER BY p.claimed_at LIMIT $4`,
+      [
+        silent.map(({ owner }) => owner),
+        silent.map(({ claim }) => claim),
+        silent.map(({ renewals }) => renewals),
+        limit,
+      ],
+    );
+  }
+
+  /** Executors that are long gone and hold nothing. The time here only tidies up. */
   async forget(): Promise<void> {
     await this.database.query(
       'executors_forget',
@@ -76,3 +77,22 @@ export class LeaseStore {
     );
   }
 }
+
+const RENEW = named<Executor & { play_sids: string[]; epochs: number[] }, Held & { gone: boolean }>(
+  'executor_renew',
+  `WITH renewed AS (
+     INSERT INTO executors AS e (instance, host, pid, slots, busy, draining, renewals)
+     VALUES (:instance, :host, :pid, :slots, :busy, :draining, 1)
+     ON CONFLICT (instance) DO UPDATE SET host = :host, pid = :pid, slots = :slots, busy = :busy, draining = :draining,
+       renewals = e.renewals + 1, renewed_at = now()
+   ), held AS (
+     SELECT * FROM unnest(:play_sids::text[], :epochs::int[]) AS h(play_sid, epoch)
+   )
+   SELECT h.play_sid, h.epoch, true AS gone FROM held h
+   WHERE NOT EXISTS (SELECT FROM plays p WHERE p.sid = h.play_sid AND p.epoch = h.epoch AND p.owner = :instance
+                     AND p.status IN ('running', 'success'))
+   UNION ALL
+   SELECT p.sid, p.epoch, false FROM plays p
+   WHERE p.owner = :instance AND p.status = 'running'
+     AND NOT EXISTS (SELECT FROM held h WHERE h.play_sid = p.sid AND h.epoch = p.epoch)`,
+);

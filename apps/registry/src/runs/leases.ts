@@ -2,36 +2,42 @@
  * Which executors are alive, and what becomes of the plays of those that are not.
  *
  * 1. The lease decides when to take over, never whether a write is safe: that is the fence's business (I2).
- * 2. No lease is judged for one period after this registry started, after its database or NATS came back, or after it was
- *    itself stopped for a while: executors could not renew then. Outages count nothing.
+ * 2. Time is this process's own, monotonic (silence.ts): no wall clock is read, of this machine or of the database. No lease is judged
+ *    for one period after this registry started, after its database or NATS came back, or after it was itself stopped for a while:
+ *    executors could not renew then. Outages count nothing.
  * 3. A takeover is a crash; five in a row without a committed group are poison. Progress in between makes it the first again.
  *    A play that was told to go has not crashed.
- * 4. A claim that its executor does not know of (its reply was lost) is released after 3 s, uncounted.
- * 5. The play's own time limit holds also while nobody reports it.
+ * 4. A claim that its executor does not know of (its reply was lost) is released when its renewals have left it out for 3 s, uncounted.
+ * 5. The play's own time limit holds also while nobody reports it. A live executor measures it by its own monotonic clock and reports it
+ *    long before the registry looks.
  */
 import { Bus } from '@hero/bus';
 import type { executorLease, Params, Result } from '@hero/contracts';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { poison, timeLimit } from '../life/endings.js';
-import { LeaseStore } from './lease-store.js';
+import { type Held, LeaseStore } from './lease-store.js';
 import { type Fence, type Moved, MoveStore } from '../life/move-store.js';
 import { Relay } from '../outbox/relay.js';
 import { RunStore } from './run-store.js';
 import { Runs } from './runs.js';
+import { Silence } from './silence.js';
 
 export const LEASE_MS = 5_000;
 export const CRASH_LIMIT = 5;
 const LOOK_MS = 500;
 const BATCH = 100;
 const FORGET_EVERY = 600;
+/** A claim's reply may be on its way for so long. */
+const UNKNOWN_MS = 3_000;
 
 @Injectable()
 export class Leases {
   private timer?: Timer;
   private log?: Log;
-  /** Rule 2: until then nothing is judged; the monotonic clock. */
-  private quietUntil = performance.now() + LEASE_MS;
+  private readonly silence = new Silence();
+  /** Rule 4: since when renewals have left a claim out. */
+  private readonly unknown = new Map<string, number>();
   private looked = performance.now();
   private looks = 0;
 
@@ -56,8 +62,8 @@ export class Leases {
   }
 
   async renew({ plays, ...executor }: Params<typeof executorLease>): Promise<Result<typeof executorLease>> {
-    const { gone, lost } = await this.store.renew(executor, plays);
-    for (const { play_sid, epoch } of lost) {
+    const { gone, unknown } = await this.store.renew(executor, plays);
+    for (const { play_sid, epoch } of this.lost(executor.instance, unknown)) {
       if (await this.runs.releaseOne({ owner: executor.instance, play_sid, epoch })) {
         this.log?.info(
           { play_sid, epoch, executor: executor.instance },
@@ -68,6 +74,21 @@ export class Leases {
     return { lease_ms: LEASE_MS, gone };
   }
 
+  /** Rule 4. */
+  private lost(owner: string, unknown: Held[]): Held[] {
+    const now = performance.now();
+    const keyOf = ({ play_sid, epoch }: Held): string => `${owner} ${play_sid} ${epoch}`;
+    const keys = new Set(unknown.map(keyOf));
+    for (const key of this.unknown.keys()) {
+      if (key.startsWith(`${owner} `) && !keys.has(key)) this.unknown.delete(key);
+    }
+    return unknown.filter((claim) => {
+      const since = this.unknown.get(keyOf(claim)) ?? now;
+      this.unknown.set(keyOf(claim), since);
+      return now - since >= UNKNOWN_MS;
+    });
+  }
+
   /** One look at leases and time limits. */
   async look(): Promise<void> {
     // A look that comes late was itself stopped, or waited for a database that did not answer.
@@ -75,7 +96,7 @@ export class Leases {
     if (!this.bus.connected) this.keepQuiet();
     try {
       await this.endOverdue();
-      if (performance.now() >= this.quietUntil) await this.takeOverAll();
+      await this.takeOverAll();
       if (++this.looks % FORGET_EVERY === 0) await this.store.forget();
       this.looked = performance.now();
     } catch (error) {
@@ -84,13 +105,16 @@ export class Leases {
     }
   }
 
+  /** Rule 2. */
   private keepQuiet(): void {
-    this.quietUntil = performance.now() + LEASE_MS;
     this.looked = performance.now();
+    this.silence.forget();
   }
 
-  async takeOverAll(): Promise<void> {
-    for (const fence of await this.store.orphans(LEASE_MS, BATCH)) {
+  private async takeOverAll(): Promise<void> {
+    const silent = this.silence.of(await this.store.signs(), LEASE_MS);
+    if (silent.length === 0) return;
+    for (const fence of await this.store.claimsOf(silent, BATCH)) {
       const moved = await this.takeOver(fence);
       if (moved)
         this.log?.warn({ play_sid: fence.play_sid, executor: fence.owner, status: moved.status }, 'play taken over');

@@ -22,7 +22,7 @@ import {
   type playRelease,
   type Result,
 } from '@hero/contracts';
-import { isDataError, type Sql } from '@hero/persistence';
+import { isDataError, isTransient, type Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { endingOf, storable } from '../life/endings.js';
@@ -31,6 +31,7 @@ import { FIRST_PAGE, Memory } from './memory.js';
 import { type Fence, type Move, type Moved, MoveStore } from '../life/move-store.js';
 import { Relay } from '../outbox/relay.js';
 import { type Claimed, type HeldPlay, RunStore } from './run-store.js';
+import type { VersionRecord } from '../workflows/workflow-store.js';
 import { Versions } from '../workflows/versions.js';
 
 const UNSTARTED_LIMIT = 5;
@@ -53,8 +54,10 @@ export class Runs {
     await failpoint('registry.claim.after');
     this.relay.tell(claimed);
     const { play_sid, epoch, attempt, version_sid, workflow_name, remaining_ms, parent_span_id, input } = claimed;
-    const [version, memory] = await Promise.all([this.versions.get(version_sid), this.remembered(claimed)]);
-    const { source, entry, options } = version;
+    const found = await this.read(claimed).catch((error: unknown) => this.giveBack(p.owner, claimed, error));
+    if (!found) return { run: null };
+    const { source, entry, options } = found.version;
+    const { memory } = found;
     return {
       run: {
         play_sid,
@@ -72,6 +75,25 @@ export class Runs {
         memory,
       },
     };
+  }
+
+  private async read(claimed: Claimed): Promise<{ version: VersionRecord; memory: MemoryPage }> {
+    const [version, memory] = await Promise.all([this.versions.get(claimed.version_sid), this.remembered(claimed)]);
+    return { version, memory };
+  }
+
+  /** The claim is committed, and what it needs cannot be read. An outage is waited for; anything else counts as a start that failed. */
+  private async giveBack(owner: string, { play_sid, epoch }: Claimed, error: unknown): Promise<undefined> {
+    if (isTransient(error)) throw error;
+    const message = `What the play needs to run could not be read: ${messageOf(error)}.`;
+    await this.exit({
+      owner,
+      play_sid,
+      epoch,
+      cause: { kind: 'not_started', code: null, signal: null, message },
+      events: null,
+    });
+    return undefined;
   }
 
   /** What comes with the claim: nothing for a play that never ran; a large input and a large page would not be one reply. */

@@ -2,14 +2,15 @@
  * step_commit: what arrived while one transaction was under way goes into the next (group commit).
  *
  * 1. Each group is answered on its own: done, fenced, or refused with the reason.
- * 2. I12: a data error bisects what travelled together until the guilty group stands alone; the others are committed.
+ * 2. I12: an error that is no outage bisects what travelled together until the guilty group stands alone; the others are committed.
+ *    The guilty one is refused with the reason, whatever class of error it is: repeated, it would fail again, for ever.
  * 3. A play whose row somebody holds, and the second group of one play, go into a later transaction; after 0.1 s the group
  *    is given back as busy, because the reply carries other plays' groups too.
  * 4. What the database did not answer is not answered either (UNAVAILABLE): the executor repeats it, and `group_no` makes
  *    the repetition harmless.
  */
 import { type GroupResult, messageOf, type Params, type Result, type stepCommit } from '@hero/contracts';
-import { isDataError } from '@hero/persistence';
+import { isTransient } from '@hero/persistence';
 import { Combiner, failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -66,7 +67,7 @@ export class Steps {
     try {
       return await this.store.commit(groups);
     } catch (error) {
-      if (!isDataError(error)) throw error;
+      if (isTransient(error)) throw error;
       if (groups.length === 1) return [{ refused: `The outcome cannot be stored: ${messageOf(error)}.` }];
       const half = groups.length >> 1;
       return [...(await this.bisect(groups.slice(0, half))), ...(await this.bisect(groups.slice(half)))];

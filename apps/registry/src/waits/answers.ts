@@ -15,15 +15,14 @@ import {
   type Result,
   type ResumeRequest,
 } from '@hero/contracts';
-import { fits } from '@hero/json';
+import { fits, jsonFaults } from '@hero/json';
 import type { Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { Checks } from '../checks/checks.js';
 import { PlayStore } from '../plays/play-store.js';
 import { noPlay, requestOf } from '../plays/plays.js';
-import { ReplyBudget } from '../plays/reply-budget.js';
 import { keptUnder, PrefillStore } from './prefill-store.js';
+import { faultsOf } from './questions.js';
 import { type AskedRow, ResumeStore } from './resume-store.js';
 import { Wakes, type Woken } from './wakes.js';
 
@@ -42,13 +41,12 @@ export class Answers {
     private readonly prefills: PrefillStore,
     private readonly plays: PlayStore,
     private readonly wakes: Wakes,
-    private readonly checks: Checks,
   ) {}
 
   async answer(p: Params<typeof playResume>, by: 'caller' | 'hook' = 'caller'): Promise<Answer> {
-    const { text } = p.payload;
-    const unfit = await this.checks.answer(p.play_sid, null, text);
+    const unfit = jsonFaults(p.payload, 'payload');
     if (unfit.length > 0) throw misfit(unfit);
+    const text = JSON.stringify(p.payload);
     if (!fits(text)) {
       throw new HeroError(
         'PAYLOAD_TOO_LARGE',
@@ -62,13 +60,12 @@ export class Answers {
     return done.answer;
   }
 
-  async pending(p: Params<typeof playPendingResumes>): Promise<ResumeRequest[]> {
-    const { play_sid } = p;
+  async pending({ play_sid }: Params<typeof playPendingResumes>): Promise<ResumeRequest[]> {
     if (play_sid !== undefined) {
       if (!(await this.plays.mark(play_sid))) throw noPlay(play_sid);
     }
-    const budget = new ReplyBudget();
-    return (await this.plays.openResumes(p)).map((row) => requestOf(row, budget));
+    const rows = await this.plays.openResumes(play_sid);
+    return rows.map(requestOf);
   }
 
   private async commit(
@@ -94,7 +91,7 @@ export class Answers {
           : await this.keep(play_sid, { name: keptUnder(resume_id), called: resume_id }, payload, sql);
       return { answer };
     }
-    const faults = await this.checks.answer(play_sid, question.schema, payload);
+    const faults = faultsOf(question.schema, payload);
     if (faults.length > 0) throw misfit(faults);
     const resumed_at = await this.store.give(
       { id: question.id, payload, outcome: 'answer', resumed_by: 'interactive' },
@@ -103,7 +100,9 @@ export class Answers {
     // The play is locked and the question was open: nobody else can have answered it.
     if (resumed_at === undefined) throw new Error(`Question ${question.id} was answered under the lock of its play.`);
     await this.prefills.interactive(play_sid, sql);
-    const woken = await this.wakes.wake(play, question, [{ resume_id: question.id, resumed_by: 'interactive' }], sql);
+    const more = await this.store.isAsking(play_sid, sql);
+    const answered = [{ resume_id: question.id, resumed_by: 'interactive' }];
+    const woken = await this.wakes.wake(play, question, answered, sql, more);
     return { answer: { ok: true, resumed_at, kept: false }, woken };
   }
 

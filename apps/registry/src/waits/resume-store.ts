@@ -176,6 +176,12 @@ export class ResumeStore {
     return new Map(rows.map(({ id, schema }) => [id, schema]));
   }
 
+  /** Whether a question of the play is open. */
+  async isAsking(playSid: string, sql: Sql): Promise<boolean> {
+    const text = `SELECT id FROM resumes WHERE play_sid = $1 AND ${UNTAKEN} AND resumed_at IS NULL AND kind = 'question' LIMIT 1`;
+    return (await sql.query('resumes_asking', text, [playSid])).length > 0;
+  }
+
   /** Answers a question that is open, once (I5); nothing where it was answered already. */
   async give(given: Given, sql: Sql): Promise<string | undefined> {
     const [row] = await sql.query<{ resumed_at: string }>(

@@ -5,7 +5,9 @@
  *    takes the answer with its next `ask` or `pause`; its executor is nudged, so that it does so immediately. One that is pending
  *    takes it with its claim.
  * 2. All of it happens in the transaction of the answer, under the play's row; it is told after the commit.
- * 3. A wait that was withdrawn wakes nobody.
+ * 3. Answers that arrive within the same second wake the play once: while other questions of it are open, an answer gives them a second
+ *    before the play runs again. The last one ends that time.
+ * 4. A wait that was withdrawn wakes nobody.
  */
 import { Injectable } from '@nestjs/common';
 import type { Sql } from '@hero/persistence';
@@ -18,13 +20,21 @@ import type { AskedRow } from './resume-store.js';
 
 export type Wakeable = Pick<Locked, 'play_sid' | 'status' | 'owner' | 'epoch' | 'suspended'>;
 
+/** Rule 3. */
+const TOGETHER_MS = 1_000;
+
 export interface Woken {
   change?: Change;
+  /** A wake-up that is not to wait any longer. */
+  hastened?: Change;
   nudged?: Gone;
 }
 
 @Injectable()
 export class Wakes {
+  /** Wake-ups that wait for more answers, by their rows in the outbox. */
+  private readonly later = new Map<number, NodeJS.Timeout>();
+
   constructor(
     private readonly moves: MoveStore,
     private readonly runs: RunStore,
@@ -36,18 +46,39 @@ export class Wakes {
     wait: Pick<AskedRow, 'asked_epoch' | 'withdrawn'>,
     answered: Answered[],
     sql: Sql,
+    /** Rule 3: other questions are open. */
+    more = false,
   ): Promise<Woken> {
     const { play_sid, status, owner, epoch, suspended } = play;
+    const delayMs = more ? TOGETHER_MS : 0;
     if (wait.withdrawn) return { change: await this.moves.tell(play_sid, answered, sql) };
-    if (status === 'awaiting_resume') return { change: await this.moves.move('pending', { play_sid, answered }, sql) };
+    if (status === 'awaiting_resume') {
+      return { change: await this.moves.move('pending', { play_sid, answered, delayMs }, sql) };
+    }
     if (suspended) await this.runs.wake(play_sid, sql);
     const change = await this.moves.tell(play_sid, answered, sql);
+    if (status === 'pending' && !more) return { change, hastened: await this.moves.hasten(play_sid, sql) };
     const asks = status === 'running' && !suspended && owner !== null && wait.asked_epoch === epoch;
     return { change, ...(asks && { nudged: { owner, play_sid, epoch } }) };
   }
 
-  tell({ change, nudged }: Woken): void {
+  tell({ change, hastened, nudged }: Woken): void {
     if (change) this.relay.tell(change);
+    if (hastened) {
+      clearTimeout(this.later.get(hastened.id));
+      this.later.delete(hastened.id);
+      this.relay.tell(hastened);
+    }
+    if (change?.later) this.tellLater(change);
     if (nudged) this.relay.nudge({ answered: [nudged] });
+  }
+
+  /** The sweep of the outbox would tell it too, a second late. */
+  private tellLater(change: Change): void {
+    const timer = setTimeout(() => {
+      this.later.delete(change.id);
+      this.relay.tell({ ...change, later: false });
+    }, TOGETHER_MS);
+    this.later.set(change.id, timer.unref());
   }
 }

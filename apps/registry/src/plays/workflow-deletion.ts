@@ -7,11 +7,11 @@
  */
 import { HeroError, type Params, type Result, type workflowDelete } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
-import { PlayStore } from '../plays/play-store.js';
-import { Plays } from '../plays/plays.js';
+import { PlayStore } from './play-store.js';
+import { Plays } from './plays.js';
 import { Relay } from '../outbox/relay.js';
-import { WorkflowStore } from './workflow-store.js';
-import { found, Workflows } from './workflows.js';
+import { WorkflowStore } from '../workflows/workflow-store.js';
+import { found, Workflows } from '../workflows/workflows.js';
 
 @Injectable()
 export class WorkflowDeletion {
