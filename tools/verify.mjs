@@ -66,6 +66,10 @@ async function pytest() {
   };
 }
 
+const python = (module, ...args) => plain(pythonEnv(root), ['-m', module, ...args]);
+const PYTHON = ['sdk-python', 'flows'];
+const settings = 'sdk-python/pyproject.toml';
+
 async function wheel() {
   const result = await plain(pythonEnv(root), [
     '-m',
@@ -89,6 +93,10 @@ const STEPS = {
   boundaries: () => plain('node', ['tools/boundaries.mjs']),
   types: () => plain(bin('tsc'), ['-p', 'tsconfig.test.json']),
   generated: () => plain('node', ['tools/generate.mjs', '--check']),
+  'python-format': () => python('ruff', 'format', '--quiet', '--check', '--diff', ...PYTHON),
+  'python-lint': () => python('ruff', 'check', '--quiet', ...PYTHON),
+  'python-types': () =>
+    python('mypy', '--config-file', settings, '--cache-dir', join(root, 'node_modules/.cache/mypy'), 'sdk-python/src'),
   wheel,
   pytest,
   jest,
@@ -117,7 +125,7 @@ rmSync(scratch, { recursive: true, force: true });
 console.log('');
 for (const { name, passed, failed, seconds } of rows) {
   console.log(
-    `${failed ? '✗' : '✓'} ${name.padEnd(12)} ${String(passed).padStart(5)} passed ${String(failed).padStart(3)} failed  ${seconds.toFixed(1).padStart(7)} s`,
+    `${failed ? '✗' : '✓'} ${name.padEnd(14)} ${String(passed).padStart(5)} passed ${String(failed).padStart(3)} failed  ${seconds.toFixed(1).padStart(7)} s`,
   );
 }
 const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
