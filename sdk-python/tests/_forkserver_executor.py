@@ -111,7 +111,9 @@ class Executor:
         def hand_over_channel() -> None:
             os.dup2(theirs.fileno(), 3)
 
-        self.process = subprocess.Popen(command, env={"PYTHONHASHSEED": "0"}, close_fds=False, preexec_fn=hand_over_channel, cwd="/")
+        self.process = subprocess.Popen(
+            command, env={"PYTHONHASHSEED": "0"}, close_fds=False, preexec_fn=hand_over_channel, cwd="/"
+        )
         theirs.close()
         self.settings = {
             "t": "settings",

@@ -68,7 +68,9 @@ class FakeExecutor:
         self.prefill: dict[str, list[Any]] = {}
         self.parents: dict[str, str] = {}
         self.timers_end = False  # timers end as soon as they are asked
-        self.children: dict[str, Any] = {}  # by workflow: an output, an exception, a function of the inputs, or ... (runs)
+        self.children: dict[
+            str, Any
+        ] = {}  # by workflow: an output, an exception, a function of the inputs, or ... (runs)
         self.spawned: dict[str, str] = {}
         self.ended_children: dict[str, list[Any]] = {}
         self.library: dict[str, str] = {}  # sources by workflow
@@ -202,7 +204,13 @@ class FakeExecutor:
             known = self.memory.get(step["place"])
             assert known is None or known[0] == "begun", "I3: a committed step never runs again"
             self.memory.pop(step["place"], None)  # what began is ordered by its outcome
-            self.memory[step["place"]] = (step["kind"], step["outcome"], step["parent_place"], step["name"], step["role"])
+            self.memory[step["place"]] = (
+                step["kind"],
+                step["outcome"],
+                step["parent_place"],
+                step["name"],
+                step["role"],
+            )
             self.parents[step["place"]] = step["parent_place"]
             self.commits.append(step)
         return {"t": "done", "id": frame["id"]}
@@ -287,11 +295,9 @@ TIMED_OUT = json.dumps(
 def child_failed(error: Exception) -> str:
     """As the registry writes it."""
     attributes = {"play_sid": "child-1", "status": "failed", "error_type": type(error).__name__}
+    data = {"args": [str(error)], "attributes": attributes}
     return json.dumps(
-        {
-            "type": "ChildFailed", "module": "hero_tracing", "message": str(error),
-            "data": {"args": [str(error)], "attributes": attributes}, "traceback": "",
-        }  # fmt: skip
+        {"type": "ChildFailed", "module": "hero_tracing", "message": str(error), "data": data, "traceback": ""}
     )
 
 

@@ -111,8 +111,8 @@ def _replays(attempt: Any) -> bool:
 def _answer(executor: FakeExecutor, answers: dict[str, Any]) -> bool:
     for place, question in executor.questions.items():
         name = question["name"]
-        if question["kind"] == "question" and place not in executor.answers:
-            if name in answers or name.startswith("decide:"):
-                executor.answer_at(place, answers.get(name, {"action": "run"}))
-                return True
+        is_open = question["kind"] == "question" and place not in executor.answers
+        if is_open and (name in answers or name.startswith("decide:")):
+            executor.answer_at(place, answers.get(name, {"action": "run"}))
+            return True
     return bool(executor.answers)

@@ -103,7 +103,6 @@ def main():
     executor = play(HEAD + source)
     attempt = executor.run()
     assert executor.output == 400
-    (give, *_) = (event["span_id"] for event in attempt.named("give"))
     shown = [event["output"] for event in attempt.events if event["type"] == "span_ended" and event["output"] != 400]
     texts = [json.dumps(output) for output in shown]
     assert texts == ["[" * 64 + "1" + "]" * 64, *["[" * 64 + '"\\u2026"' + "]" * 64] * 2]

@@ -58,5 +58,10 @@ def test_a_circle_is_found_also_where_it_is_for_types_only_or_inside_of_a_functi
     assert circle_in({"p": (True, ""), "p.a": (False, typed), "p.b": (False, lazy)}) == ["p.a", "p.b", "p.a"]
     assert circle_in({"p": (True, "from .a import A"), "p.a": (False, typed), "p.b": (False, "")}) == []
     assert circle_in({"p": (True, "from .a import A"), "p.a": (False, "import p")}) == ["p", "p.a", "p"]
-    room = {"p": (True, ""), "p.r": (True, "from .x import X"), "p.r.x": (False, "from ..y import Y"), "p.y": (False, "from .r import X")}
+    room = {
+        "p": (True, ""),
+        "p.r": (True, "from .x import X"),
+        "p.r.x": (False, "from ..y import Y"),
+        "p.y": (False, "from .r import X"),
+    }
     assert circle_in(room) == ["p.r", "p.r.x", "p.y", "p.r"]

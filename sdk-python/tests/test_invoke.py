@@ -96,7 +96,9 @@ def test_in_process_each_kind_of_caller_and_entry(play: Any, caller: str, entry:
     failed = json.loads(next(step["outcome"] for step in executor.commits if step["kind"] == "error"))
     assert 'File "greet.py", line 15' in failed["traceback"] and "hero_tracing" not in failed["traceback"]
     by_name = {step["name"]: step for step in executor.commits}
-    assert by_name["resolve:greet"]["parent_place"] == "" and by_name["word"]["parent_place"] == by_name["greet"]["place"]
+    assert (
+        by_name["resolve:greet"]["parent_place"] == "" and by_name["word"]["parent_place"] == by_name["greet"]["place"]
+    )
 
 
 def test_a_replay_runs_the_version_of_the_first_attempt(play: Any) -> None:

@@ -39,7 +39,8 @@ def test_commits_go_on_in_order_and_are_done_before_a_pause_and_the_end(define: 
 
 
 @pytest.mark.parametrize(
-    ("define", "awaits", "block"), [("def", "", "with"), ("async def", "await ", "with"), ("async def", "await ", "async with")]
+    ("define", "awaits", "block"),
+    [("def", "", "with"), ("async def", "await ", "with"), ("async def", "await ", "async with")],
 )
 def test_commits_are_done_before_an_rpc_span_begins(define: str, awaits: str, block: str, play: Any) -> None:
     executor = play(

@@ -108,7 +108,11 @@ def test_flow_failed_has_no_traceback(play: Any) -> None:
         ("def f(:", "SyntaxError", "invalid syntax"),
         ("raise ValueError('at import')", "ValueError", "at import"),
         ("def main(): ...", "OptionError", "has no flow 'main'"),
-        ("from hero_tracing import flow\n@flow(retries=-1)\ndef main(): ...", "OptionError", "retries is a whole number"),
+        (
+            "from hero_tracing import flow\n@flow(retries=-1)\ndef main(): ...",
+            "OptionError",
+            "retries is a whole number",
+        ),
         ("from hero_tracing import flow\n@flow\ndef main(a): ...", "TypeError", "missing"),
         (
             "from hero_tracing import flow\n@flow\ndef main(): main.x\ndef f(): f()\nmain = flow(lambda: f())",

@@ -72,5 +72,7 @@ def _decide(node: Node, label: str, begins: int) -> Effects[dict[str, Any]]:
             {"value": {"action": "fail"}, "label": "Fail it"},
         ],
     }
-    decided: dict[str, Any] = yield Question(leaf, name, schema=json.dumps(_DECISION), ui=json.dumps(ui), role="decision")
+    decided: dict[str, Any] = yield Question(
+        leaf, name, schema=json.dumps(_DECISION), ui=json.dumps(ui), role="decision"
+    )
     return decided

@@ -77,7 +77,7 @@ class Awaited(Coroutine[Any, Any, T]):
         raise NotAwaited(self._message())
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name.startswith(("cr_", "gi_", "_")):
+        if name.startswith(("_", "cr_", "gi_")):
             raise AttributeError(name)
         self._complain()
 

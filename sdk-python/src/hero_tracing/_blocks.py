@@ -61,9 +61,7 @@ class StepBlock:
         session.check_awaited()
         tags = clean_object(self._tags)
         place = parent.child_place(quoted(f"step:{self._name}"), canonical(tags))
-        node = Node(
-            session, parent, Span(session, session.span_id(place), self._name), place, parent.is_async
-        )
+        node = Node(session, parent, Span(session, session.span_id(place), self._name), place, parent.is_async)
         node.owner = parent.owner
         node.start()
         node.span.start(parent.span.id, self._kind, place, tags_json(tags), *session.sources.caller())

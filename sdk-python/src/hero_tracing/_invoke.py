@@ -35,7 +35,9 @@ def invoke(name: str, spawn: bool, version_sid: str, inputs: dict[str, Any]) -> 
     node = here(what)
     check_name(name, "flow.invoke")
     if not isinstance(spawn, bool) or not isinstance(version_sid, str):
-        raise OptionError("flow.invoke: spawn is True or False, and version_sid a text; inputs are given by their names")
+        raise OptionError(
+            "flow.invoke: spawn is True or False, and version_sid a text; inputs are given by their names"
+        )
     try:
         args = f'{{"inputs":{canonical(inputs, "inputs")},"version_sid":{dump(version_sid)}}}'
         text = dump(inputs)
@@ -89,7 +91,9 @@ def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) 
 
 
 def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:
-    with Leaf(node, f"spawn:{name}", place=place, kind="subflow", tags='{"spawned":true}', shown=name, role="invoke") as leaf:
+    with Leaf(
+        node, f"spawn:{name}", place=place, kind="subflow", tags='{"spawned":true}', shown=name, role="invoke"
+    ) as leaf:
         if leaf.known is not None:
             outcome: Outcome = yield leaf.known
             return outcome

@@ -75,7 +75,9 @@ class Leaf:
 
     def _step(self, kind: str, outcome: str) -> str:
         node = self.node
-        return step_json(node.place, node.known, self.key, self.span.id, quoted(self.name), kind, outcome, role=self.role)
+        return step_json(
+            node.place, node.known, self.key, self.span.id, quoted(self.name), kind, outcome, role=self.role
+        )
 
     def __enter__(self) -> Leaf:
         return self

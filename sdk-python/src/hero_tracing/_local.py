@@ -33,7 +33,11 @@ class _LocalLane:
             return self._wait(frame, kind == "pause")
         if kind == "resolve":
             return self._resolve(frame["workflow_name"])
-        return {"t": "refused", "code": "UNAVAILABLE", "message": f"there is no {kind} outside of the runtime: start the flow as a play"}
+        return {
+            "t": "refused",
+            "code": "UNAVAILABLE",
+            "message": f"there is no {kind} outside of the runtime: start the flow as a play",
+        }
 
     def _wait(self, frame: dict[str, Any], at_rest: bool) -> dict[str, Any]:
         now = time.monotonic()

@@ -56,7 +56,9 @@ class Map:
         """Opens the map and answers what is remembered; what is left has its place, counted in order."""
         session, node, declaration = self.session, self.node, self.declaration
         node.start()
-        node.span.start(self.parent.span.id, "other", node.place, f'{{"items":{len(self.items)}}}', *session.sources.caller())
+        node.span.start(
+            self.parent.span.id, "other", node.place, f'{{"items":{len(self.items)}}}', *session.sources.caller()
+        )
         for index, item in enumerate(self.items):
             branch = f"{node.branch}/map:{index}" if node.branch else f"map:{index}"
             try:

@@ -101,7 +101,7 @@ class Memory:
         if self._told or not self._left.get(parent):
             return
         for place, item in list(self._items.items()):
-            if item.parent == parent and not item.role == "resolve":
+            if item.parent == parent and item.role != "resolve":
                 self._told = True
                 self._untold = json.dumps(
                     {

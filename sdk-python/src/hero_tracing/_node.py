@@ -23,7 +23,20 @@ _counting = Lock()
 class Node(TreeNode):
     """An open flow call, step, span, pause or branch. A branch has the place and the span of the node it belongs to."""
 
-    __slots__ = ("session", "span", "place", "branch", "branch_json", "counter", "tasks", "counts", "uses", "owner", "is_async", "known")
+    __slots__ = (
+        "session",
+        "span",
+        "place",
+        "branch",
+        "branch_json",
+        "counter",
+        "tasks",
+        "counts",
+        "uses",
+        "owner",
+        "is_async",
+        "known",
+    )
 
     def __init__(self, session: Session, parent: Node | None, span: Span, place: str, is_async: bool) -> None:
         super().__init__(parent)
@@ -37,7 +50,9 @@ class Node(TreeNode):
         self.uses = False  # of a flow call's node: its body called something of the runtime
         self.counts: Node = self  # who counts its children: of a thread the node that started it
         self.owner: Any = None  # the flow call that this node belongs to
-        self.known: str = parent.known if parent is not None else ""  # place of the nearest call or try that memory knows
+        self.known: str = (
+            parent.known if parent is not None else ""
+        )  # place of the nearest call or try that memory knows
         self.is_async = is_async
 
     @property

@@ -131,4 +131,6 @@ class PipelinedCommits:
 
     def _end(self, message: str) -> NoReturn:
         """Rule 3: the step has returned long ago, so there is nobody who could catch it."""
-        end_failed(self._session, Refused("REFUSED", f"an outcome of a pipelined play could not be committed: {message}"))
+        end_failed(
+            self._session, Refused("REFUSED", f"an outcome of a pipelined play could not be committed: {message}")
+        )

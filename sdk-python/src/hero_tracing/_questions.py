@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterable
 from functools import partial
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._errors import Refused
 from ._exit import EXIT_SUSPENDED, garbage, leave
@@ -225,7 +225,7 @@ class Questions:
 
     def _pause(self) -> None:
         """Every branch waits: the process may have to leave."""
-        body, new = "", []
+        new: list[Question] = []
         try:
             body, new = self._body()
             reply = self._send_pause(body, replay=False)

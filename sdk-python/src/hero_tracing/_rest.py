@@ -16,16 +16,16 @@ import asyncio
 import gc
 import os
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ._awaited import Awaited
 from ._futures import Waiting
-
-if TYPE_CHECKING:
-    from ._turns import LoopTurns
+from ._session import Session
 
 _ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep
-_OF_TASKS = {_ASYNCIO + name + ".py" for name in ("locks", "queues", "tasks", "taskgroups", "timeouts", "futures", "runners")}
+_OF_TASKS = {
+    _ASYNCIO + name + ".py" for name in ("locks", "queues", "tasks", "taskgroups", "timeouts", "futures", "runners")
+}
 _HERE = os.path.dirname(__file__) + os.sep
 _CODE = ("cr_code", "ag_code", "gi_code")
 _NEXT = ("cr_await", "ag_await", "gi_yieldfrom")
@@ -34,7 +34,16 @@ _RUNS = (CoroutineType, AsyncGeneratorType, GeneratorType)
 MOST_DEEP = 1000
 
 
-def goes_on(task: asyncio.Task[Any], turns: LoopTurns) -> bool:
+class Loop(Protocol):
+    """What is asked of an event loop (`_turns`)."""
+
+    session: Session
+    tasks: set[asyncio.Task[Any]]
+
+    def has_connection(self) -> bool: ...
+
+
+def goes_on(task: asyncio.Task[Any], turns: Loop) -> bool:
     """Whether the Task goes on without another Task of the play and without an answer."""
     waiter = getattr(task, "_fut_waiter", None)
     if waiter is None:
@@ -42,7 +51,7 @@ def goes_on(task: asyncio.Task[Any], turns: LoopTurns) -> bool:
     return _resolves(waiter, task.get_coro(), turns)
 
 
-def _resolves(future: Any, coro: Any, turns: LoopTurns) -> bool:
+def _resolves(future: Any, coro: Any, turns: Loop) -> bool:
     if future.done() or isinstance(future, Waiting):
         return False
     if isinstance(future, asyncio.Task):
@@ -52,7 +61,7 @@ def _resolves(future: Any, coro: Any, turns: LoopTurns) -> bool:
         return any(_resolves(child, None, turns) for child in children)
     works = turns.session.turns.works
     if future in works:
-        return works[future]()
+        return bool(works[future]())
     for callback, *_ in getattr(future, "_callbacks", None) or ():
         named = getattr(callback, "__qualname__", "")
         if named.startswith("_chain_future."):
@@ -63,12 +72,12 @@ def _resolves(future: Any, coro: Any, turns: LoopTurns) -> bool:
     return _awaits_outside(coro, turns)
 
 
-def _awaits_outside(coro: Any, turns: LoopTurns) -> bool:
+def _awaits_outside(coro: Any, turns: Loop) -> bool:
     """Judges a plain future by the innermost code that awaits it."""
     inner = _innermost(coro)
     if inner is None:
         return turns.has_connection()
-    code = next((getattr(inner, name) for name in _CODE if hasattr(inner, name)), None)
+    code: Any = next((getattr(inner, name) for name in _CODE if hasattr(inner, name)), None)
     file = getattr(code, "co_filename", "")
     if file in _OF_TASKS:
         if code.co_name == "sleep":

@@ -48,9 +48,9 @@ def install() -> None:
         loop: Any = asyncio.BaseEventLoop
         loop.create_task = _create_task
         loop.run_in_executor = _run_in_executor
-        for module in (asyncio, asyncio.tasks):
-            module.as_completed = _as_completed  # type: ignore[assignment]
-            module.wait = _wait  # type: ignore[assignment]
+        modules: list[Any] = [asyncio, asyncio.tasks]
+        for module in modules:
+            module.as_completed, module.wait = _as_completed, _wait
         _threads.install()
         _timeouts.install()
 

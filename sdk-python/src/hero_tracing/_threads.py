@@ -69,8 +69,9 @@ class Job:
 
 
 def install() -> None:
-    ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign]
-    threading.Thread.start = _start  # type: ignore[method-assign]
+    pool: Any = ThreadPoolExecutor
+    thread: Any = threading.Thread
+    pool.submit, thread.start = _submit, _start
 
 
 def submitted() -> Job | None:

@@ -150,11 +150,11 @@ class LoopTurns:
             for place in [place for place in self._asked if memory.is_late(place)]:
                 if self._asked.pop(place)():
                     return True
-        while (place := memory.first()) is not None and place in self._asked:
-            if self._asked.pop(place)():
+        while (first := memory.first()) is not None and first in self._asked:
+            if self._asked.pop(first)():
                 return True
-            memory.drop(place)
-        if place is not None:
+            memory.drop(first)
+        if first is not None:
             self.session.turns.poke_others(self)
             return False
         while self._arrived:
@@ -193,7 +193,9 @@ class Turns:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.patience = PATIENCE
-        self.works: WeakKeyDictionary[Any, Callable[[], bool]] = WeakKeyDictionary()  # by future: whether a thread goes on
+        self.works: WeakKeyDictionary[Any, Callable[[], bool]] = (
+            WeakKeyDictionary()
+        )  # by future: whether a thread goes on
         self.jobs = 0  # threads that carry a flow's context and run
         self._loops: dict[Any, LoopTurns] = {}
 

@@ -81,7 +81,9 @@ def _sleep(node: Node, place: str, seconds: float) -> Effects[Outcome]:
             return outcome
         if seconds > SHORT_SECONDS:
             deadline = time.monotonic() + seconds
-            return (yield Question(leaf.node, "sleep", kind="timer", deadline=deadline, default="null", role="sleep")), None
+            return (
+                yield Question(leaf.node, "sleep", kind="timer", deadline=deadline, default="null", role="sleep")
+            ), None
         yield Sleep(seconds)
         return (yield from leaf.keep("null"))
 

@@ -76,7 +76,9 @@ def _resolved(session: Session, name: str, version_sid: str) -> dict[str, Any]:
         raise refusal(reply, name)
     found = {key: value for key, value in reply.items() if key not in ("t", "id")}
     key, span_id = session.step_key(place), session.span_id(place)
-    kept = session.commits.commit(step_json(place, "", key, span_id, quoted(label), "value", dump(found), role="resolve"))
+    kept = session.commits.commit(
+        step_json(place, "", key, span_id, quoted(label), "value", dump(found), role="resolve")
+    )
     if kept.get("t") == "refused":
         raise refusal(kept, name)
     return found
@@ -148,7 +150,9 @@ def refusal(reply: dict[str, Any], name: str) -> Exception:
     if code == "INVALID_PARAMS":
         parts = [line.partition(": ") for line in message.split("\n")[1:]]
         faults: list[Issue] = [{"path": path, "message": text} for path, colon, text in parts if colon]
-        return inputs_invalid(name, faults) if faults else InputsInvalid(f"The inputs of {name!r} do not fit: {message}")
+        return (
+            inputs_invalid(name, faults) if faults else InputsInvalid(f"The inputs of {name!r} do not fit: {message}")
+        )
     if code == "PAYLOAD_TOO_LARGE":
         return PayloadTooLarge(f"flow.invoke({name!r}): {message}")
     return Refused(code, message)

@@ -42,7 +42,7 @@ def main() -> None:
             target = f"/proc/self/fd/{os.open(target, os.O_PATH)}"
         _import_all(settings["preload"])
         jail = enter(settings)
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         text = f"{type(error).__name__}: {error}"
         channel.setblocking(True)
         channel.sendall(json.dumps({"t": "failed", "message": text}).encode() + b"\n")

@@ -261,6 +261,6 @@ class _Reading:
 
 def _instead(name: str) -> str:
     """The remembered value that stands for a changing one."""
-    if name.startswith("uuid") or name.startswith("token"):
+    if name.startswith(("uuid", "token")):
         return "flow.uuid()"
     return "flow.random()" if name.startswith(("rand", "choice", "urandom")) else "flow.now()"

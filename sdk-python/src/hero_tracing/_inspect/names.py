@@ -155,11 +155,8 @@ def _both(node: ast.BinOp, scope: Scope, depth: int) -> Any:
 def _assign(scope: Scope, target: ast.expr, value: ast.expr) -> None:
     if not isinstance(target, ast.Name):
         return
-    if (
-        isinstance(value, ast.Name)
-        and value.id in scope.flows
-        or is_flow(value, scope)
-        and not isinstance(value, ast.Call)
+    if (isinstance(value, ast.Name) and value.id in scope.flows) or (
+        is_flow(value, scope) and not isinstance(value, ast.Call)
     ):
         scope.flows.add(target.id)
     elif target.id in scope.constants:

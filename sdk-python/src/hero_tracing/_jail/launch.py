@@ -99,7 +99,7 @@ def _fork_main(jail: Jail, level: str, order: socket.socket, lanes: list[socket.
     code = NOT_STARTED
     try:
         code = _become_play(jail, level, order, lanes)
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         _report(order, error)
     finally:
         os._exit(code)
