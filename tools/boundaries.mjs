@@ -28,10 +28,11 @@ const ROOMS = {
     outbox: ['sql'],
     life: ['sql', 'outbox'],
     workflows: ['sql', 'outbox'],
+    checks: ['workflows'],
     runs: ['sql', 'outbox', 'life', 'workflows'],
-    plays: ['sql', 'outbox', 'life', 'workflows'],
-    waits: ['sql', 'outbox', 'life', 'workflows', 'runs', 'plays'],
-    doors: ['workflows', 'runs', 'plays', 'waits'],
+    plays: ['sql', 'outbox', 'life', 'workflows', 'checks'],
+    waits: ['sql', 'outbox', 'life', 'workflows', 'checks', 'runs', 'plays'],
+    doors: ['workflows', 'checks', 'runs', 'plays', 'waits'],
   },
 };
 

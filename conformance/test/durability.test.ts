@@ -123,16 +123,15 @@ def main():
     const live: number[] = [];
     for await (const message of runner.hero.follow(play_sid)) {
       if (message.kind === 'snapshot') {
-        live.push(...message.spans.filter(({ name }) => name === 'grow').map(({ output }) => String(output).length));
+        const grown = message.spans.filter(({ name }) => name === 'grow');
+        for (const { output } of grown) live.push(String(await runner.hero.whole(play_sid, output)).length);
         await runner.answer(play_sid, 'look');
       }
     }
     expect(live).toEqual([size]);
     const { items } = await runner.hero.play_events({ play_sid });
-    const ends = items.flatMap((event) =>
-      event.type === 'span_ended' && typeof event.output === 'string' ? [event.output.length] : [],
-    );
-    expect(ends).toContain(size);
+    const ends = items.flatMap((event) => (event.type === 'span_ended' ? [event.output] : []));
+    expect(ends).toContainEqual({ $size: size + 2, $ref: expect.stringMatching(/^span\.[0-9a-f]{16}$/) });
     expect(JSON.stringify(items)).not.toContain('output_omitted');
   }, 60_000);
 

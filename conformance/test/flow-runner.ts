@@ -68,7 +68,7 @@ export class FlowRunner implements AsyncDisposable {
   async output(source: string, input_data: Record<string, Json> = {}): Promise<Json> {
     const play = await this.ended(await this.start(source, input_data));
     if (play.status !== 'success') throw new Error(`${play.status}: ${JSON.stringify(play.error)}`);
-    return play.output_data;
+    return this.hero.whole(play.sid, play.output_data);
   }
 
   /** The play as it waits, when it waits for this many questions (and nothing of it runs). */

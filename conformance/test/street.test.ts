@@ -154,7 +154,7 @@ async def main():
       }
       throw new Error('the stream ended');
     };
-    const drawn = (play: Play): shapes.Json[] => (play.step_outputs ?? []).map((step) => step.output);
+    const drawn = (play: Play): unknown[] => (play.step_outputs ?? []).map((step) => step.output);
     const first = await open(3);
     expect(new Set(drawn(first)).size).toBe(3);
     for (const [answered, name] of ['stop 2', 'stop 3', 'stop 1'].entries()) {

@@ -10,7 +10,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Bus, type Log, toHeroError } from '@hero/bus';
-import { ERRORS, HeroError, HookToken, hookCheck, hookResume, type Json } from '@hero/contracts';
+import { ERRORS, HeroError, HookToken, hookCheck, hookResume, RawJson } from '@hero/contracts';
 import { scanJson } from '@hero/json';
 import { checkJson, checkOrigin } from './doors.js';
 import { callerSignal, readBody, type Response, sendError, sendJson } from './http.js';
@@ -63,17 +63,19 @@ function tokenOf(req: IncomingMessage): string {
 }
 
 /** An empty body is null. */
-async function payloadOf(req: IncomingMessage, maxBytes: number): Promise<Json> {
+async function payloadOf(req: IncomingMessage, maxBytes: number): Promise<RawJson> {
   const empty = req.headers['content-length'] === '0' || req.headers['content-length'] === undefined;
   if (!empty || req.headers['transfer-encoding'] !== undefined) checkJson(req);
   const body = await readBody(req, maxBytes);
-  if (body.length === 0) return null;
+  if (body.length === 0) return new RawJson('null');
   const scan = scanJson(body);
   if (scan.tooDeep || scan.calls.some(({ refusedKey }) => refusedKey) || !isUtf8(body)) {
     throw new HeroError('INVALID_PARAMS', 'The body is too deep, has refused keys, or is not UTF-8.');
   }
+  const text = body.toString('utf8');
   try {
-    return JSON.parse(body.toString('utf8')) as Json;
+    JSON.parse(text);
+    return new RawJson(text);
   } catch (cause) {
     throw new HeroError('INVALID_PARAMS', 'The body is not JSON.', { cause });
   }

@@ -7,8 +7,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Log } from '@hero/bus';
-import { type Contract, HeroError, MIB, PAYLOAD_LIMIT } from '@hero/contracts';
-import { type Scan, type ScannedCall, scanJson } from '@hero/json';
+import { type Contract, HeroError, keptOf, MIB, PAYLOAD_LIMIT, RawJson } from '@hero/contracts';
+import { itemsOf, membersOf, type Scan, type ScannedCall, scanJson } from '@hero/json';
 import { type Methods, refuseKeys } from './methods.js';
 import { type RpcError, rpcErrorOf, rpcFault } from './rpc-error.js';
 
@@ -28,6 +28,9 @@ interface Call {
   params: unknown;
 }
 
+/** What is known of a call beside its value. */
+type Given = Partial<ScannedCall> & { text: string };
+
 export class JsonRpc {
   constructor(
     private readonly methods: Methods,
@@ -40,16 +43,20 @@ export class JsonRpc {
     const refused = this.refusal(scan);
     if (refused) return refused;
     if (!isUtf8(body)) return failure(null, rpcFault('PARSE_ERROR', 'The body is not UTF-8.'));
+    const text = body.toString('utf8');
     let value: unknown;
     try {
-      value = JSON.parse(body.toString('utf8'));
+      value = JSON.parse(text);
     } catch {
       return failure(null, rpcFault('PARSE_ERROR', 'The body is not JSON.'));
     }
-    if (!Array.isArray(value)) return this.one(value, scan.calls[0], signal);
+    if (!Array.isArray(value)) return this.one(value, { ...scan.calls[0], text }, signal);
     if (value.length === 0) return failure(null, invalid('A batch has at least one call.'));
     if (value.length > BATCH_LIMIT) return failure(null, invalid(`A batch has at most ${BATCH_LIMIT} calls.`));
-    const replies = await Promise.all(value.map((call, index) => this.one(call, scan.calls[index], signal)));
+    const texts = itemsOf(text);
+    const replies = await Promise.all(
+      value.map((call, index) => this.one(call, { ...scan.calls[index], text: texts[index] ?? '' }, signal)),
+    );
     return joined(replies.filter((reply) => reply !== undefined));
   }
 
@@ -66,11 +73,7 @@ export class JsonRpc {
     return undefined;
   }
 
-  private async one(
-    value: unknown,
-    scanned: ScannedCall | undefined,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
+  private async one(value: unknown, scanned: Given, signal: AbortSignal): Promise<string | undefined> {
     const call = callOf(value);
     if ('fault' in call) return failure(call.id, invalid(call.fault));
     const { id, method, params } = call;
@@ -81,7 +84,7 @@ export class JsonRpc {
   private async reply(
     method: string,
     params: unknown,
-    scanned: ScannedCall | undefined,
+    scanned: Given,
     signal: AbortSignal,
   ): Promise<{ result: unknown } | { error: RpcError }> {
     const contract = this.methods.find(method);
@@ -95,19 +98,23 @@ export class JsonRpc {
     }
   }
 
-  private async call(
-    contract: Contract,
-    params: unknown,
-    scanned: ScannedCall | undefined,
-    signal: AbortSignal,
-  ): Promise<unknown> {
+  private async call(contract: Contract, params: unknown, scanned: Given, signal: AbortSignal): Promise<unknown> {
     if (Array.isArray(params)) {
       const issues = [{ path: '', message: 'must be an object, not a list' }];
       throw new HeroError('INVALID_PARAMS', 'Parameters go by name.', { issues });
     }
-    if (scanned?.refusedKey) refuseKeys(params);
-    return this.methods.call(contract, params as object, signal);
+    if (scanned.refusedKey) refuseKeys(params);
+    return this.methods.call(contract, withTexts(contract, params as object, scanned.text), signal);
   }
+}
+
+/** Values that the runtime only carries go on as the text that came: their keys keep their order. */
+function withTexts(contract: Contract, params: object, call: string): object {
+  const names = keptOf(contract.params).filter((name) => Object.hasOwn(params, name));
+  if (names.length === 0) return params;
+  const members = membersOf(membersOf(call).get('params') ?? '{}');
+  const texts = names.map((name) => [name, new RawJson(members.get(name) ?? 'null')]);
+  return { ...params, ...Object.fromEntries(texts) };
 }
 
 const isId = (id: unknown): id is Id | undefined =>

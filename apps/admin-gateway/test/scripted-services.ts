@@ -5,6 +5,7 @@ import {
   hookCheck,
   hookResume,
   isFinal,
+  type JsonObject,
   type Params,
   type Play,
   type PlayEvent,
@@ -20,6 +21,7 @@ import {
   playStart,
   playStatus,
   playWait,
+  rawJson,
   registryStatus,
   type Result,
   spansReached,
@@ -138,7 +140,10 @@ class Registry {
   @Handle(playStart)
   start({ input_data, workflow_name }: Params<typeof playStart>): Result<typeof playStart> {
     if (workflow_name === 'broken') throw new Error('password=hunter2 at /srv/registry.ts:1');
-    return { ...this.services.play(`p${this.services.plays.size + 1}`, 'pending'), input_data };
+    return {
+      ...this.services.play(`p${this.services.plays.size + 1}`, 'pending'),
+      input_data: rawJson(input_data.text) as JsonObject,
+    };
   }
 
   @Handle(playRunAsync)
@@ -166,8 +171,8 @@ class Registry {
   hookResume({ token, payload }: Params<typeof hookResume>): Result<typeof hookResume> {
     this.services.asked.push('hook_resume');
     const link = this.services.links.get(token);
-    if (payload === 'unfit') throw new HeroError('INVALID_PARAMS', 'The answer does not fit the question.');
-    if (link) link.answer = payload;
+    if (payload.text === '"unfit"') throw new HeroError('INVALID_PARAMS', 'The answer does not fit the question.');
+    if (link) link.answer = payload.parse();
     return { ok: true, resumed_at: NOW, kept: false };
   }
 

@@ -1,6 +1,10 @@
 import { createInterface } from 'node:readline/promises';
 import type { Json, JsonObject, ResumeRequest } from '@hero/contracts';
+
 import { plain } from './tree-lines.js';
+
+/** A question for a person, with its whole form. */
+export type Form = Pick<ResumeRequest, 'name'> & { ui: JsonObject | null };
 
 const text = (value: unknown): string => plain(typeof value === 'string' ? value : JSON.stringify(value));
 interface Option {
@@ -53,7 +57,7 @@ const HINTS: Record<string, string> = {
 };
 
 /** Asks one question of a play on the terminal until it is understood. */
-export async function askPerson(request: ResumeRequest, signal?: AbortSignal): Promise<Json> {
+export async function askPerson(request: Form, signal?: AbortSignal): Promise<Json> {
   const ui = request.ui ?? {};
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
@@ -71,7 +75,7 @@ export async function askPerson(request: ResumeRequest, signal?: AbortSignal): P
 }
 
 /** The answer that is given where nobody sits at a terminal: the default of the form, else the first that fits. */
-export function answerAlone(request: ResumeRequest): Json {
+export function answerAlone(request: Form): Json {
   const ui = request.ui ?? {};
   if (ui.default !== undefined) return ui.default;
   switch (ui.kind) {

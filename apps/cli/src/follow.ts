@@ -106,8 +106,9 @@ class Follower {
   private async answer(play: Play, request: ResumeRequest): Promise<void> {
     const { answers, say } = this.options;
     const asking = answers === 'ask';
+    const form = { name: request.name, ui: await this.hero.whole(play.sid, request.ui) };
     if (!asking) say(`waits for "${plain(request.name)}"; its process has gone (${play.status})`);
-    const payload = asking ? await askPerson(request, this.stopping.signal) : answerAlone(request);
+    const payload = asking ? await askPerson(form, this.stopping.signal) : answerAlone(form);
     try {
       await this.hero.play_resume({ play_sid: play.sid, resume_id: request.id, payload });
     } catch (error) {

@@ -104,7 +104,7 @@ program
       const play = options.follow
         ? await followPlay(hero, started.sid, { answers: process.stdin.isTTY ? 'ask' : 'none', say })
         : await hero.play_wait({ play_sid: started.sid, until: 'settled' });
-      if (play.status === 'success') say(JSON.stringify(play.output_data, null, 2));
+      if (play.status === 'success') say(JSON.stringify(await hero.whole(play.sid, play.output_data), null, 2));
       process.stderr.write(`${ending(play)}  (play ${play.sid})\n`);
       if (play.status === 'awaiting_resume') {
         for (const { name: question } of play.pending_resumes)

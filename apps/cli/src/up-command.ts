@@ -39,7 +39,7 @@ export async function up({ home, each, welcome, once: endsAfter, say }: UpComman
       if (played === 'stop') return 130;
       ok = played.status === 'success';
       say(`\n${ending(played)}`);
-      if (ok) say(JSON.stringify(played.output_data));
+      if (ok) say(JSON.stringify(await hero.whole(played.sid, played.output_data)));
     }
     if (endsAfter) return ok ? 0 : 1;
     const link = await loginLink(home);

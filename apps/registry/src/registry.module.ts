@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { Answers } from './waits/answers.js';
 import { Asks } from './waits/asks.js';
 import { Background } from './background.js';
+import { Checks } from './checks/checks.js';
 import { ChildStore } from './waits/child-store.js';
 import { Children } from './waits/children.js';
 import { ForkStore } from './plays/fork-store.js';
@@ -16,6 +17,8 @@ import { MoveStore } from './life/move-store.js';
 import { OutboxStore } from './outbox/outbox-store.js';
 import { Pauses } from './waits/pauses.js';
 import { PlayHandlers } from './doors/play-handlers.js';
+import { PayloadStore } from './plays/payload-store.js';
+import { Payloads } from './plays/payloads.js';
 import { PlayStore } from './plays/play-store.js';
 import { Plays } from './plays/plays.js';
 import { PrefillStore } from './waits/prefill-store.js';
@@ -53,6 +56,7 @@ const stores = [
   MemoryStore,
   MoveStore,
   OutboxStore,
+  PayloadStore,
   PlayStore,
   PrefillStore,
   ResumeStore,
@@ -66,12 +70,14 @@ const stores = [
 const plays = [
   Answers,
   Asks,
+  Checks,
   Children,
   Forks,
   Hooks,
   Leases,
   Memory,
   Pauses,
+  Payloads,
   PlayWait,
   Plays,
   Questions,

@@ -69,7 +69,7 @@ test('changes of one play are told in their order: none while an earlier one is 
 });
 
 describe('a pending play', () => {
-  const isOver = (sid: string) =>
+  const age = (sid: string) =>
     registry.sql(`UPDATE plays SET republish_at = now() - interval '1 minute' WHERE sid = $1`, sid);
   const take = async (): Promise<unknown[]> => {
     const messages = await (await registry.bus.js.consumers.get(WORK_STREAM, WORK_CONSUMER)).fetch({
@@ -96,7 +96,7 @@ describe('a pending play', () => {
     // Its own wake-up is taken and forgotten; the others are handed out and never acked.
     expect(await take()).toHaveLength(6);
     const since = registry.wakeUps.length;
-    await isOver(sid);
+    await age(sid);
     expect(await registry.woken(sid, since)).toEqual({ play_sid: sid, run_seq: 1 });
     await registry.bus.jsm.streams.purge(WORK_STREAM);
   });
@@ -109,7 +109,7 @@ describe('a pending play', () => {
     await registry.woken(queued);
     const looks = async (sid: string) => (await registry.row(sid)).republished as number;
     const since = registry.wakeUps.length;
-    await isOver(lost);
+    await age(lost);
     await registry.sql(`UPDATE plays SET republish_at = now() WHERE sid = $1`, queued);
     await until(async () => (await looks(lost)) === 1 && (await looks(queued)) === 1);
     await registry.woken(lost, since);

@@ -7,7 +7,7 @@
  * 4. Whatever else is in it is kept byte for byte: the text of the message is what is stored.
  */
 import type { Log } from '@hero/bus';
-import { messageOf } from '@hero/contracts';
+import { isRef, messageOf } from '@hero/contracts';
 import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
 import { eventTexts } from './slices.js';
 import type { RawBatch } from './storer.js';
@@ -46,7 +46,8 @@ export function arrive({ play_sid, stream_seq, data, pushed }: RawBatch, log: Lo
     return arrival(envelope, [droppedFor(undefined, `unreadable: ${read}`)]);
   }
   const { envelope, given } = read;
-  const texts = SUSPECT.test(text) ? undefined : eventTexts(text, given.length);
+  const asItIs = !SUSPECT.test(text) && !given.some(isDisguised);
+  const texts = asItIs ? eventTexts(text, given.length) : undefined;
   if (texts && given.every((event) => faultIn(event) === undefined)) {
     return { ...envelope, events: given as KnownEvent[], texts, body: text, pushed };
   }
@@ -63,7 +64,7 @@ function soundOf(event: unknown, faults: string[]): KnownEvent {
   let fault = faultIn(event);
   try {
     const sound = wellFormed(event) as KnownEvent;
-    if (fault === undefined && JSON.stringify(sound)) return sound;
+    if (fault === undefined && JSON.stringify(sound)) return isDisguised(sound) ? undisguised(sound) : sound;
   } catch (error) {
     // Nested deeper than this process can walk.
     fault = messageOf(error);
@@ -71,6 +72,11 @@ function soundOf(event: unknown, faults: string[]): KnownEvent {
   faults.push(String(fault));
   return droppedFor(event, `malformed: ${fault}`);
 }
+
+/** An output of a user that looks like a reference is referred to itself, so that what looks like one is one. */
+const isDisguised = (event: unknown): boolean => isRecord(event) && isRef(event.output);
+const undisguised = (event: KnownEvent): KnownEvent =>
+  ({ ...event, output: undefined, output_omitted: true }) as KnownEvent;
 
 const faultIn = (event: unknown): string | undefined => (isRecord(event) ? faultOf(event) : 'it is no object');
 

@@ -26,8 +26,9 @@ import {
   claimedBytes,
   decode,
   ERROR,
-  encode,
+  encodeParams,
   FROM,
+  KEPT,
   PAGES,
   REPLY_LIMIT,
   stubOf,
@@ -50,7 +51,7 @@ const LONGEST_RETRY_MS = 500;
 const RECONNECTED = Symbol('reconnected');
 
 export async function exchange(bus: Bus, contract: Contract, params: unknown, options: AskOptions): Promise<unknown> {
-  const body = encode(params);
+  const { body, kept } = encodeParams(params);
   if (body.length > contract.maxBytes) throw tooLarge(`A request of ${contract.name}`, body.length, contract.maxBytes);
   const started = performance.now();
   const timeoutMs = options.timeoutMs ?? contract.replyWithinMs;
@@ -59,6 +60,7 @@ export async function exchange(bus: Bus, contract: Contract, params: unknown, op
   const subject = options.subject ?? subjectOf(contract);
   const parcel = body.length > bus.pageBytes ? bus.parcels.hold(body, bus.pageBytes, 0) : undefined;
   const stamped = stamp(bus.name, parcel);
+  if (kept) stamped.set(KEPT, kept);
   try {
     const retry = backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
     for (;;) {

@@ -17,7 +17,19 @@ import { type CallContext, CONTRACT } from './handle.js';
 import type { Log } from './log.js';
 import { fetchParcel } from './parcels.js';
 import { within } from './within.js';
-import { CALLER, claimedBytes, decode, ERROR, encode, paramsFault, REPLY_LIMIT, stubOf, tooLarge } from './wire.js';
+import {
+  CALLER,
+  claimedBytes,
+  decode,
+  decodeParams,
+  ERROR,
+  encode,
+  KEPT,
+  paramsFault,
+  REPLY_LIMIT,
+  stubOf,
+  tooLarge,
+} from './wire.js';
 
 export interface BusServerOptions {
   /** The queue group: each question reaches one instance of the service. */
@@ -132,7 +144,7 @@ export class BusServer extends Server implements CustomTransportStrategy {
     const bytes = claimedBytes(message, stub);
     if (bytes > contract.maxBytes) throw tooLarge(`A request of ${contract.name}`, bytes, contract.maxBytes);
     const body = stub ? await fetchParcel(this.bus.nc, stub) : message.data;
-    const parsed = contract.params.safeParse(parse(contract, body));
+    const parsed = contract.params.safeParse(parse(contract, body, message.headers?.get(KEPT)));
     if (parsed.success) return parsed.data;
     throw paramsFault(contract, parsed.error);
   }
@@ -169,16 +181,16 @@ function contractOf(handler: MessageHandler): Contract | undefined {
   return handler.extras?.[CONTRACT] as Contract | undefined;
 }
 
-function parse(contract: Contract, body: Uint8Array): unknown {
+function parse(contract: Contract, body: Uint8Array, kept: string | undefined): unknown {
   try {
-    return decode(body);
+    return decodeParams(body, kept);
   } catch (cause) {
     throw new HeroError('INVALID_PARAMS', `The parameters of ${contract.name} are not JSON.`, { cause });
   }
 }
 
 function checkReply(contract: Contract, result: unknown): void {
-  const checked = contract.result.safeParse(result);
+  const checked = contract.result.safeParse(decode(encode(result)));
   if (checked.success) return;
   throw new Error(
     `${contract.name} answered what its contract does not allow: ${JSON.stringify(issuesOf(checked.error))}`,

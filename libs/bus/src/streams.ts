@@ -57,6 +57,21 @@ export async function ensureConsumer(
   return info;
 }
 
+/**
+ * When the oldest message was stored that no consumer was handed so far; null: none waits. What was handed out already does not
+ * count, be it unreadable, never acked, or brought back by a nats-server that was killed.
+ */
+export async function oldestUndelivered(
+  jsm: JetStreamManager,
+  { stream, consumer, subject }: { stream: string; consumer: string; subject: string },
+): Promise<Date | undefined> {
+  const info = await found(jsm.consumers.info(stream, consumer), JetStreamApiCodes.ConsumerNotFound);
+  // The client passes the request on as it is; its types know `next_by_subj` only for direct gets.
+  const request = { seq: (info?.delivered.stream_seq ?? 0) + 1, next_by_subj: subject } as { seq: number };
+  const message = await found(jsm.streams.getMessage(stream, request), JetStreamApiCodes.NoMessageFound);
+  return message?.time;
+}
+
 /** The bus of a JetStream client: whose reconnects end what waits for a reply that cannot come any more. */
 export const connections = new WeakMap<JetStreamClient, Bus>();
 

@@ -1,4 +1,4 @@
-import { type Contract, HeroError, issuesOf, PAYLOAD_LIMIT } from '@hero/contracts';
+import { type Contract, HeroError, issuesOf, PAYLOAD_LIMIT, RawJson, stringify } from '@hero/contracts';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import type { z } from 'zod';
 
@@ -16,11 +16,34 @@ export const REPLY_LIMIT = 4 * PAYLOAD_LIMIT;
 
 /** JSON has no `undefined`: a handler without a result answers null. */
 export function encode(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value) ?? 'null');
+  return Buffer.from(stringify(value));
 }
 
 export function decode(body: Uint8Array): unknown {
   return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+}
+
+/** Set where parameters that are kept as text stand behind the others: how many bytes those have, then name and bytes of each. */
+export const KEPT = 'hero-kept';
+
+/** Parameters on their way: nobody quotes or parses those that are kept as text. */
+export function encodeParams(params: unknown): { body: Buffer; kept?: string } {
+  const members = Object.entries(params ?? {});
+  const kept = members.filter((member): member is [string, RawJson] => member[1] instanceof RawJson);
+  if (kept.length === 0) return { body: encode(params) };
+  const head = encode(Object.fromEntries(members.filter(([, value]) => !(value instanceof RawJson))));
+  const texts = kept.map(([, { text }]) => Buffer.from(text));
+  const sizes = kept.map(([name], index) => [name, texts[index]?.length]);
+  return { body: Buffer.concat([head, ...texts]), kept: JSON.stringify([head.length, ...sizes]) };
+}
+
+export function decodeParams(body: Uint8Array, kept: string | undefined): unknown {
+  if (!kept) return decode(body);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const [head, ...sizes] = JSON.parse(kept) as [number, ...[string, number][]];
+  let from = head;
+  const texts = sizes.map(([name, size]) => [name, new RawJson(bytes.toString('utf8', from, (from += size)))]);
+  return { ...(decode(bytes.subarray(0, head)) as object), ...Object.fromEntries(texts) };
 }
 
 export interface Stub {

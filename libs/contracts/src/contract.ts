@@ -36,6 +36,8 @@ export interface Contract<P extends z.ZodType = z.ZodType, R extends z.ZodType =
    * in between loses nobody: `slice` makes the parameters of one slice, `done` tells whether its result ends the wait.
    */
   readonly waits?: Waits<z.output<P>, z.output<R>>;
+  /** A field of the resulting play that is what was asked for: where it is referred to, the clients fetch it. */
+  readonly whole?: string;
   /** The reply is read from stored spans: the gateway first waits until the events of an ended play have been stored. */
   readonly readsSpans: boolean;
   /** The same call may be sent again after a lost reply without a second effect. */
@@ -63,7 +65,10 @@ type ContractOptions<P extends z.ZodType, R extends z.ZodType> = Pick<
   'name' | 'service' | 'params' | 'result' | 'summary'
 > &
   Partial<
-    Pick<Contract<P, R>, 'description' | 'errors' | 'visibility' | 'role' | 'waits' | 'readsSpans' | 'idempotent'>
+    Pick<
+      Contract<P, R>,
+      'description' | 'errors' | 'visibility' | 'role' | 'waits' | 'whole' | 'readsSpans' | 'idempotent'
+    >
   > & {
     /** The method carries sources or payloads of 16 MiB. */
     large?: boolean;

@@ -15,6 +15,7 @@ export {
   playFork,
   playHook,
   playList,
+  playPayload,
   playPendingResumes,
   playResume,
   playRetry,
@@ -108,20 +109,27 @@ export {
 } from './subjects.js';
 export { ServiceInfo, SystemStatus } from './system.js';
 export { registryStatus, rpcDiscover, systemStatus } from './system-methods.js';
+export { keptOf, OBJECTS } from './json.js';
+export { RawJson, stringify } from './raw-json.js';
 export {
   Cursor,
+  INLINE_LIMIT,
+  isRef,
   Json,
   JsonObject,
   JsonText,
   Limit,
   Name,
   Ok,
+  orRef,
   paged,
+  rawJson,
   ResumeId,
   Sid,
   Text,
   textFault,
   Time,
+  ValueRef,
 } from './values.js';
 export {
   ChangedWorkflow,

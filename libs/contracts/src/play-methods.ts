@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { contract } from './contract.js';
+import { keptJson, keptObject } from './json.js';
+import { RawJson } from './raw-json.js';
 import { SpanId } from './spans.js';
 import { isFinal, Play, PlayStatus, ResumeRequest } from './plays.js';
-import { Cursor, Json, JsonObject, Limit, Name, Ok, paged, ResumeId, Sid, Text, Time } from './values.js';
+import { Cursor, Json, JsonObject, Limit, Name, Ok, orRef, paged, ResumeId, Sid, Text, Time } from './values.js';
 
 const TimeoutMs = z
   .int()
@@ -12,11 +14,10 @@ const TimeoutMs = z
 const startFields = {
   workflow_sid: Sid.optional(),
   workflow_name: Name.optional(),
-  input_data: JsonObject.default({}),
+  input_data: keptObject.default(new RawJson('{}')).describe('Default: {}.'),
   name: Name.optional().describe('Default: the workflow’s name.'),
   version_sid: Sid.optional().describe('Default: the current version.'),
-  prefill_resumes: z
-    .record(z.string().min(1), Json)
+  prefill_resumes: keptObject
     .optional()
     .describe('Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob.'),
   idempotency_key: Text.min(1).max(200).optional().describe('The same key returns the same play.'),
@@ -63,11 +64,12 @@ export const playStatus = contract({
       .describe('`spans` and `logs` are joined from span-ingest by the gateway.'),
   }),
   result: Play,
+  whole: 'output_data',
   errors: ['NOT_FOUND'],
   idempotent: true,
 });
 
-/** Whether somebody who waits `until` then is answered. */
+/** Whether somebody who waits `until` then is answered; `asks`: a question waits for anybody, with a form or without. */
 export const isOver = (status: PlayStatus, asks: boolean, until: 'final' | 'settled'): boolean =>
   isFinal(status) || (until === 'settled' && status === 'awaiting_resume' && asks);
 
@@ -76,8 +78,7 @@ export const playWait = contract({
   service: 'registry',
   summary: 'Waits until a play is final (or settled); at the limit, the play as it then is.',
   description:
-    '`settled` also returns when the play rests and a question waits for an answer, from a person or a program; not when ' +
-    'it waits for children or timers only. ' +
+    '`settled` also returns when a question of the play waits for anybody, not when it waits for children or timers. ' +
     '`timeout_ms` 0 means no limit. Woken by an event, never by polling.',
   params: z.strictObject({
     play_sid: Sid,
@@ -85,6 +86,7 @@ export const playWait = contract({
     until: z.enum(['final', 'settled']).default('final'),
   }),
   result: Play,
+  whole: 'output_data',
   errors: ['NOT_FOUND'],
   idempotent: true,
   waits: {
@@ -114,6 +116,19 @@ export const playList = contract({
   idempotent: true,
 });
 
+export const playPayload = contract({
+  name: 'play_payload',
+  service: 'registry',
+  summary: 'A value that stands in a reply or an event as {"$size", "$ref"}, because it is large.',
+  description:
+    'The value may have 16 MiB. `output` and `input` are references of every play; all others are those that a reply named. ' +
+    'A reference to something that has changed gives what it is now.',
+  params: z.strictObject({ play_sid: Sid, ref: Text.min(1).max(200).describe('`$ref`, unchanged.') }),
+  result: Json,
+  errors: ['NOT_FOUND'],
+  idempotent: true,
+});
+
 export const playCancel = contract({
   name: 'play_cancel',
   service: 'registry',
@@ -139,7 +154,7 @@ export const playResume = contract({
       play_sid: Sid,
       resume_id: ResumeId.optional(),
       name: Name.optional(),
-      payload: Json,
+      payload: keptJson.describe('Any JSON value.'),
     })
     .refine((p) => (p.resume_id === undefined) !== (p.name === undefined), {
       message: 'give either resume_id or name',
@@ -157,7 +172,11 @@ export const playPendingResumes = contract({
   name: 'play_pending_resumes',
   service: 'registry',
   summary: 'Open questions of one play, or of all plays; oldest first.',
-  params: z.strictObject({ play_sid: Sid.optional() }),
+  params: z.strictObject({
+    play_sid: Sid.optional(),
+    limit: z.int().min(1).max(500).default(500),
+    after: ResumeId.optional().describe('Only those that were asked after this one: the last of the page before.'),
+  }),
   result: z.array(ResumeRequest),
   errors: ['NOT_FOUND'],
   idempotent: true,
@@ -186,7 +205,7 @@ export const playFork = contract({
   params: z.strictObject({
     play_sid: Sid,
     from_span_id: SpanId.optional(),
-    input_data: JsonObject.optional().describe('Default: the input of the other play.'),
+    input_data: keptObject.optional().describe('Default: the input of the other play.'),
     version_sid: Sid.optional().describe('Default: the version of the other play.'),
   }),
   result: Play,
@@ -243,7 +262,7 @@ export const hookResume = contract({
   visibility: 'inner',
   large: true,
   summary: 'Answers the question that a signed link names.',
-  params: z.strictObject({ token: HookToken, payload: Json }),
+  params: z.strictObject({ token: HookToken, payload: keptJson.describe('Any JSON value.') }),
   result: playResume.result,
   errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'ALREADY_RESUMED', 'PAYLOAD_TOO_LARGE'],
 });
@@ -253,9 +272,9 @@ export const spanOutputs = contract({
   name: 'span_outputs',
   service: 'registry',
   visibility: 'inner',
-  summary: 'The outputs of steps, answers of waits and the output of the play, by span.',
+  summary: 'The outputs of steps, answers of waits and the output of the play, by span; large ones as references.',
   params: z.strictObject({ play_sid: Sid, span_ids: z.array(SpanId).max(1000) }),
-  result: z.object({ outputs: z.record(z.string(), Json) }),
+  result: z.object({ outputs: z.record(z.string(), orRef(Json)) }),
   errors: ['NOT_FOUND'],
   idempotent: true,
 });

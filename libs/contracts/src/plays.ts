@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Log, Span } from './spans.js';
-import { Json, JsonObject, Sid, Time } from './values.js';
+import { Json, JsonObject, orRef, Sid, Time } from './values.js';
 
 export const PLAY_STATUSES = [
   'pending',
@@ -48,12 +48,12 @@ export const ResumeRequest = z.object({
   id: z.string(),
   play_sid: Sid,
   name: z.string(),
-  schema: JsonObject.nullable().describe('JSON Schema of the answer; null accepts any JSON.'),
-  ui: JsonObject.nullable().describe('How to ask a person: {kind, label, …}; null where no person is asked.'),
+  schema: orRef(JsonObject).nullable().describe('JSON Schema of the answer; null accepts any JSON.'),
+  ui: orRef(JsonObject).nullable().describe('How to ask a person: {kind, label, …}; null where no person is asked.'),
   asked_at_span_id: z.string(),
   asked_at: Time,
   expires_at: Time.nullable(),
-  payload: Json.nullable(),
+  payload: orRef(Json).nullable(),
   resumed_at: Time.nullable(),
   resumed_by: z.string().nullable().describe('`interactive`, `prefill`, `early` or `timeout`.'),
 });
@@ -93,15 +93,19 @@ export const Play = z.object({
     'The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone.',
   ),
   status: PlayStatus,
-  input_data: JsonObject,
-  output_data: Json.nullable(),
+  input_data: orRef(JsonObject),
+  output_data: orRef(Json).nullable(),
   error: PlayError.nullable(),
-  pending_resumes: z.array(ResumeRequest),
-  received_resumes: z.record(z.string(), Json),
+  pending_resumes: z
+    .array(ResumeRequest)
+    .describe('The oldest 500, in lists 20; play_pending_resumes has all of them in pages.'),
+  received_resumes: z
+    .record(z.string(), orRef(Json))
+    .describe('Answers by id of the question; the newest 500, in lists 20.'),
   prefill_only: z.boolean(),
   total_cost_usd: z.number(),
   attempt: z.int(),
-  waits: z.array(PlayWait).describe('Open waits for children and timers.'),
+  waits: z.array(PlayWait).describe('Open waits for children and timers; the oldest 500, in lists 20.'),
   forked_from: Forked.nullable(),
   diverged: JsonObject.nullable().describe('The first difference to what was remembered; null: none.'),
   parent_play_sid: Sid.nullable(),
@@ -113,7 +117,7 @@ export const Play = z.object({
   duration_ms: z.number().nullable().describe('From the start to the end (or now), waits included, in milliseconds.'),
   spans: z.array(Span).optional(),
   step_outputs: z
-    .array(z.object({ step_key: z.string(), name: z.string(), kind: z.enum(['value', 'error']), output: Json }))
+    .array(z.object({ step_key: z.string(), name: z.string(), kind: z.enum(['value', 'error']), output: orRef(Json) }))
     .optional(),
   logs: z.array(Log).optional(),
 });

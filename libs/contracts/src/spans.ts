@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Json, JsonObject, Sid, Time } from './values.js';
+import { Json, JsonObject, orRef, Sid, Time } from './values.js';
 
 export const SpanId = z.string().regex(/^[0-9a-f]{16}$/, 'must be 16 hexadecimal digits');
 export const SpanKind = z.enum(['flow_root', 'step', 'rpc', 'subflow', 'other']);
@@ -10,8 +10,8 @@ export type SpanStatus = z.infer<typeof SpanStatus>;
 export const SpanError = z.object({ type: z.string(), message: z.string(), traceback: z.string().optional() });
 export type SpanError = z.infer<typeof SpanError>;
 
-/** Large outputs do not travel with the events: the gateway puts them in where it hands out spans and events. */
-const Omitted = z.literal(true).describe('The output has more than 256 KiB and is not in here: play_spans has it.');
+/** Large outputs do not travel with the events: the gateway refers to them where it hands out spans and events. */
+const Omitted = z.literal(true).describe('The output is not in here: it has more than 256 KiB, or was not to be had.');
 
 export const Log = z.object({
   at: Time,
@@ -41,7 +41,7 @@ export const Span = z.object({
   usage: JsonObject.nullable(),
   step_key: z.string().optional(),
   child_play_sid: Sid.optional(),
-  output: Json.optional(),
+  output: orRef(Json).optional(),
   output_omitted: Omitted.optional(),
 });
 export type Span = z.infer<typeof Span>;
@@ -70,7 +70,7 @@ export const EmittedEvent = z.discriminatedUnion('type', [
     ...onSpan,
     status: SpanStatus.exclude(['running']),
     duration_ms: z.number().nullable().default(null).describe('Null for a replayed span: its times stay.'),
-    output: Json.optional(),
+    output: orRef(Json).optional(),
     output_omitted: Omitted.optional(),
     error: SpanError.optional(),
     cost_usd: z.number().optional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyJson } from './json.js';
+import { RawJson } from './raw-json.js';
 
 /**
  * Building blocks of every shape. All times are ISO 8601 UTC with milliseconds; all keys are snake_case.
@@ -33,6 +34,21 @@ export const Json = anyJson.describe('Any JSON value.');
 export type Json = z.infer<typeof Json>;
 export const JsonObject = z.record(z.string(), anyJson).describe('A JSON object.');
 export type JsonObject = z.infer<typeof JsonObject>;
+/** JSON text as a value of a reply; see RawJson. */
+export const rawJson = (text: string): Json => new RawJson(text) as unknown as Json;
+/** A larger value stands in replies and events as a ValueRef. */
+export const INLINE_LIMIT = 64 * 1024;
+/**
+ * Stands for a value that is too large for the reply in which it stands; `play_payload` fetches it. A value of a user that has
+ * these two keys is itself always referred to, so whatever looks like a reference is one.
+ */
+export const ValueRef = z.object({ $size: z.int().describe('Bytes of its JSON text.'), $ref: z.string() });
+export type ValueRef = z.infer<typeof ValueRef>;
+export const isRef = (value: unknown): value is ValueRef =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, '$ref') && Object.hasOwn(value, '$size');
+/** A value, or where it is large a reference to it. */
+export const orRef = <T extends z.ZodType>(value: T) =>
+  z.union([ValueRef, value]).describe('A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.');
 /** JSON text that the runtime carries without parsing it, so that 1.0 stays 1.0 and key order is kept. */
 export const JsonText = z.string().describe('JSON text, carried as it is.');
 /** Name of a workflow, a play or a question. The SDK counts characters as this does: an emoji is one. */

@@ -92,15 +92,30 @@ function decodePointer(pointer: string): string[] {
   }
 }
 
+/** A form of that many parts is none; and each unknown word is compared with all known ones. */
+const MOST_KEYWORDS = 10_000;
+
 /** Everything in a schema that could not be checked later; none means that `checkSchema` understands all of it. */
-export function schemaFaults(schema: unknown, path: string, root: unknown = schema, depth = 0): Issue[] {
+export function schemaFaults(
+  schema: unknown,
+  path: string,
+  root: unknown = schema,
+  depth = 0,
+  seen = { keywords: 0 },
+): Issue[] {
   if (typeof schema === 'boolean') return [];
   if (!isObject(schema)) return [{ path, message: 'must be a JSON Schema: an object or a boolean' }];
   if (depth > 64) return [{ path, message: 'is nested deeper than 64 levels' }];
   const issues: Issue[] = [];
   for (const [keyword, value] of Object.entries(schema)) {
+    if (++seen.keywords > MOST_KEYWORDS) {
+      if (seen.keywords === MOST_KEYWORDS + 1)
+        issues.push({ path, message: `has more than ${MOST_KEYWORDS} keywords` });
+      break;
+    }
     const at = pathTo(path, keyword);
-    const inner = (part: unknown, where: string): number => issues.push(...schemaFaults(part, where, root, depth + 1));
+    const inner = (part: unknown, where: string): number =>
+      issues.push(...schemaFaults(part, where, root, depth + 1, seen));
     const fault = (message: string): number => issues.push({ path: at, message });
     if (ONE.includes(keyword)) inner(value, at);
     else if (MANY.includes(keyword) || (keyword === 'items' && Array.isArray(value))) {

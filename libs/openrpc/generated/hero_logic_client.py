@@ -76,6 +76,7 @@ __all__ = [
     "SystemStatusNats",
     "SystemStatusPostgres",
     "SystemStatusQueue",
+    "ValueRef",
     "Workflow",
     "WorkflowListResult",
     "WorkflowVersion",
@@ -290,6 +291,15 @@ class _Client:
             if (time.monotonic() - started) * 1000 < slice_ms or time.monotonic() >= end:
                 return result
 
+    def _whole(self, play_sid: str, value: Any) -> Any:
+        if not isinstance(value, dict) or not {"$size", "$ref"} <= value.keys():
+            return value
+        return self.call("play_payload", {"play_sid": play_sid, "ref": value["$ref"]})
+
+    def _with_whole(self, play: dict[str, Any], field: str) -> dict[str, Any]:
+        play[field] = self._whole(play["sid"], play[field])
+        return play
+
     def _follow(self, path: str, last: int | None) -> Iterator[tuple[str, Any]]:
         """Server-sent events as (event, data); goes on where it was after a lost connection. Ends with `end`."""
         outage: float | None = None
@@ -348,6 +358,9 @@ _LEFT_OUT: Any = cast(Any, object())
 PlayStatus = Literal["pending", "running", "awaiting_resume", "success", "failed", "cancelled", "timed_out"]
 
 
+ValueRef = TypedDict("ValueRef", {"$size": int, "$ref": str})
+
+
 JsonObject = dict[str, Any]
 
 
@@ -364,13 +377,13 @@ class ResumeRequest(TypedDict):
     play_sid: str
     name: str
     # JSON Schema of the answer; null accepts any JSON.
-    schema: JsonObject | None
+    schema: ValueRef | JsonObject | None
     # How to ask a person: {kind, label, …}; null where no person is asked.
-    ui: JsonObject | None
+    ui: ValueRef | JsonObject | None
     asked_at_span_id: str
     asked_at: str
     expires_at: str | None
-    payload: Any | None
+    payload: ValueRef | Any | None
     resumed_at: str | None
     # `interactive`, `prefill`, `early` or `timeout`.
     resumed_by: str | None
@@ -452,8 +465,9 @@ class _Span(TypedDict):
 class Span(_Span, total=False):
     step_key: str
     child_play_sid: str
-    output: Any
-    # The output has more than 256 KiB and is not in here: play_spans has it.
+    # A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.
+    output: ValueRef | Any
+    # The output is not in here: it has more than 256 KiB, or was not to be had.
     output_omitted: Literal[True]
 
 
@@ -461,7 +475,8 @@ class PlayStepOutputsItem(TypedDict):
     step_key: str
     name: str
     kind: Literal["value", "error"]
-    output: Any
+    # A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.
+    output: ValueRef | Any
 
 
 class Log(TypedDict):
@@ -481,15 +496,18 @@ class _Play(TypedDict):
     # The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone.
     current_version_sid: str | None
     status: PlayStatus
-    input_data: JsonObject
-    output_data: Any | None
+    # A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.
+    input_data: ValueRef | JsonObject
+    output_data: ValueRef | Any | None
     error: PlayError | None
+    # The oldest 500, in lists 20; play_pending_resumes has all of them in pages.
     pending_resumes: list[ResumeRequest]
-    received_resumes: dict[str, Any]
+    # Answers by id of the question; the newest 500, in lists 20.
+    received_resumes: dict[str, ValueRef | Any]
     prefill_only: bool
     total_cost_usd: float
     attempt: int
-    # Open waits for children and timers.
+    # Open waits for children and timers; the oldest 500, in lists 20.
     waits: list[PlayWait]
     forked_from: Forked | None
     # The first difference to what was remembered; null: none.
@@ -539,8 +557,9 @@ class _PlayEventSpanEnded(TypedDict):
 
 
 class PlayEventSpanEnded(_PlayEventSpanEnded, total=False):
-    output: Any
-    # The output has more than 256 KiB and is not in here: play_spans has it.
+    # A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.
+    output: ValueRef | Any
+    # The output is not in here: it has more than 256 KiB, or was not to be had.
     output_omitted: Literal[True]
     error: SpanError
     cost_usd: float
@@ -1116,12 +1135,31 @@ class HeroClient(_Client):
         )
         return cast("PlayListResult", self.call("play_list", params))
 
-    def play_pending_resumes(self, *, play_sid: str = _LEFT_OUT) -> list[ResumeRequest]:
+    def play_payload(self, play_sid: str, ref: str) -> Any:
+        """A value that stands in a reply or an event as {"$size", "$ref"}, because it is large.
+
+        The value may have 16 MiB. `output` and `input` are references of every play; all others are those that a reply
+        named. A reference to something that has changed gives what it is now.
+
+        Args:
+            ref: `$ref`, unchanged.
+
+        Returns Any. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
+        """
+        params = _given(play_sid=play_sid, ref=ref)
+        return cast("Any", self.call("play_payload", params))
+
+    def play_pending_resumes(
+        self, *, play_sid: str = _LEFT_OUT, limit: int = _LEFT_OUT, after: str = _LEFT_OUT
+    ) -> list[ResumeRequest]:
         """Open questions of one play, or of all plays; oldest first.
+
+        Args:
+            after: Only those that were asked after this one: the last of the page before.
 
         Returns list[ResumeRequest]. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
-        params = _given(play_sid=play_sid)
+        params = _given(play_sid=play_sid, limit=limit, after=after)
         return cast("list[ResumeRequest]", self.call("play_pending_resumes", params))
 
     def play_resume(
@@ -1154,7 +1192,7 @@ class HeroClient(_Client):
         input_data: JsonObject = _LEFT_OUT,
         name: str = _LEFT_OUT,
         version_sid: str = _LEFT_OUT,
-        prefill_resumes: dict[str, Any] = _LEFT_OUT,
+        prefill_resumes: JsonObject = _LEFT_OUT,
         idempotency_key: str = _LEFT_OUT,
         timeout_ms: int = _LEFT_OUT,
         parent_span_id: str = _LEFT_OUT,
@@ -1163,6 +1201,7 @@ class HeroClient(_Client):
         """Starts a play like play_start and returns only its sid.
 
         Args:
+            input_data: Default: {}.
             name: Default: the workflow’s name.
             version_sid: Default: the current version.
             prefill_resumes: Answers by question name or glob; a list is a sequence of answers. An exact name goes
@@ -1194,7 +1233,7 @@ class HeroClient(_Client):
         input_data: JsonObject = _LEFT_OUT,
         name: str = _LEFT_OUT,
         version_sid: str = _LEFT_OUT,
-        prefill_resumes: dict[str, Any] = _LEFT_OUT,
+        prefill_resumes: JsonObject = _LEFT_OUT,
         idempotency_key: str = _LEFT_OUT,
         timeout_ms: int = _LEFT_OUT,
     ) -> Play:
@@ -1203,6 +1242,7 @@ class HeroClient(_Client):
         Inputs are checked against the version’s declaration: every fault at once in `data.issues`.
 
         Args:
+            input_data: Default: {}.
             name: Default: the workflow’s name.
             version_sid: Default: the current version.
             prefill_resumes: Answers by question name or glob; a list is a sequence of answers. An exact name goes
@@ -1229,26 +1269,30 @@ class HeroClient(_Client):
     ) -> Play:
         """A play as it is now.
 
+        `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
+
         Args:
             include: `spans` and `logs` are joined from span-ingest by the gateway.
 
         Returns Play. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
         params = _given(play_sid=play_sid, include=include)
-        return cast("Play", self.call("play_status", params))
+        return cast("Play", self._with_whole(self.call("play_status", params), "output_data"))
 
     def play_wait(
         self, play_sid: str, *, timeout_ms: int = _LEFT_OUT, until: Literal["final", "settled"] = _LEFT_OUT
     ) -> Play:
         """Waits until a play is final (or settled); at the limit, the play as it then is.
 
-        `settled` also returns when the play rests and a question waits for an answer, from a person or a program; not
-        when it waits for children or timers only. `timeout_ms` 0 means no limit. Woken by an event, never by polling.
+        `settled` also returns when a question of the play waits for anybody, not when it waits for children or timers.
+        `timeout_ms` 0 means no limit. Woken by an event, never by polling.
+
+        `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
 
         Returns Play. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
         params = _given(play_sid=play_sid, timeout_ms=timeout_ms, until=until)
-        return cast("Play", self._wait("play_wait", params, "timeout_ms"))
+        return cast("Play", self._with_whole(self._wait("play_wait", params, "timeout_ms"), "output_data"))
 
     def play_events(self, play_sid: str, *, after_seq: int = _LEFT_OUT, limit: int = _LEFT_OUT) -> PlayEventsResult:
         """The numbered history of a play, oldest first.
@@ -1295,6 +1339,10 @@ class HeroClient(_Client):
         Returns SystemStatus. Raises HeroError: INVALID_PARAMS.
         """
         return cast("SystemStatus", self.call("system_status"))
+
+    def whole(self, play_sid: str, value: Any) -> Any:
+        """A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place."""
+        return self._whole(play_sid, value)
 
     def follow(self, play_sid: str, *, after_seq: int | None = None) -> Iterator[Follow]:
         """Follows a play live, until it is final.

@@ -32,6 +32,14 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** Stands in a reply for a value that is too large for it. */
+interface Reference {
+  $size: number;
+  $ref: string;
+}
+const isReference = (value: unknown): value is Reference =>
+  typeof value === 'object' && value !== null && '$size' in value && '$ref' in value;
+
 /** How requests reach a gateway. */
 export interface Transport {
   post(body: string, signal: AbortSignal): Promise<{ status: number; text: string }>;
@@ -217,6 +225,18 @@ export class HeroCaller {
     this.transport.close?.();
   }
 
+  /** A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place. */
+  async whole<T>(play_sid: string, value: T | Reference, options: CallOptions = {}): Promise<T> {
+    if (!isReference(value)) return value;
+    return (await this.call('play_payload', { play_sid, ref: value.$ref }, options)) as T;
+  }
+
+  protected async withWhole(asked: Promise<unknown>, field: string, options?: CallOptions): Promise<unknown> {
+    const play = (await asked) as { sid: string; [field: string]: unknown };
+    play[field] = await this.whole(play.sid, play[field], options);
+    return play;
+  }
+
   /** Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait. */
   protected async wait(method: string, params: object, limit: string, options: CallOptions = {}): Promise<unknown> {
     const wanted = Number((params as Record<string, unknown>)[limit] ?? 0);
@@ -371,6 +391,12 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 export type PlayStatus = 'pending' | 'running' | 'awaiting_resume' | 'success' | 'failed' | 'cancelled' | 'timed_out';
 
+export interface ValueRef {
+  /** Bytes of its JSON text. */
+  $size: number;
+  $ref: string;
+}
+
 export type JsonObject = { [key: string]: Json };
 
 export interface PlayError {
@@ -386,13 +412,13 @@ export interface ResumeRequest {
   play_sid: string;
   name: string;
   /** JSON Schema of the answer; null accepts any JSON. */
-  schema: JsonObject | null;
+  schema: ValueRef | JsonObject | null;
   /** How to ask a person: {kind, label, …}; null where no person is asked. */
-  ui: JsonObject | null;
+  ui: ValueRef | JsonObject | null;
   asked_at_span_id: string;
   asked_at: string;
   expires_at: string | null;
-  payload: Json | null;
+  payload: ValueRef | Json | null;
   resumed_at: string | null;
   /** `interactive`, `prefill`, `early` or `timeout`. */
   resumed_by: string | null;
@@ -466,8 +492,9 @@ export interface Span {
   usage: JsonObject | null;
   step_key?: string;
   child_play_sid?: string;
-  output?: Json;
-  /** The output has more than 256 KiB and is not in here: play_spans has it. */
+  /** A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef. */
+  output?: ValueRef | Json;
+  /** The output is not in here: it has more than 256 KiB, or was not to be had. */
   output_omitted?: true;
 }
 
@@ -475,7 +502,8 @@ export interface PlayStepOutputsItem {
   step_key: string;
   name: string;
   kind: 'value' | 'error';
-  output: Json;
+  /** A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef. */
+  output: ValueRef | Json;
 }
 
 export interface Log {
@@ -495,15 +523,18 @@ export interface Play {
   /** The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone. */
   current_version_sid: string | null;
   status: PlayStatus;
-  input_data: JsonObject;
-  output_data: Json | null;
+  /** A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef. */
+  input_data: ValueRef | JsonObject;
+  output_data: ValueRef | Json | null;
   error: PlayError | null;
+  /** The oldest 500, in lists 20; play_pending_resumes has all of them in pages. */
   pending_resumes: ResumeRequest[];
-  received_resumes: { [key: string]: Json };
+  /** Answers by id of the question; the newest 500, in lists 20. */
+  received_resumes: { [key: string]: ValueRef | Json };
   prefill_only: boolean;
   total_cost_usd: number;
   attempt: number;
-  /** Open waits for children and timers. */
+  /** Open waits for children and timers; the oldest 500, in lists 20. */
   waits: PlayWait[];
   forked_from: Forked | null;
   /** The first difference to what was remembered; null: none. */
@@ -547,8 +578,9 @@ export interface PlayEventSpanEnded {
   status: 'success' | 'failed' | 'replayed' | 'paused' | 'cancelled';
   /** Null for a replayed span: its times stay. */
   duration_ms: number | null;
-  output?: Json;
-  /** The output has more than 256 KiB and is not in here: play_spans has it. */
+  /** A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef. */
+  output?: ValueRef | Json;
+  /** The output is not in here: it has more than 256 KiB, or was not to be had. */
   output_omitted?: true;
   error?: SpanError;
   cost_usd?: number;
@@ -953,8 +985,17 @@ export interface PlayListParams {
   cursor?: string;
 }
 
+export interface PlayPayloadParams {
+  play_sid: string;
+  /** `$ref`, unchanged. */
+  ref: string;
+}
+
 export interface PlayPendingResumesParams {
   play_sid?: string;
+  limit?: number;
+  /** Only those that were asked after this one: the last of the page before. */
+  after?: string;
 }
 
 export interface PlayResumeParams {
@@ -971,13 +1012,14 @@ export interface PlayRetryParams {
 export interface PlayRunAsyncParams {
   workflow_sid?: string;
   workflow_name?: string;
+  /** Default: {}. */
   input_data?: JsonObject;
   /** Default: the workflow’s name. */
   name?: string;
   /** Default: the current version. */
   version_sid?: string;
   /** Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob. */
-  prefill_resumes?: { [key: string]: Json };
+  prefill_resumes?: JsonObject;
   /** The same key returns the same play. */
   idempotency_key?: string;
   /** Limit of the play’s own running time, waits excluded. */
@@ -989,13 +1031,14 @@ export interface PlayRunAsyncParams {
 export interface PlayStartParams {
   workflow_sid?: string;
   workflow_name?: string;
+  /** Default: {}. */
   input_data?: JsonObject;
   /** Default: the workflow’s name. */
   name?: string;
   /** Default: the current version. */
   version_sid?: string;
   /** Answers by question name or glob; a list is a sequence of answers. An exact name goes before a glob. */
-  prefill_resumes?: { [key: string]: Json };
+  prefill_resumes?: JsonObject;
   /** The same key returns the same play. */
   idempotency_key?: string;
   /** Limit of the play’s own running time, waits excluded. */
@@ -1171,6 +1214,15 @@ export class HeroClient extends HeroCaller {
   }
 
   /**
+   * A value that stands in a reply or an event as {"$size", "$ref"}, because it is large.
+   * The value may have 16 MiB. `output` and `input` are references of every play; all others are those that a reply named. A reference to something that has changed gives what it is now.
+   * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
+   */
+  async play_payload(params: PlayPayloadParams, options?: CallOptions): Promise<Json> {
+    return (await this.call('play_payload', params, options)) as Json;
+  }
+
+  /**
    * Open questions of one play, or of all plays; oldest first.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
@@ -1214,19 +1266,21 @@ export class HeroClient extends HeroCaller {
 
   /**
    * A play as it is now.
+   * `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_status(params: PlayStatusParams, options?: CallOptions): Promise<Play> {
-    return (await this.call('play_status', params, options)) as Play;
+    return (await this.withWhole(this.call('play_status', params, options), 'output_data', options)) as Play;
   }
 
   /**
    * Waits until a play is final (or settled); at the limit, the play as it then is.
-   * `settled` also returns when the play rests and a question waits for an answer, from a person or a program; not when it waits for children or timers only. `timeout_ms` 0 means no limit. Woken by an event, never by polling.
+   * `settled` also returns when a question of the play waits for anybody, not when it waits for children or timers. `timeout_ms` 0 means no limit. Woken by an event, never by polling.
+   * `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_wait(params: PlayWaitParams, options?: CallOptions): Promise<Play> {
-    return (await this.wait('play_wait', params, 'timeout_ms', options)) as Play;
+    return (await this.withWhole(this.wait('play_wait', params, 'timeout_ms', options), 'output_data', options)) as Play;
   }
 
   /**

@@ -205,6 +205,15 @@ class _Client:
             if (time.monotonic() - started) * 1000 < slice_ms or time.monotonic() >= end:
                 return result
 
+    def _whole(self, play_sid: str, value: Any) -> Any:
+        if not isinstance(value, dict) or not {"$size", "$ref"} <= value.keys():
+            return value
+        return self.call("play_payload", {"play_sid": play_sid, "ref": value["$ref"]})
+
+    def _with_whole(self, play: dict[str, Any], field: str) -> dict[str, Any]:
+        play[field] = self._whole(play["sid"], play[field])
+        return play
+
     def _follow(self, path: str, last: int | None) -> Iterator[tuple[str, Any]]:
         """Server-sent events as (event, data); goes on where it was after a lost connection. Ends with `end`."""
         outage: float | None = None

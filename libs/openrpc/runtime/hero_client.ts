@@ -28,6 +28,14 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** Stands in a reply for a value that is too large for it. */
+interface Reference {
+  $size: number;
+  $ref: string;
+}
+const isReference = (value: unknown): value is Reference =>
+  typeof value === 'object' && value !== null && '$size' in value && '$ref' in value;
+
 /** How requests reach a gateway. */
 export interface Transport {
   post(body: string, signal: AbortSignal): Promise<{ status: number; text: string }>;
@@ -211,6 +219,18 @@ export class HeroCaller {
     this.closed = true;
     for (const call of this.underWay) call.abort();
     this.transport.close?.();
+  }
+
+  /** A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place. */
+  async whole<T>(play_sid: string, value: T | Reference, options: CallOptions = {}): Promise<T> {
+    if (!isReference(value)) return value;
+    return (await this.call('play_payload', { play_sid, ref: value.$ref }, options)) as T;
+  }
+
+  protected async withWhole(asked: Promise<unknown>, field: string, options?: CallOptions): Promise<unknown> {
+    const play = (await asked) as { sid: string; [field: string]: unknown };
+    play[field] = await this.whole(play.sid, play[field], options);
+    return play;
   }
 
   /** Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait. */

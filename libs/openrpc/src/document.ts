@@ -27,6 +27,8 @@ export interface MethodEntry {
   'x-max-bytes': number;
   /** The method waits: the parameter with its limit in milliseconds (0: none). Clients ask in slices. */
   'x-waits'?: string;
+  /** A field of the resulting play that clients fetch where the reply only refers to it. */
+  'x-whole'?: string;
 }
 
 export interface ParamEntry {
@@ -85,6 +87,7 @@ function methodEntry(contract: Contract, schemas: Schemas): MethodEntry {
     'x-idempotent': contract.idempotent,
     'x-max-bytes': contract.maxBytes,
     ...(waits && { 'x-waits': waits }),
+    ...(contract.whole && { 'x-whole': contract.whole }),
   };
 }
 

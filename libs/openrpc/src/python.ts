@@ -39,7 +39,14 @@ const IMPORTS = [
   'from typing import Any, Literal, TypedDict, Union, cast',
 ].join('\n');
 
-const FOLLOW = `    def follow(self, play_sid: str, *, after_seq: int | None = None) -> Iterator[Follow]:
+const wholeNote = (field: string): string =>
+  `\`${field}\` is the whole value, however large; for other values that are referred to there is \`whole\`.`;
+
+const FOLLOW = `    def whole(self, play_sid: str, value: Any) -> Any:
+        """A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place."""
+        return self._whole(play_sid, value)
+
+    def follow(self, play_sid: str, *, after_seq: int | None = None) -> Iterator[Follow]:
         """Follows a play live, until it is final.
 
         First comes {"kind": "snapshot", "play", "spans", "seq"} (again as "resync" where this reader was too slow), then
@@ -116,6 +123,11 @@ class HeroClient(_Client):
 function declaration(shape: Declaration): string {
   const note = shape.note ? `${wrap(shape.note, '# ')}\n` : '';
   if ('type' in shape) return `\n${note}${alias(shape.name, shape.type)}\n`;
+  // `$size` is no name of an attribute.
+  if (shape.fields.some(({ name }) => !/^\w+$/.test(name))) {
+    const members = shape.fields.map(({ name, type }) => `"${name}": ${written(type, true)}`);
+    return `\n${note}${shape.name} = TypedDict("${shape.name}", {${members.join(', ')}})\n`;
+  }
   const required = shape.fields.filter((field) => field.required);
   const optional = shape.fields.filter((field) => !field.required);
   // Before Python 3.11 a TypedDict is required or optional as a whole: two classes make one shape.
@@ -148,7 +160,8 @@ function method({ entry, name, params, result }: Method): string {
   const given = params.map((p) => `${word(p.name)}=${word(p.name)}`).join(', ');
   const type = written(result);
   const asked = entry['x-waits'] ? `self._wait("${entry.name}", params, "${entry['x-waits']}")` : undefined;
-  const call = asked ?? `self.call("${entry.name}"${params.length > 0 ? ', params' : ''})`;
+  const asking = asked ?? `self.call("${entry.name}"${params.length > 0 ? ', params' : ''})`;
+  const call = entry['x-whole'] ? `self._with_whole(${asking}, "${entry['x-whole']}")` : asking;
   return [
     signature(name, parts, type),
     docstring({ entry, name, params, result }),
@@ -185,6 +198,7 @@ function docstring({ entry, params, result }: Method): string {
   const lines = [
     wrap(`"""${entry.summary}`, '        '),
     ...(entry.description ? ['', wrap(entry.description, '        ')] : []),
+    ...(entry['x-whole'] ? ['', wrap(wholeNote(entry['x-whole']), '        ')] : []),
     ...(notes.length > 0 ? ['', '        Args:', ...notes] : []),
     '',
     `        Returns ${written(result).replaceAll('"', "'")}.${codes.length > 0 ? ` Raises HeroError: ${codes.join(', ')}.` : ''}`,

@@ -84,8 +84,11 @@ export class Schemas {
 function open({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   const schema = jsonSchema as Schema;
   const { def } = zodSchema._zod;
-  // The one check of their own that contracts have: any JSON.
-  if (def.type === 'custom') schema.$ref = `${COMPONENT}Json`;
+  // The only checks of their own that contracts have: any JSON, and any object.
+  if (def.type === 'custom') {
+    const isObject = contracts.OBJECTS.has(zodSchema as unknown as z.ZodType);
+    schema.$ref = `${COMPONENT}${isObject ? 'JsonObject' : 'Json'}`;
+  }
   if (def.type === 'object' && !def.catchall) delete schema.additionalProperties;
 }
 

@@ -82,14 +82,21 @@ function method(m: Method): string {
   const given = params.length > 0 ? `params: ${paramsName(m)}${optional ? ' = {}' : ''}, ` : '';
   const passed = params.length > 0 ? 'params' : '{}';
   const codes = entry.errors.map(({ $ref }) => $ref.split('/').pop()).join(', ');
-  const call = entry['x-waits']
+  const asking = entry['x-waits']
     ? `this.wait('${entry.name}', ${passed}, '${entry['x-waits']}', options)`
     : `this.call('${entry.name}', ${passed}, options)`;
+  const whole = entry['x-whole'];
+  const call = whole ? `this.withWhole(${asking}, '${whole}', options)` : asking;
   const type = written(result);
   return [
     '  /**',
     `   * ${entry.summary}`,
     ...(entry.description ? [`   * ${entry.description}`] : []),
+    ...(whole
+      ? [
+          `   * \`${whole}\` is the whole value, however large; for other values that are referred to there is \`whole\`.`,
+        ]
+      : []),
     `   * @throws HeroError ${codes}`,
     '   */',
     `  async ${name}(${given}options?: CallOptions): Promise<${type}> {`,

@@ -9,6 +9,7 @@ import {
   playHook,
   playEventsMark,
   playList,
+  playPayload,
   playPendingResumes,
   playResume,
   playRetry,
@@ -22,6 +23,7 @@ import {
 import { Controller } from '@nestjs/common';
 import { Forks } from '../plays/forks.js';
 import { Hooks } from '../waits/hooks.js';
+import { Payloads } from '../plays/payloads.js';
 import { Plays } from '../plays/plays.js';
 import { Answers } from '../waits/answers.js';
 import { Starts } from '../plays/starts.js';
@@ -31,6 +33,7 @@ import { PlayWait } from '../plays/play-wait.js';
 export class PlayHandlers {
   constructor(
     private readonly plays: Plays,
+    private readonly payloads: Payloads,
     private readonly starts: Starts,
     private readonly answers: Answers,
     private readonly waits: PlayWait,
@@ -56,6 +59,10 @@ export class PlayHandlers {
 
   @Handle(playList) list(p: Params<typeof playList>) {
     return this.plays.list(p);
+  }
+
+  @Handle(playPayload) payload(p: Params<typeof playPayload>) {
+    return this.payloads.get(p);
   }
 
   @Handle(playCancel) cancel(p: Params<typeof playCancel>) {

@@ -16,6 +16,7 @@ export class Lists1763683200006 implements MigrationInterface {
 
       ALTER TABLE inputs ADD COLUMN input_bytes integer GENERATED ALWAYS AS (octet_length(input::text)) STORED;
       ALTER TABLE plays ADD COLUMN output_bytes integer GENERATED ALWAYS AS (octet_length(output::text)) STORED;
+      ALTER TABLE steps ADD COLUMN outcome_bytes integer GENERATED ALWAYS AS (octet_length(outcome::text)) STORED;
       ALTER TABLE resumes ADD COLUMN payload_bytes integer GENERATED ALWAYS AS (octet_length(payload::text)) STORED;
     `);
   }
@@ -25,6 +26,7 @@ export class Lists1763683200006 implements MigrationInterface {
       DROP INDEX outbox_due, outbox_play;
       ALTER TABLE inputs DROP COLUMN input_bytes;
       ALTER TABLE plays DROP COLUMN output_bytes;
+      ALTER TABLE steps DROP COLUMN outcome_bytes;
       ALTER TABLE resumes DROP COLUMN payload_bytes;
     `);
   }

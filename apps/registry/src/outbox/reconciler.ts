@@ -55,8 +55,10 @@ export class Reconciler {
     for (;;) {
       const overdue = await this.store.overdue(BATCH);
       if (overdue.length === 0) return;
-      const oldest = isNew ? null : await oldestWaiting(this.bus);
-      const lost = overdue.filter(({ told_at }) => oldest === null || told_at.getTime() + SKEW_MS < oldest.getTime());
+      const oldest = isNew ? undefined : await oldestWaiting(this.bus);
+      const lost = overdue.filter(
+        ({ told_at }) => oldest === undefined || told_at.getTime() + SKEW_MS < oldest.getTime(),
+      );
       await Promise.all(lost.map((play) => this.relay.wakeAgain(play)));
       if (lost.length > 0) this.log?.info({ plays: lost.length, oldest }, 'told pending plays again');
       if (overdue.length < BATCH) return;

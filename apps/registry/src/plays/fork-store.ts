@@ -1,5 +1,5 @@
 /** SQL of forks: what a play had committed, and taking it over under new keys. Outcomes never leave PostgreSQL. */
-import type { Forked, JsonObject, MemoryRole } from '@hero/contracts';
+import type { Forked, MemoryRole } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 
@@ -10,7 +10,8 @@ export interface ForkSource {
   version_sid: string;
   prefill_only: boolean;
   timeout_ms: number | null;
-  input: JsonObject;
+  /** JSON text. */
+  input: string;
 }
 
 /** One thing that was committed: a step's outcome, or the answer to a wait. */
@@ -45,7 +46,7 @@ export class ForkStore {
   async source(sid: string, sql: Sql): Promise<ForkSource | undefined> {
     const [row] = await sql.query<ForkSource>(
       'fork_source',
-      `SELECT p.sid, p.name, p.workflow_sid, p.version_sid, p.prefill_only, p.timeout_ms::float8 AS timeout_ms, i.input
+      `SELECT p.sid, p.name, p.workflow_sid, p.version_sid, p.prefill_only, p.timeout_ms::float8 AS timeout_ms, i.input::text AS input
        FROM plays p JOIN inputs i ON i.play_sid = p.sid WHERE p.sid = $1`,
       [sid],
     );

@@ -24,7 +24,7 @@ import { uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { type Committed, type ForkSource, ForkStore, type Rekeyed } from './fork-store.js';
-import { checkInput } from '../workflows/inputs.js';
+import { Checks } from '../checks/checks.js';
 import { noPlay, Plays } from './plays.js';
 import { Relay } from '../outbox/relay.js';
 import { resumeIdOf, ROOT_PLACE, spanIdOf } from '../life/ids.js';
@@ -55,6 +55,7 @@ export class Forks {
     private readonly plays: Plays,
     private readonly relay: Relay,
     private readonly bus: Bus,
+    private readonly checks: Checks,
   ) {}
 
   async fork(p: Params<typeof playFork>): Promise<Play> {
@@ -64,7 +65,9 @@ export class Forks {
       workflow_sid: source.workflow_sid,
       version_sid: p.version_sid ?? source.version_sid,
     });
-    const { input, issues } = checkInput(version.inputs, p.input_data ?? source.input);
+    const given = { input: p.input_data?.text ?? source.input, prefills: null, keyed: null };
+    const task = { kind: 'input' as const, fields: version.inputs, ...given };
+    const { input, issues } = await this.checks.check(source.sid, task);
     refuse(issues);
     refuseTooLarge(input);
     const cut = await this.cut(p);
@@ -87,7 +90,7 @@ export class Forks {
     sid: string,
     source: ForkSource,
     version: Pinned,
-    input: JsonObject,
+    input: string,
     cut: Cut,
     sql: Sql,
   ): Promise<Change> {
@@ -182,7 +185,7 @@ function judgeOf(
 const hash = (algorithm: 'sha1' | 'sha256', text: string): string => createHash(algorithm).update(text).digest('hex');
 const stepKeyOf = (versionSid: string, place: string): string => hash('sha1', `${versionSid}|${place}`);
 
-const newPlay = (sid: string, source: ForkSource, version: Pinned, input: JsonObject) => ({
+const newPlay = (sid: string, source: ForkSource, version: Pinned, input: string) => ({
   sid,
   name: source.name,
   workflow_sid: source.workflow_sid,

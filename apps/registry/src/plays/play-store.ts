@@ -1,35 +1,39 @@
 /** SQL that reads plays, and that deletes them. Every change of a status is in move-store.ts. */
-import type { EventsMark, Json, Play, PlayStatus, ResumeRequest, WaitKind } from '@hero/contracts';
+import type { EventsMark, Play, PlayStatus, ResumeRequest, WaitKind } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { ACTIVE, changeOf, iso } from '../sql/words.js';
+import { inlineBytes, type Sized, sized, sizedOf } from './reply-budget.js';
 
 const PLAY = `p.sid, p.name, p.workflow_sid, coalesce(w.name, '') AS workflow_name, p.version_sid, p.version_number, p.status,
-  i.input AS input_data, p.output AS output_data, p.error, p.prefill_only, p.total_cost_usd, p.attempt, p.diverged, p.forked_from,
-  w.current_version_sid,
+  ${sized('i.input', 'i.input_bytes')} AS input_data, ${sized('p.output', 'p.output_bytes')} AS output_data, p.error, p.prefill_only,
+  p.total_cost_usd, p.attempt, p.diverged, p.forked_from, w.current_version_sid,
   p.parent_play_sid, p.parent_span_id, p.sandbox, ${iso('p.created_at')} AS created_at, ${iso('p.started_at')} AS started_at,
   ${iso('p.completed_at')} AS completed_at,
   (extract(epoch FROM coalesce(p.completed_at, now()) - p.started_at) * 1000)::float8 AS duration_ms`;
 const PLAYS = 'plays p JOIN inputs i ON i.play_sid = p.sid LEFT JOIN workflows w ON w.sid = p.workflow_sid';
 
-const RESUME = `r.id, r.play_sid, r.name, r.schema, r.ui, r.span_id AS asked_at_span_id, ${iso('r.asked_at')} AS asked_at,
-  ${iso('r.expires_at')} AS expires_at, r.payload, ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid,
-  r.withdrawn`;
+const RESUME = `r.id, r.play_sid, r.name, ${sizedOf('r.schema', 'octet_length(r.schema::text)', 'r.asked_no')} AS schema,
+  ${sizedOf('r.ui', 'octet_length(r.ui::text)', 'r.asked_no')} AS ui, r.span_id AS asked_at_span_id,
+  ${iso('r.asked_at')} AS asked_at, ${iso('r.expires_at')} AS expires_at, ${sizedOf('r.payload', 'r.payload_bytes', 'r.asked_no')} AS payload,
+  ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid, r.withdrawn`;
+/** Somebody or something may still answer it. */
+const OPEN = 'r.resumed_at IS NULL AND NOT r.withdrawn';
 
-export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes' | 'waits'>;
-export type ResumeRow = ResumeRequest & {
+export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes' | 'waits' | 'input_data' | 'output_data'> & {
+  input_data: Sized;
+  output_data: Sized;
+};
+export type ResumeRow = Omit<ResumeRequest, 'schema' | 'ui' | 'payload'> & {
+  schema: Sized;
+  ui: Sized;
+  payload: Sized;
   outcome: 'answer' | 'error' | null;
   kind: WaitKind;
   child_play_sid: string | null;
   withdrawn: boolean;
 };
-
-export interface Look {
-  status: PlayStatus;
-  /** A question waits for an answer. */
-  asks: boolean;
-}
 
 export interface PlayFilter {
   workflow_sid?: string;
@@ -45,9 +49,6 @@ export interface PlayFilter {
   below?: string;
 }
 
-/** Of one page, so that 500 large plays do not become one reply. What is larger alone comes alone. */
-const PAGE_BYTES = 16 * 1024 * 1024;
-
 @Injectable()
 export class PlayStore {
   constructor(readonly database: Database) {}
@@ -57,26 +58,34 @@ export class PlayStore {
     return row;
   }
 
-  /** Questions of these plays, oldest first. */
-  resumes(sids: string[], sql: Sql = this.database): Promise<ResumeRow[]> {
-    const text = `SELECT ${RESUME} FROM resumes r WHERE r.play_sid = ANY($1) ORDER BY r.asked_no`;
-    return sql.query('resumes_of_plays', text, [sids]);
+  /** What these plays wait for, oldest first, and the newest answers to their questions: of each play so many at most. */
+  resumes(sids: string[], most: number, sql: Sql = this.database): Promise<ResumeRow[]> {
+    return sql.query(
+      'resumes_of_plays',
+      `SELECT ${RESUME} FROM unnest($1::text[]) AS play(sid) CROSS JOIN LATERAL (
+         (SELECT * FROM resumes r WHERE r.play_sid = play.sid AND ${OPEN} AND r.kind = 'question' ORDER BY r.asked_no LIMIT $2)
+         UNION ALL
+         (SELECT * FROM resumes r WHERE r.play_sid = play.sid AND ${OPEN} AND r.kind <> 'question' ORDER BY r.asked_no LIMIT $2)
+         UNION ALL
+         (SELECT * FROM resumes r WHERE r.play_sid = play.sid AND r.kind = 'question' AND r.outcome = 'answer'
+          ORDER BY r.asked_no DESC LIMIT $2)) AS r
+       ORDER BY r.asked_no`,
+      [sids, most],
+    );
   }
 
-  /** As little as who waits for a play must know. */
-  async look(sid: string): Promise<Look | undefined> {
-    const [row] = await this.database.query<Look>(
-      'play_look',
-      `SELECT status, EXISTS (SELECT FROM resumes r WHERE r.play_sid = p.sid AND r.taken_epoch IS NULL AND NOT r.withdrawn
-                              AND r.resumed_at IS NULL AND r.kind = 'question') AS asks
-       FROM plays p WHERE sid = $1`,
+  /** All that play_wait must know, however much the play has. */
+  async standing(sid: string): Promise<Standing | undefined> {
+    const [row] = await this.database.query<Standing>(
+      'play_standing',
+      `SELECT p.status, EXISTS (SELECT FROM resumes r WHERE r.play_sid = p.sid AND ${OPEN} AND r.kind = 'question') AS asks FROM plays p WHERE p.sid = $1`,
       [sid],
     );
     return row;
   }
 
-  /** Newest first. Rows are cut before a page gets too large; `more` says that some are left. */
-  async list(filter: PlayFilter, limit: number): Promise<{ more: boolean; item: PlayRow }[]> {
+  /** Newest first. About `bytes` of them, which may be less than the limit; `more` says that some are left. */
+  async list(filter: PlayFilter, limit: number, bytes: number): Promise<(PlayRow & { more: boolean })[]> {
     const values: unknown[] = [];
     const conditions: string[] = [];
     const where = (value: unknown, condition: (parameter: string) => string): void => {
@@ -96,46 +105,47 @@ export class PlayStore {
     where(filter.until, (v) => `p.created_at < ${v}`);
     where(filter.below, (v) => `p.sid < ${v}`);
     const condition = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-    const rows = await this.database.run<PlayRow & { more: boolean }>(
+    return this.database.run(
       `WITH page AS (
          SELECT sid, sum(bytes) OVER w AS bytes, row_number() OVER w AS nth, count(*) OVER () AS total
-         FROM (SELECT p.sid, pg_column_size(i.input) + coalesce(pg_column_size(p.output), 0) AS bytes
+         FROM (SELECT p.sid, ${inlineBytes('i.input_bytes')} + ${inlineBytes('coalesce(p.output_bytes, 0)')} AS bytes
                FROM ${PLAYS} ${condition} ORDER BY p.sid DESC LIMIT ${limit + 1}) sized
          WINDOW w AS (ORDER BY sid DESC))
        SELECT ${PLAY}, page.nth < page.total AS more FROM page JOIN (${PLAYS}) ON p.sid = page.sid
-       WHERE page.nth <= ${limit} AND (page.bytes <= ${PAGE_BYTES} OR page.nth = 1) ORDER BY p.sid DESC`,
+       WHERE page.nth <= ${limit} AND (page.bytes <= ${bytes} OR page.nth = 1) ORDER BY p.sid DESC`,
       values,
     );
-    return rows.map(({ more, ...item }) => ({ more, item }));
   }
 
   /** Open questions of plays that are not final, oldest first. */
-  openResumes(playSid: string | undefined): Promise<ResumeRow[]> {
+  openResumes({ play_sid, after, limit }: { play_sid?: string; after?: string; limit: number }): Promise<ResumeRow[]> {
     return this.database.query(
       'resumes_open',
       `SELECT ${RESUME} FROM resumes r JOIN plays p ON p.sid = r.play_sid
-       WHERE r.resumed_at IS NULL AND NOT r.withdrawn AND r.kind = 'question' AND p.status IN (${ACTIVE}) AND ($1::text IS NULL OR r.play_sid = $1)
-       ORDER BY r.asked_no`,
-      [playSid ?? null],
+       WHERE ${OPEN} AND r.kind = 'question' AND p.status IN (${ACTIVE}) AND ($1::text IS NULL OR r.play_sid = $1)
+         AND r.asked_no > coalesce((SELECT asked_no FROM resumes WHERE id = $2), 0)
+       ORDER BY r.asked_no LIMIT $3`,
+      [play_sid ?? null, after ?? null, limit],
     );
   }
 
-  stepOutputs(playSid: string): Promise<NonNullable<Play['step_outputs']>> {
+  stepOutputs(playSid: string): Promise<StepRow[]> {
     return this.database.query(
       'step_outputs',
-      `SELECT step_key, name, kind, outcome AS output FROM steps
+      `SELECT step_key, name, kind, ${sizedOf('outcome', 'outcome_bytes', 'epoch, group_no, ordinal')} AS output FROM steps
        WHERE play_sid = $1 AND kind <> 'begun' AND role <> 'resolve' ORDER BY epoch, group_no, ordinal`,
       [playSid],
     );
   }
 
   /** By span: values of steps, answers of waits, the output of the play for its root. */
-  spanOutputs(playSid: string, spanIds: string[], rootId: string): Promise<{ span_id: string; output: Json }[]> {
+  spanOutputs(playSid: string, spanIds: string[], rootId: string): Promise<{ span_id: string; output: Sized }[]> {
     return this.database.query(
       'span_outputs',
-      `SELECT span_id, outcome AS output FROM steps WHERE play_sid = $1 AND kind = 'value' AND span_id = ANY($2)
-       UNION ALL SELECT span_id, payload FROM resumes WHERE play_sid = $1 AND outcome = 'answer' AND span_id = ANY($2)
-       UNION ALL SELECT $3, output FROM plays WHERE sid = $1 AND output IS NOT NULL AND $3 = ANY($2)`,
+      `SELECT span_id, ${sized('outcome', 'outcome_bytes')} AS output FROM steps WHERE play_sid = $1 AND kind = 'value' AND span_id = ANY($2)
+       UNION ALL SELECT span_id, ${sized('payload', 'payload_bytes')} FROM resumes
+         WHERE play_sid = $1 AND outcome = 'answer' AND span_id = ANY($2)
+       UNION ALL SELECT $3, ${sized('output', 'output_bytes')} FROM plays WHERE sid = $1 AND output IS NOT NULL AND $3 = ANY($2)`,
       [playSid, spanIds, rootId],
     );
   }
@@ -222,6 +232,15 @@ export class PlayStore {
     return row;
   }
 }
+
+/** What play_wait looks at. */
+export interface Standing {
+  status: PlayStatus;
+  /** A question waits for anybody. */
+  asks: boolean;
+}
+
+export type StepRow = Omit<NonNullable<Play['step_outputs']>[number], 'output'> & { output: Sized };
 
 export interface Locked {
   play_sid: string;

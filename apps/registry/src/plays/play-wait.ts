@@ -9,18 +9,17 @@ import { Bus } from '@hero/bus';
 import { allChanges, isOver, type Params, type Play, type playWait } from '@hero/contracts';
 import { after } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { type Look, PlayStore } from './play-store.js';
-import { noPlay, Plays } from './plays.js';
+import type { Standing } from './play-store.js';
+import { Plays } from './plays.js';
 
 @Injectable()
 export class PlayWait {
   private readonly waiters = new Map<string, Set<() => void>>();
-  private readonly looks = new Map<string, Promise<Look>>();
+  private readonly looks = new Map<string, Promise<Standing>>();
   private closing?: AbortSignal;
 
   constructor(
     private readonly plays: Plays,
-    private readonly store: PlayStore,
     private readonly bus: Bus,
   ) {}
 
@@ -66,13 +65,10 @@ export class PlayWait {
   }
 
   /** Those who wait for the same play share a look that began after its last change. */
-  private look(sid: string): Promise<Look> {
+  private look(sid: string): Promise<Standing> {
     const known = this.looks.get(sid);
     if (known) return known;
-    const look = this.store.look(sid).then((found) => {
-      if (!found) throw noPlay(sid);
-      return found;
-    });
+    const look = this.plays.standing(sid);
     this.looks.set(sid, look);
     const done = (): void => {
       if (this.looks.get(sid) === look) this.looks.delete(sid);

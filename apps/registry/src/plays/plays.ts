@@ -10,6 +10,7 @@ import {
   FINAL_STATUSES,
   HeroError,
   isFinal,
+  type JsonObject,
   type Params,
   type Play,
   PLAY_TRANSITIONS,
@@ -18,10 +19,12 @@ import {
   type playList,
   type playRetry,
   type playStatus,
+  RawJson,
   type Result,
   type registryStatus,
   type ResumeRequest,
   type spanOutputs,
+  stringify,
 } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
@@ -29,11 +32,18 @@ import { Injectable } from '@nestjs/common';
 import type { Gone } from '../outbox/changes.js';
 import { refuseUnstorable } from '@hero/json';
 import { type Moved, MoveStore } from '../life/move-store.js';
-import { type Locked, type PlayRow, PlayStore, type ResumeRow } from './play-store.js';
+import { type Locked, type PlayRow, PlayStore, type ResumeRow, type Standing } from './play-store.js';
 import { Relay } from '../outbox/relay.js';
 import { ROOT_PLACE, spanIdOf } from '../life/ids.js';
+import { ReplyBudget } from './reply-budget.js';
 import { RetryStore } from './retry-store.js';
 import { storable } from '../life/endings.js';
+
+/** Questions, waits and answers that a play shows, alone and in a list. */
+const MOST_WAITS = 500;
+const MOST_LISTED_WAITS = 20;
+/** Of a list: with what stands around it less than 1 MiB. */
+const PAGE_BYTES = 900 * 1024;
 
 @Injectable()
 export class Plays {
@@ -45,19 +55,33 @@ export class Plays {
   ) {}
 
   async get(sid: string): Promise<Play> {
-    const [row, resumes] = await Promise.all([this.store.play(sid), this.store.resumes([sid])]);
+    const [row, resumes] = await Promise.all([this.store.play(sid), this.store.resumes([sid], MOST_WAITS)]);
     if (!row) throw noPlay(sid);
-    return withResumes(row, resumes);
+    return playOf(row, resumes);
+  }
+
+  async standing(sid: string): Promise<Standing> {
+    const standing = await this.store.standing(sid);
+    if (!standing) throw noPlay(sid);
+    return standing;
   }
 
   async status({ play_sid, include }: Params<typeof playStatus>): Promise<Play> {
     const play = await this.get(play_sid);
-    return include.includes('step_outputs') ? { ...play, step_outputs: await this.store.stepOutputs(play_sid) } : play;
+    if (!include.includes('step_outputs')) return play;
+    const budget = new ReplyBudget();
+    const step_outputs = (await this.store.stepOutputs(play_sid)).map((step) => ({
+      ...step,
+      output: budget.value(step.output, `step.${step.step_key}`),
+    }));
+    return { ...play, step_outputs };
   }
 
   async spanOutputs({ play_sid, span_ids }: Params<typeof spanOutputs>): Promise<Result<typeof spanOutputs>> {
     const rows = await this.store.spanOutputs(play_sid, span_ids, spanIdOf(play_sid, ROOT_PLACE));
-    return { outputs: Object.fromEntries(rows.map(({ span_id, output }) => [span_id, output])) };
+    const budget = new ReplyBudget();
+    const shown = rows.map(({ span_id, output }) => [span_id, budget.value(output, `span.${span_id}`)]);
+    return { outputs: Object.fromEntries(shown) };
   }
 
   async list(p: Params<typeof playList>): Promise<Result<typeof playList>> {
@@ -74,13 +98,10 @@ export class Plays {
         below: cursor && sidOf(cursor),
       },
       limit,
+      PAGE_BYTES,
     );
-    const resumes = rows.length > 0 ? await this.store.resumes(rows.map(({ item }) => item.sid)) : [];
-    const last = rows.at(-1);
-    return {
-      items: rows.map(({ item }) => withResumes(item, resumes)),
-      next_cursor: last?.more ? Buffer.from(`p${last.item.sid}`).toString('base64url') : null,
-    };
+    const sids = rows.map(({ sid }) => sid);
+    return pageOf(rows, sids.length > 0 ? await this.store.resumes(sids, MOST_LISTED_WAITS) : []);
   }
 
   async cancel({ play_sid, reason }: Params<typeof playCancel>): Promise<Play> {
@@ -201,15 +222,33 @@ export class Plays {
   }
 }
 
-function withResumes(row: PlayRow, resumes: ResumeRow[]): Play {
+/** The page ends before it gets too large; a play is alone on its page where it is large itself. */
+function pageOf(rows: (PlayRow & { more: boolean })[], resumes: ResumeRow[]): Result<typeof playList> {
+  const items: Play[] = [];
+  let bytes = 0;
+  let next: string | null = null;
+  for (const { more, ...row } of rows) {
+    const item = stringify(playOf(row, resumes));
+    bytes += Buffer.byteLength(item);
+    if (items.length > 0 && bytes > PAGE_BYTES) break;
+    items.push(new RawJson(item) as unknown as Play);
+    next = more || items.length < rows.length ? Buffer.from(`p${row.sid}`).toString('base64url') : null;
+  }
+  return { items, next_cursor: next };
+}
+
+function playOf(row: PlayRow, resumes: ResumeRow[]): Play {
+  const budget = new ReplyBudget();
   const own = resumes.filter(({ play_sid }) => play_sid === row.sid);
-  const questions = own.filter(({ kind }) => kind === 'question');
   const open = isFinal(row.status) ? [] : own.filter(({ resumed_at, withdrawn }) => resumed_at === null && !withdrawn);
+  const received = own.filter(({ kind, outcome }) => kind === 'question' && outcome === 'answer');
   return {
     ...row,
-    pending_resumes: open.filter(({ kind }) => kind === 'question').map(requestOf),
+    input_data: budget.value(row.input_data, 'input') as JsonObject,
+    output_data: budget.value(row.output_data, 'output'),
+    pending_resumes: open.filter(({ kind }) => kind === 'question').map((resume) => requestOf(resume, budget)),
     received_resumes: Object.fromEntries(
-      questions.filter(({ outcome }) => outcome === 'answer').map(({ id, payload }) => [id, payload]),
+      received.map(({ id, payload }) => [id, budget.value(payload, `answer.${id}`)]),
     ),
     waits: open.flatMap(({ kind, name, asked_at_span_id, child_play_sid, expires_at }) =>
       kind === 'question' ? [] : [{ kind, name, span_id: asked_at_span_id, child_play_sid, due_at: expires_at }],
@@ -218,9 +257,11 @@ function withResumes(row: PlayRow, resumes: ResumeRow[]): Play {
 }
 
 /** A timeout without a default has an error in place of an answer, which is the play's memory and nobody's payload. */
-export function requestOf(row: ResumeRow): ResumeRequest {
-  const { id, play_sid, name, schema, ui, asked_at_span_id, asked_at, expires_at, resumed_at, resumed_by } = row;
-  const payload = row.outcome === 'error' ? null : row.payload;
+export function requestOf(row: ResumeRow, budget: ReplyBudget): ResumeRequest {
+  const { id, play_sid, name, asked_at_span_id, asked_at, expires_at, resumed_at, resumed_by } = row;
+  const schema = budget.value(row.schema, `schema.${id}`) as JsonObject | null;
+  const ui = budget.value(row.ui, `ui.${id}`) as JsonObject | null;
+  const payload = row.outcome === 'error' ? null : budget.value(row.payload, `answer.${id}`);
   return { id, play_sid, name, schema, ui, asked_at_span_id, asked_at, expires_at, payload, resumed_at, resumed_by };
 }
 

@@ -1,4 +1,4 @@
-import type { JsonObject, Play } from '@hero/contracts';
+import type { Play } from '@hero/contracts';
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
@@ -10,7 +10,8 @@ export interface NewPlay {
   workflow_sid: string;
   version_sid: string;
   version_number: number;
-  input: JsonObject;
+  /** JSON text. */
+  input: string;
   prefill_only: boolean;
   prefills: { pattern: string; pos: number; payload: string }[];
   parent_play_sid: string | null;
@@ -47,7 +48,7 @@ export class StartStore {
       play.workflow_sid,
       play.version_sid,
       play.version_number,
-      JSON.stringify(play.input),
+      play.input,
       play.prefill_only,
       play.parent_play_sid,
       play.parent_span_id,

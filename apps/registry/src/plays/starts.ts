@@ -6,7 +6,6 @@
  * 3. The same key with the same parameters gives the same play, with others CONFLICT. What was asked counts, not what it
  *    led to: a current version that has moved on in between does not matter.
  */
-import { createHash } from 'node:crypto';
 import {
   HeroError,
   isFinal,
@@ -16,12 +15,13 @@ import {
   type Play,
   type playRunAsync,
 } from '@hero/contracts';
-import { fits, jsonFaults } from '@hero/json';
+import { fits } from '@hero/json';
 import { failpoint, uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { checkInput } from '../workflows/inputs.js';
+import { Checks } from '../checks/checks.js';
 import { Plays } from './plays.js';
-import { prefillRows } from './prefill-rows.js';
+import { refuseTooMany } from './prefill-limits.js';
+import { ReplyBudget } from './reply-budget.js';
 import { Relay } from '../outbox/relay.js';
 import { DEEPEST, type Hindrance, type NewPlay, StartStore } from './start-store.js';
 import { type Pinned, Versions } from '../workflows/versions.js';
@@ -35,6 +35,7 @@ export class Starts {
     private readonly versions: Versions,
     private readonly plays: Plays,
     private readonly relay: Relay,
+    private readonly checks: Checks,
   ) {}
 
   async start(ask: Ask): Promise<Play> {
@@ -47,20 +48,32 @@ export class Starts {
   }
 
   private async accept(ask: Ask): Promise<{ sid: string; fresh?: Play }> {
-    const { input_data, prefill_resumes, idempotency_key: key = null } = ask;
-    const params_sha256 = hashOf(ask);
+    const { input_data, prefill_resumes, idempotency_key: key = null, ...words } = ask;
+    const values = { input: input_data.text, prefills: prefill_resumes?.text ?? null };
+    const keyed = key === null ? null : { ...words, idempotency_key: key };
     const [pinned, known] = await Promise.allSettled([
       this.versions.pin(ask),
       key === null ? null : this.store.byKey(key),
     ]);
     if (known.status === 'rejected') throw known.reason;
-    if (known.value) return sameAs(known.value, params_sha256);
+    if (known.value) {
+      const { issues, params_sha256 } = await this.checks.check(key ?? '', {
+        kind: 'input',
+        fields: [],
+        ...values,
+        keyed,
+      });
+      // Against no declaration every field is unknown; what counts here is only whether it is the same call.
+      if (params_sha256 === '') refuse(issues);
+      return sameAs(known.value, params_sha256);
+    }
     if (pinned.status === 'rejected') throw pinned.reason;
     const version = pinned.value;
-    const { input, issues } = checkInput(version.inputs, input_data);
-    refuse([...issues, ...(prefill_resumes ? jsonFaults(prefill_resumes, 'prefill_resumes') : [])]);
+    const task = { kind: 'input' as const, fields: version.inputs, ...values, keyed };
+    const { issues, input, prefills, params_sha256 } = await this.checks.check(version.workflow_sid, task);
+    refuse(issues);
     refuseTooLarge(input);
-    const prefills = prefillRows(prefill_resumes ?? {});
+    refuseTooMany(prefills);
     if (!prefills.every(({ payload }) => fits(payload))) throw tooLarge('A prefilled answer');
     const play: NewPlay = {
       sid: uuidv7(),
@@ -69,7 +82,7 @@ export class Starts {
       version_sid: version.version_sid,
       version_number: version.version_number,
       input,
-      prefill_only: prefill_resumes !== undefined && Object.keys(prefill_resumes).length > 0,
+      prefill_only: prefills.length > 0,
       prefills,
       parent_play_sid: ask.parent_play_sid ?? null,
       parent_span_id: ask.parent_span_id ?? null,
@@ -102,8 +115,8 @@ function parentFault(parent: Hindrance['parent']): string | undefined {
   return parent.depth >= DEEPEST ? `is ${DEEPEST} plays deep: something starts itself` : undefined;
 }
 
-export function refuseTooLarge(input: JsonObject): void {
-  if (fits(JSON.stringify(input))) return;
+export function refuseTooLarge(input: string): void {
+  if (fits(input)) return;
   throw tooLarge('The input');
 }
 
@@ -130,15 +143,8 @@ function sameAs(known: { play_sid: string; params_sha256: string }, sha256: stri
   );
 }
 
-/** Without regard to the order of keys. */
-function hashOf(ask: Ask): string {
-  const sorted = JSON.stringify(ask, (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(sorted).digest('hex');
-}
+const inputOf = (text: string): JsonObject =>
+  new ReplyBudget().value({ text, bytes: Buffer.byteLength(text) }, 'input') as JsonObject;
 
 function newPlay(play: NewPlay, version: Pinned, created_at: string): Play {
   return {
@@ -150,7 +156,7 @@ function newPlay(play: NewPlay, version: Pinned, created_at: string): Play {
     version_number: play.version_number,
     current_version_sid: version.current_version_sid,
     status: 'pending',
-    input_data: play.input,
+    input_data: inputOf(play.input),
     output_data: null,
     error: null,
     pending_resumes: [],

@@ -15,14 +15,15 @@ import {
   type Result,
   type ResumeRequest,
 } from '@hero/contracts';
-import { fits, jsonFaults } from '@hero/json';
+import { fits } from '@hero/json';
 import type { Sql } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
+import { Checks } from '../checks/checks.js';
 import { PlayStore } from '../plays/play-store.js';
 import { noPlay, requestOf } from '../plays/plays.js';
+import { ReplyBudget } from '../plays/reply-budget.js';
 import { keptUnder, PrefillStore } from './prefill-store.js';
-import { faultsOf } from './questions.js';
 import { type AskedRow, ResumeStore } from './resume-store.js';
 import { Wakes, type Woken } from './wakes.js';
 
@@ -41,12 +42,13 @@ export class Answers {
     private readonly prefills: PrefillStore,
     private readonly plays: PlayStore,
     private readonly wakes: Wakes,
+    private readonly checks: Checks,
   ) {}
 
   async answer(p: Params<typeof playResume>, by: 'caller' | 'hook' = 'caller'): Promise<Answer> {
-    const unfit = jsonFaults(p.payload, 'payload');
+    const { text } = p.payload;
+    const unfit = await this.checks.answer(p.play_sid, null, text);
     if (unfit.length > 0) throw misfit(unfit);
-    const text = JSON.stringify(p.payload);
     if (!fits(text)) {
       throw new HeroError(
         'PAYLOAD_TOO_LARGE',
@@ -60,12 +62,13 @@ export class Answers {
     return done.answer;
   }
 
-  async pending({ play_sid }: Params<typeof playPendingResumes>): Promise<ResumeRequest[]> {
+  async pending(p: Params<typeof playPendingResumes>): Promise<ResumeRequest[]> {
+    const { play_sid } = p;
     if (play_sid !== undefined) {
       if (!(await this.plays.mark(play_sid))) throw noPlay(play_sid);
     }
-    const rows = await this.plays.openResumes(play_sid);
-    return rows.map(requestOf);
+    const budget = new ReplyBudget();
+    return (await this.plays.openResumes(p)).map((row) => requestOf(row, budget));
   }
 
   private async commit(
@@ -91,7 +94,7 @@ export class Answers {
           : await this.keep(play_sid, { name: keptUnder(resume_id), called: resume_id }, payload, sql);
       return { answer };
     }
-    const faults = faultsOf(question.schema, payload);
+    const faults = await this.checks.answer(play_sid, question.schema, payload);
     if (faults.length > 0) throw misfit(faults);
     const resumed_at = await this.store.give(
       { id: question.id, payload, outcome: 'answer', resumed_by: 'interactive' },

@@ -11,8 +11,8 @@
  * 5. A play that is prefill_only fails at the first question without an answer, with an error that names it.
  */
 import {
+  type Issue,
   issuesOf,
-  type JsonObject,
   messageOf,
   Name,
   type Params,
@@ -22,9 +22,10 @@ import {
   type Question,
   type WaitAnswer,
 } from '@hero/contracts';
-import { checkSchema, jsonFaults, payloadFault, schemaFaults } from '@hero/json';
+import { jsonFaults, payloadFault, schemaFaults } from '@hero/json';
 import { isDataError, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
+import { Checks } from '../checks/checks.js';
 import type { Answered } from '../outbox/changes.js';
 import type { HeldPlay } from '../runs/run-store.js';
 import { nextPrefill } from './prefills.js';
@@ -63,6 +64,7 @@ export class Questions {
     private readonly resumes: ResumeStore,
     private readonly prefills: PrefillStore,
     private readonly timers: TimerStore,
+    private readonly checks: Checks,
   ) {}
 
   /** The play is held by the caller. */
@@ -159,8 +161,8 @@ export class Questions {
       const schema = schemas.get(wait.id) ?? null;
       const prefill = nextPrefill(unused, wait.name);
       if (prefill) {
-        const misfit = misfitOf(wait, schema, prefill);
-        if (misfit) return { answered, misfit };
+        const [issue] = await this.checks.answer(playSid, schema, prefill.payload);
+        if (issue) return { answered, misfit: misfitOf(wait, prefill, issue) };
         unused = unused.filter((other) => other !== prefill);
         await this.prefills.use(playSid, prefill, wait.id, sql);
         await this.give(wait.id, prefill.payload, 'prefill', answered, sql);
@@ -170,7 +172,7 @@ export class Questions {
       const name = names.find((candidate) => kept.delete(candidate));
       const payload = name === undefined ? undefined : await this.prefills.takeKept(playSid, name, sql);
       // A kept answer that does not fit is dropped: the question stays open, for somebody who sees its schema.
-      if (payload === undefined || faultsOf(schema, payload).length > 0) continue;
+      if (payload === undefined || (await this.checks.answer(playSid, schema, payload)).length > 0) continue;
       await this.give(wait.id, payload, 'early', answered, sql);
     }
     return { answered };
@@ -212,12 +214,7 @@ function cut(answered: UntakenRow[], before: WaitAnswer[]): UntakenRow[] {
   return end > 0 ? answered.slice(0, end) : answered;
 }
 
-export const faultsOf = (schema: JsonObject | null, payload: string) =>
-  schema === null ? [] : checkSchema(schema, JSON.parse(payload), 'payload');
-
-function misfitOf(wait: UntakenRow, schema: JsonObject | null, { pattern, payload }: Prefill): PlayError | undefined {
-  const [issue] = faultsOf(schema, payload);
-  if (!issue) return undefined;
+function misfitOf(wait: UntakenRow, { pattern }: Prefill, issue: Issue): PlayError {
   const message = `The prefilled answer ${JSON.stringify(pattern)} does not fit the pause ${JSON.stringify(wait.name)}: ${issue.path} ${issue.message}.`;
   return { type: 'PrefillInvalid', message, traceback: '', span_id: null };
 }

@@ -5,20 +5,13 @@
  * 2. The wait's id comes from the place, so that a repeated request names the child that is there (I3, I8).
  * 3. What cannot be spawned is refused with a code and every fault: an error of the step, which the flow may catch.
  */
-import {
-  HeroError,
-  type JsonObject,
-  type Params,
-  type playResolve,
-  type playSpawn,
-  type Result,
-} from '@hero/contracts';
+import { HeroError, type Issue, type Params, type playResolve, type playSpawn, type Result } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { failpoint, uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { ChildStore } from './child-store.js';
-import { checkInput } from '../workflows/inputs.js';
+import { Checks } from '../checks/checks.js';
 import { fits, jsonTextFault } from '@hero/json';
 import { Relay } from '../outbox/relay.js';
 import { resumeIdOf } from '../life/ids.js';
@@ -30,6 +23,13 @@ import { type Pinned, Versions } from '../workflows/versions.js';
 type Spawn = Params<typeof playSpawn>;
 type Spawned = Result<typeof playSpawn>;
 
+/** A child that may be inserted, if its input fits. */
+interface Child {
+  version: Pinned;
+  input: string;
+  issues: Issue[];
+}
+
 @Injectable()
 export class Spawns {
   constructor(
@@ -38,6 +38,7 @@ export class Spawns {
     private readonly starts: StartStore,
     private readonly versions: Versions,
     private readonly relay: Relay,
+    private readonly checks: Checks,
   ) {}
 
   async spawn(p: Spawn): Promise<Spawned> {
@@ -49,7 +50,8 @@ export class Spawns {
     }
     // Before the transaction: whoever holds the play's row must not wait for a second connection.
     const version = await this.pin(p);
-    const { result, told } = await this.runs.database.tx((sql) => this.commit(p, version, sql));
+    const checked = version instanceof HeroError ? version : await this.checked(p, version);
+    const { result, told } = await this.runs.database.tx((sql) => this.commit(p, checked, sql));
     await failpoint('registry.spawn.after');
     if (told) this.relay.tell(told);
     return result;
@@ -64,7 +66,13 @@ export class Spawns {
     return { workflow_name, workflow_sid, version_sid: found.version_sid, version_number, source, entry };
   }
 
-  private async commit(p: Spawn, version: Pinned | HeroError, sql: Sql): Promise<{ result: Spawned; told?: Change }> {
+  private async checked(p: Spawn, version: Pinned): Promise<Child> {
+    const task = { kind: 'input' as const, fields: version.inputs, input: p.input, prefills: null, keyed: null };
+    const { input, issues } = await this.checks.check(p.play_sid, task);
+    return { version, input, issues };
+  }
+
+  private async commit(p: Spawn, child: Child | HeroError, sql: Sql): Promise<{ result: Spawned; told?: Change }> {
     const held = await this.runs.hold(p, sql);
     if (!held || held.suspended) return { result: { result: 'fenced', child_play_sid: null } };
     const id = resumeIdOf(p.play_sid, p.place);
@@ -73,8 +81,8 @@ export class Spawns {
     if ((await this.children.depthOf(p.play_sid, sql)) >= DEEPEST) {
       return { result: refused('TOO_DEEP', `A play spawned plays ${DEEPEST} deep: something spawns itself.`) };
     }
-    if (version instanceof HeroError) return { result: refused(version.code, version.message) };
-    const { input, issues } = checkInput(version.inputs, JSON.parse(p.input) as JsonObject);
+    if (child instanceof HeroError) return { result: refused(child.code, child.message) };
+    const { version, input, issues } = child;
     if (issues.length > 0) {
       const faults = issues.map(({ path, message }) => `${path.replace(/^input_data\./, '')}: ${message}`);
       return { result: refused('INVALID_PARAMS', ['The inputs do not fit what it declares.', ...faults].join('\n')) };

@@ -32,7 +32,11 @@ const TYPE_WORDS: Record<FlowField['field_type'], string> = {
 };
 
 /** Fills defaults and finds every fault. `input` is only fit to be stored when there are no issues. */
-export function checkInput(fields: readonly FlowField[], input: JsonObject): { input: JsonObject; issues: Issue[] } {
+export function checkInput(
+  fields: readonly FlowField[],
+  input: JsonObject,
+  steps?: number,
+): { input: JsonObject; issues: Issue[] } {
   const filled: [string, Json][] = [];
   const issues: Issue[] = [];
   for (const field of fields) {
@@ -40,7 +44,7 @@ export function checkInput(fields: readonly FlowField[], input: JsonObject): { i
     const value = Object.hasOwn(input, field.name) ? input[field.name] : undefined;
     if (value !== undefined) {
       filled.push([field.name, value]);
-      issues.push(...valueFaults(field, value, path));
+      issues.push(...valueFaults(field, value, path, steps));
     } else if (field.default !== undefined) {
       filled.push([field.name, structuredClone(field.default)]);
     } else if (field.required) {
@@ -71,7 +75,7 @@ export function declarationFaults(fields: readonly FlowField[], root: 'inputs' |
   });
 }
 
-function valueFaults(field: FlowField, value: Json, path: string): Issue[] {
+function valueFaults(field: FlowField, value: Json, path: string, steps?: number): Issue[] {
   const issues = jsonFaults(value, path);
   // None is how Python flows say "not given": null is taken where it is the declared default.
   if (value === null && field.default === null) return issues;
@@ -85,7 +89,7 @@ function valueFaults(field: FlowField, value: Json, path: string): Issue[] {
       message: `must be one of ${field.enum.slice(0, 50).map(written).join(', ')}; came ${describe(value)}${hint}`,
     });
   }
-  if (field.schema !== undefined) issues.push(...checkSchema(field.schema, value, path));
+  if (field.schema !== undefined) issues.push(...checkSchema(field.schema, value, path, steps));
   return issues;
 }
 

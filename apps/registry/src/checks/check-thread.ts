@@ -1,0 +1,20 @@
+/** The other end of check-threads.ts: one task after the other. */
+import { parentPort } from 'node:worker_threads';
+import { check, type Checked, type Task } from './check.js';
+
+/** With the time that the task took, once it had begun. */
+export type Reply = ({ checked: Checked } | { failure: string }) & { ms: number };
+
+const port = parentPort;
+if (!port) throw new Error('check-thread.js is started by the registry, as a thread.');
+port.on('message', (task: Task) => {
+  const began = performance.now();
+  const ms = (): number => performance.now() - began;
+  let reply: Reply;
+  try {
+    reply = { checked: check(task), ms: ms() };
+  } catch (error) {
+    reply = { failure: error instanceof Error ? error.message : String(error), ms: ms() };
+  }
+  port.postMessage(reply);
+});
