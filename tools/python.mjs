@@ -3,5 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pythonEnv } from './python-env.mjs';
 
-const ran = spawnSync(pythonEnv(join(import.meta.dirname, '..')), ['-m', ...process.argv.slice(2)], { stdio: 'inherit' });
+const ran = spawnSync(pythonEnv(join(import.meta.dirname, '..')), ['-m', ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
 process.exitCode = ran.status ?? 1;
