@@ -229,3 +229,37 @@ async def main(): return [await fetch(), await flow.pause("q")]
     )
     attempt = executor.run()
     assert requests(attempt) == [("pause", ["q"])]
+
+
+def test_a_link_made_in_a_helper_answers_the_next_pause_of_its_name_elsewhere(play: Any) -> None:
+    executor = play(
+        HEAD
+        + """
+@flow
+def helper(): return flow.webhook("paid")
+@flow
+def waits(): return flow.pause("paid")
+@flow
+def main():
+    helper()
+    first = flow.pause("paid")
+    flow.webhook("paid")
+    return [first, waits()]
+"""
+    )
+    made: list[str] = []
+
+    def play_hook(play_sid: str, resume_id: str) -> dict[str, str]:
+        made.append(resume_id)
+        return {"path": "/hooks/resume/t"}
+
+    executor.methods["play_hook"] = play_hook
+    executor.run()
+    (question,) = executor.questions.values()
+    assert question["links"] == made
+    executor.answer("paid", 1)
+    executor.run()
+    (question,) = executor.questions.values()
+    assert question["links"] == made[1:] and len(made) == 2
+    executor.answer("paid", 2)
+    assert executor.run().code == 0 and executor.output == [1, 2]

@@ -193,7 +193,7 @@ class Flow:
         return _methods.call(method, params)
 
     def webhook(self, name: str, /, *, expires: float | None = None) -> Any:
-        """A signed link that answers the next `flow.pause(name)` of this branch once: `/hooks/resume/<token>` at the gateway.
+        """A signed link that answers the next `flow.pause(name)` once, first of all that of this branch: `/hooks/resume/<token>` at the gateway.
 
         Hand it to another service; its POST body is the answer, and may come before the pause. The link is good for `expires`
         seconds, 30 days by default. In a coroutine: `await flow.webhook(…)`.

@@ -3,7 +3,8 @@
 Rules:
  1. A result is remembered like a step's, and so is a refusal: a replay does not call again.
  2. A call that is cut is made again: a method that changes something is given `idempotency_key=flow.current_step.key`.
- 3. A link is that of the *next* pause of its name in this branch: its place is computed, and not counted.
+ 3. A link is that of the *next* pause of its name in this branch: its place is computed, and not counted. A pause elsewhere
+    names the links that it answers to (`_links`).
 """
 
 from __future__ import annotations
@@ -65,11 +66,13 @@ def _expiry(seconds: float) -> int:
 def _linked(node: Node, place: str, name: str, options: dict[str, int]) -> Effects[Outcome]:
     session = node.session
     with Leaf(node, f"webhook:{name}", place=place, kind="rpc") as leaf:
+        coming = node.coming_place(quoted(f"pause:{name}"), "null")  # rule 3
+        resume_id = _places.resume_id(session.play_sid, coming)
+        session.links.made(name, resume_id, node)
         if leaf.known is not None:
             outcome: Outcome = yield leaf.known
             return outcome
-        place = node.coming_place(quoted(f"pause:{name}"), "null")  # rule 3
-        params = {"play_sid": session.play_sid, "resume_id": _places.resume_id(session.play_sid, place), **options}
+        params = {"play_sid": session.play_sid, "resume_id": resume_id, **options}
         return (yield from _ask(leaf, "play_hook", dump(params), "path"))
 
 

@@ -11,6 +11,7 @@ from ._canonical import dump
 from ._errors import NotJson, OptionError
 from ._names import check_name
 from ._node import Node, current, here
+from ._places import resume_id
 from ._remember import recall
 from ._site import Site
 from ._spans import Span, show_replayed
@@ -60,6 +61,7 @@ def _open(
     session = node.session
     session.check_awaited()
     span_id = session.span_id(place)
+    links = session.links.take(name, resume_id(session.play_sid, place), node)
     remembered = session.memory.take(place)
     if remembered is not None:
         kind, text = remembered.kind, remembered.text
@@ -68,7 +70,7 @@ def _open(
     leaf = Node(session, node, Span(session, span_id, name), place, node.is_async)
     leaf.start()
     leaf.span.start(node.span.id, "other", place, '{"pause":true}', *session.sources.caller())
-    return Question(leaf, name, schema=schema, ui=ui, timeout_ms=timeout_ms, default=default)
+    return Question(leaf, name, schema=schema, ui=ui, timeout_ms=timeout_ms, default=default, links=links)
 
 
 def _object(value: Mapping[str, Any] | None, what: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from . import _places
 from ._errors import NotAwaited
+from ._links import Links
 from ._memory import Memory
 from ._source import Functions, Sources
 from ._tree import Tree
@@ -149,6 +150,7 @@ class Session:
         self.memory = memory or Memory()
         self.sources = Sources(file, functions)
         self.cost = Cost()
+        self.links = Links()
         self.tree = Tree()
         self.bodies = Bodies()
         self.last_output: str | None = None

@@ -9,9 +9,10 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from json.encoder import encode_basestring as quoted
 from typing import Any
@@ -30,7 +31,7 @@ class Question:
     """A leaf that waits, and the effect of waiting for it. `kind` is `question`, `timer` or `child`; a timer's `deadline` is one of time.monotonic()."""
 
     __slots__ = (
-        "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "role", "hand_out", "loop", "outcome",
+        "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "role", "links", "hand_out", "loop", "outcome",
         "error", "looks_at", "_retry",
     )  # fmt: skip
 
@@ -46,6 +47,7 @@ class Question:
         deadline: float | None = None,
         default: str | None = None,
         role: str = "pause",
+        links: Sequence[str] = (),
     ):
         self.node = node
         self.kind = kind
@@ -56,6 +58,7 @@ class Question:
         self.deadline = deadline
         self.default = default
         self.role = role
+        self.links = links  # ids of other links that answer it
         self.hand_out: Callable[[], Any] = lambda: None
         self.loop: asyncio.AbstractEventLoop | None = None  # whose turn it is; none: a thread waits
         self.outcome: tuple[str, str] | None = None  # kind and JSON text
@@ -75,10 +78,11 @@ class Question:
             timeout_ms = max(0, round((self.deadline - time.monotonic()) * 1000))
         timeout = "null" if timeout_ms is None else timeout_ms
         default = "null" if self.default is None else quoted(self.default)
+        links = f',"links":{json.dumps(self.links)}' if self.links else ""
         return (
             f'{{"kind":"{self.kind}","place":"{self.node.place}","parent_place":"{self.node.known}",'
             f'"span_id":"{self.node.span.id}","name":{quoted(self.name)},"schema":{self.schema},"ui":{self.ui},'
-            f'"timeout_ms":{timeout},"default":{default},"role":"{self.role}"}}'
+            f'"timeout_ms":{timeout},"default":{default},"role":"{self.role}"{links}}}'
         )
 
     def asked(self, now: float) -> None:
