@@ -1,8 +1,8 @@
 /**
  * Outputs that were too large for the events: put in where spans and events are handed out.
  *
- * 1. One is asked for at a time, and all of one reply have at most so many bytes together: what is beyond keeps its mark.
- * 2. A registry that is away hinders nobody from reading: the mark stays.
+ * 1. They are asked for one at a time, up to so many bytes for one reply; the others keep their marks.
+ * 2. While the registry is away, spans and events can be read all the same: the marks stay.
  */
 import type { Bus } from '@hero/bus';
 import { HeroError, type Json, spanOutputs } from '@hero/contracts';
@@ -17,9 +17,15 @@ interface Marked {
 }
 
 /** Fills `spans` or `items` of a result in place. */
-export async function fillOutputs(bus: Bus, playSid: string, result: unknown, signal: AbortSignal): Promise<void> {
+export async function fillOutputs(
+  bus: Bus,
+  playSid: string,
+  result: unknown,
+  signal: AbortSignal,
+  mostBytes = MOST_BYTES,
+): Promise<void> {
   const { spans, items } = (result ?? {}) as { spans?: Marked[]; items?: Marked[] };
-  let left = MOST_BYTES;
+  let left = mostBytes;
   for (const marked of [...(spans ?? []), ...(items ?? [])]) {
     const id = marked.span_id ?? marked.id;
     if (!marked.output_omitted || id === undefined || left <= 0) continue;

@@ -3,7 +3,9 @@ import type { Bus, Log } from '@hero/bus';
 import { allChanges, type ChangeKind, HeroError, type Play, playStatus } from '@hero/contracts';
 import { every } from '@hero/service-kit';
 import type { Methods } from './methods.js';
+import { PageCache } from './page-cache.js';
 import { PlayFeed } from './play-feed.js';
+import type { Page } from './play-pages.js';
 import { type EventStream, frame } from './sse.js';
 import { Viewer } from './viewer.js';
 
@@ -14,8 +16,23 @@ export interface LiveOptions {
   closing: AbortSignal;
 }
 
+export interface LiveCounts {
+  feeds: number;
+  streams: number;
+  /** Of them, those that are told of changes. */
+  listeners: number;
+  /** Of them, those that take the events of a play as they come. */
+  upToDate: number;
+  /** What waits for readers (what they share counts for each of them), and what is kept for them. */
+  bufferedBytes: number;
+}
+
+/** Connections that may be open as streams; each may hold a page and STREAM_LIMIT bytes. */
+const STREAMS_LIMIT = 512;
+
 export class Live {
   private readonly feeds = new Map<string, { feed: PlayFeed; viewers: number }>();
+  private readonly cache = new PageCache<Page>();
   private readonly streams = new Set<EventStream>();
   private readonly listeners = new Set<EventStream>();
   private following?: Promise<unknown>;
@@ -30,22 +47,19 @@ export class Live {
     closing.addEventListener('abort', () => this.close());
   }
 
-  /** Shows a play to a reader until it ends. Rejects before the stream is opened where there is no such play. */
+  /** Shows a play to a viewer until it ends. Rejects before the stream is opened where there is no such play. */
   async watch(playSid: string, stream: EventStream, after?: number): Promise<void> {
-    const held = this.feeds.get(playSid) ?? {
-      feed: new PlayFeed(this.bus, playSid, this.log, (sid, signal) => this.methods.reach(sid, signal)),
-      viewers: 0,
-    };
+    this.admit(stream);
+    const held = this.feeds.get(playSid) ?? { feed: this.newFeed(playSid), viewers: 0 };
     this.feeds.set(playSid, held);
     held.viewers++;
     const { feed } = held;
     try {
       // Subscribed first, then looked: so nothing falls in between.
       await feed.ready;
-      const play: Play = await this.bus.ask(playStatus, { play_sid: playSid }, { signal: stream.closed });
+      const play = await this.bus.ask(playStatus, { play_sid: playSid }, { signal: stream.closed });
       stream.open();
-      this.streams.add(stream);
-      await this.show(new Viewer({ bus: this.bus, methods: this.methods, feed, playSid, stream, after }), play, stream);
+      await this.show(new Viewer({ methods: this.methods, feed, playSid, stream, after }), play, stream);
     } finally {
       this.streams.delete(stream);
       if (--held.viewers === 0) {
@@ -57,19 +71,42 @@ export class Live {
 
   /** Tells a reader of every change of plays and workflows until it leaves. */
   async announce(stream: EventStream): Promise<void> {
+    this.admit(stream);
     await this.followChanges();
     stream.open();
     stream.send(': listening\n\n');
-    this.streams.add(stream);
     this.listeners.add(stream);
-    stream.closed.addEventListener('abort', () => {
-      this.streams.delete(stream);
-      this.listeners.delete(stream);
-    });
+    stream.onClose(() => this.listeners.delete(stream));
   }
 
-  get counts(): { feeds: number; streams: number } {
-    return { feeds: this.feeds.size, streams: this.streams.size };
+  get counts(): LiveCounts {
+    let bufferedBytes = this.cache.bytes;
+    let upToDate = 0;
+    for (const { waiting } of this.streams) bufferedBytes += waiting;
+    for (const { feed } of this.feeds.values()) {
+      bufferedBytes += feed.bytes;
+      upToDate += feed.viewers.size;
+    }
+    return {
+      feeds: this.feeds.size,
+      streams: this.streams.size,
+      listeners: this.listeners.size,
+      upToDate,
+      bufferedBytes,
+    };
+  }
+
+  private admit(stream: EventStream): void {
+    if (this.streams.size >= STREAMS_LIMIT) {
+      throw new HeroError('RATE_LIMITED', `There are ${STREAMS_LIMIT} streams already; close some, and try again.`);
+    }
+    this.streams.add(stream);
+    stream.onClose(() => this.streams.delete(stream));
+  }
+
+  private newFeed(playSid: string): PlayFeed {
+    const { bus, log, cache } = this;
+    return new PlayFeed({ bus, playSid, log, cache, reach: (sid, signal) => this.methods.reach(sid, signal) });
   }
 
   private async show(viewer: Viewer, play: Play, stream: EventStream): Promise<void> {
@@ -79,7 +116,7 @@ export class Live {
       if (!stream.closed.aborted && !(err instanceof HeroError && err.code === 'NOT_FOUND')) {
         this.log.error({ err, play_sid: play.sid }, 'live view failed');
       }
-      // The reader comes back by itself, with its Last-Event-ID.
+      // The viewer comes back by itself, with its Last-Event-ID.
       stream.close();
     }
   }
@@ -111,8 +148,8 @@ export class Live {
     this.listeners.delete(stream);
     await stream.drained();
     if (stream.closed.aborted) return;
-    this.listeners.add(stream);
     stream.send(RESYNC);
+    this.listeners.add(stream);
   }
 
   private beat(): void {

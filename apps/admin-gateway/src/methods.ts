@@ -62,7 +62,7 @@ export class Methods {
     const result = await this.bus.askRaw(contract, params, { signal }).catch((error: unknown) => {
       if (!contract.readsSpans) throw error;
       nothingYet(error);
-      return contract.result.parse({ spans: [], items: [], seq: params.after_seq ?? 0 });
+      return contract.result.parse({ spans: [], items: [], seq: params.after_seq ?? 0, state: NO_HISTORY });
     });
     if (contract.readsSpans && typeof sid === 'string') await fillOutputs(this.bus, sid, result, signal);
     if (joins.length === 0) return result;
@@ -89,6 +89,8 @@ export class Methods {
     }
   }
 }
+
+const NO_HISTORY = { attempt: 0, final: null, final_at: null };
 
 /** The registry knows the play; a store that does not has got no event of it so far. */
 const NOTHING = Symbol('nothing yet');

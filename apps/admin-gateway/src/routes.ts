@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Bus, Log } from '@hero/bus';
-import { HeroError, registryStatus } from '@hero/contracts';
+import { HeroError, issuesOf, registryStatus, Sid } from '@hero/contracts';
 import { pythonClient, typescriptClient } from '@hero/openrpc';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import helmet from 'helmet';
@@ -78,7 +78,7 @@ export function createFront(parts: RouteParts): Listener {
   });
   http.get(
     '/api/plays/:sid/spans',
-    closed((req, res) => live.watch(req.params.sid ?? '', stream(req, res), lastEventId(req))),
+    closed((req, res) => live.watch(sidOf(req), stream(req, res), lastEventId(req))),
   );
   http.get(
     '/api/events',
@@ -180,7 +180,9 @@ async function guarded(log: Log, route: Route, req: Request, res: Response): Pro
   try {
     await route(req, res);
   } catch (cause) {
-    if (res.headersSent || res.destroyed) return;
+    if (res.destroyed) return;
+    // Half a reply is worse than none: the caller would wait for the rest.
+    if (res.headersSent) return void res.destroy(cause instanceof Error ? cause : undefined);
     sendError(res, heroErrorOf(cause, log, `${req.method} ${req.path}`));
   }
 }
@@ -230,6 +232,13 @@ function mayRead(req: IncomingMessage, access: Access): boolean {
   } catch {
     return false;
   }
+}
+
+/** An identifier that no play can have is refused before anything reaches the bus. */
+function sidOf(req: Request): string {
+  const sid = Sid.safeParse(req.params.sid);
+  if (sid.success) return sid.data;
+  throw new HeroError('INVALID_PARAMS', 'The path is not that of a play.', { issues: issuesOf(sid.error, ['sid']) });
 }
 
 function lastEventId(req: Request): number | undefined {

@@ -1,10 +1,14 @@
 /**
- * One server-sent event stream. What waits for a slow reader is bounded: `full` says that nothing more may be added
- * before `drained`. A heartbeat comment keeps it alive, and looks again whether its reader may still read.
+ * One stream of server-sent events. What waits for a slow reader is bounded: `full` says that nothing more may be added before
+ * `drained`. A heartbeat comment keeps it alive, checks that its reader may still read, and closes the stream of a reader that
+ * takes nothing for a long time.
  */
+import { MIB } from '@hero/contracts';
 import type { Response } from './http.js';
 
-export const STREAM_LIMIT = 1024 * 1024;
+export const STREAM_LIMIT = MIB;
+/** Heartbeats without a byte taken: five minutes. */
+const STALLED_BEATS = 20;
 
 export function frame(event: string, data: object, id?: number): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -12,6 +16,8 @@ export function frame(event: string, data: object, id?: number): string {
 
 export class EventStream {
   private readonly gone = new AbortController();
+  private taken = 0;
+  private stalled = 0;
 
   constructor(
     private readonly res: Response,
@@ -37,13 +43,27 @@ export class EventStream {
     return this.gone.signal;
   }
 
-  /** More waits for the reader than may wait. */
-  get full(): boolean {
-    return this.res.writableLength > this.limit;
+  /** Calls when the stream is closed, also if that has happened already. */
+  onClose(forget: () => void): void {
+    if (this.closed.aborted) forget();
+    else this.closed.addEventListener('abort', forget, { once: true });
   }
 
-  send(text: string): void {
-    if (!this.closed.aborted) this.res.write(text);
+  /** Bytes that wait for the reader. */
+  get waiting(): number {
+    return this.res.writableLength;
+  }
+
+  /** More waits for the reader than may wait. */
+  get full(): boolean {
+    return this.waiting > this.limit;
+  }
+
+  /** Buffers are not copied: readers of the same page share it. */
+  send(...parts: (string | Buffer)[]): void {
+    if (this.closed.aborted) return;
+    // Not corked: Node then waits for a drain that a socket which takes everything immediately never reports.
+    for (const part of parts) if (part.length > 0) this.res.write(part);
   }
 
   /** Kept when the reader has taken all that was sent, or is gone. */
@@ -61,8 +81,18 @@ export class EventStream {
   }
 
   beat(): void {
-    if (!this.mayRead()) this.close();
-    else if (!this.res.writableNeedDrain) this.send(': still here\n\n');
+    // A stream that waits for its play has no headers yet.
+    if (!this.res.headersSent) return;
+    if (!this.mayRead()) return this.close();
+    if (!this.res.writableNeedDrain) {
+      this.stalled = 0;
+      return this.send(': still here\n\n');
+    }
+    const taken = this.res.socket?.bytesWritten ?? 0;
+    this.stalled = taken === this.taken ? this.stalled + 1 : 0;
+    this.taken = taken;
+    // The reader does not read its goodbye either: nothing waits for it any more.
+    if (this.stalled >= STALLED_BEATS) this.res.destroy();
   }
 
   close(): void {

@@ -1,18 +1,21 @@
 /**
- * One reader of one play: a snapshot (or what came after its `Last-Event-ID`), then each event once, then the end.
- * A reader that is too slow gets a fresh snapshot as `resync` instead of a buffer that grows.
+ * One viewer of one play: a snapshot (or what came after its `Last-Event-ID`), then each event once, then the end.
+ *
+ * 1. A large snapshot goes out as `page` messages before the `snapshot` that completes it. Only that one has a number: a viewer
+ *    whose connection is lost in between starts anew, because pages alone are no state to go on from.
+ * 2. A viewer gets the next page when it has read the one before. A viewer that is too slow for events gets a fresh snapshot
+ *    as `resync` instead of a buffer that grows.
  */
-import type { Bus } from '@hero/bus';
-import { HeroError, isFinal, type Play, playSpansMethod, playStatus, type Span } from '@hero/contracts';
-import { fillOutputs } from './large-outputs.js';
+import { isFinal, type Play } from '@hero/contracts';
+import type { EventRun } from './event-run.js';
 import type { Methods } from './methods.js';
-import type { FeedViewer, Frame, PlayFeed } from './play-feed.js';
+import type { FeedViewer, PlayFeed } from './play-feed.js';
+import { FIRST_SPANS, type SpanPage } from './play-pages.js';
 import { type EventStream, frame } from './sse.js';
 
 type Outcome = 'lagging' | 'over';
 
 export interface ViewerOptions {
-  bus: Bus;
   methods: Methods;
   feed: PlayFeed;
   playSid: string;
@@ -23,42 +26,35 @@ export interface ViewerOptions {
 
 export class Viewer implements FeedViewer {
   private position = 0;
-  private settle?: (outcome: Outcome) => void;
+  private leave?: (outcome: Outcome) => void;
 
   constructor(private readonly options: ViewerOptions) {}
 
-  /** Until the end of the play, of the stream, or of the gateway. The play is the one that was found at the door. */
+  /** Until the end of the play, of the stream, or of the gateway. `play`: as it was found at the door. */
   async run(play: Play): Promise<void> {
-    const { after, stream } = this.options;
-    let outcome =
-      after !== undefined && (await this.isKnown(after)) ? await this.goOn(play, after) : await this.look('snapshot');
+    const { after, feed, stream } = this.options;
+    // A Last-Event-ID that the stored history does not contain is refused: the viewer gets a snapshot.
+    const known = after !== undefined && (after === 0 || (await feed.pages.has(after)));
+    let outcome = known ? await this.goOn(play, after) : await this.look('snapshot', play);
     while (outcome === 'lagging' && !stream.closed.aborted) {
       await stream.drained();
-      outcome = await this.look('resync');
+      outcome = await this.look('resync', play);
     }
   }
 
-  /** A number from a history that is no more (or from nowhere) is no place to go on from. */
-  private async isKnown(seq: number): Promise<boolean> {
-    if (seq === 0) return true;
-    const { items } = await this.options.feed.page(seq - 1, 1);
-    return items[0]?.seq === seq;
-  }
-
-  take(frames: readonly Frame[]): void {
+  take(run: EventRun): void {
     const { stream } = this.options;
-    const fresh = frames.filter(({ seq }) => seq > this.position);
-    const last = fresh.at(-1);
-    if (!last) return;
-    this.position = last.seq;
-    stream.send(fresh.map(({ text }) => text).join(''));
-    if (stream.full) this.settle?.('lagging');
+    const fresh = run.after(this.position);
+    if (fresh.last === undefined) return;
+    this.position = fresh.last;
+    stream.send(fresh.bytes);
+    if (stream.full) this.leave?.('lagging');
   }
 
   finish(play: Play, seq: number): void {
     if (this.position < seq) return;
     this.end(play);
-    this.settle?.('over');
+    this.leave?.('over');
   }
 
   vanish(): void {
@@ -72,18 +68,24 @@ export class Viewer implements FeedViewer {
   }
 
   /** The tree as it is, then what comes after. */
-  private async look(event: 'snapshot' | 'resync'): Promise<Outcome> {
-    const { bus, feed, methods, playSid, stream } = this.options;
-    const play = await feed.persist(() => bus.ask(playStatus, { play_sid: playSid }, feed.limits));
-    if (isFinal(play.status)) await methods.reach(playSid, stream.closed);
-    const { spans, seq } = await feed.persist(() => this.spans());
-    await fillOutputs(bus, playSid, { spans }, stream.closed);
-    stream.send(frame(event, { play, spans, seq }, seq));
+  private async look(event: 'snapshot' | 'resync', found: Play): Promise<Outcome> {
+    const { feed, methods, playSid, stream } = this.options;
+    if (isFinal(found.status)) await methods.reach(playSid, stream.closed);
+    let page = await feed.pages.spans(FIRST_SPANS);
+    while (page.next && !stream.closed.aborted) {
+      stream.send('event: page\ndata: {"spans":', page.bytes, '}\n\n');
+      await stream.drained();
+      page = await feed.pages.spans(page.next);
+    }
+    if (stream.closed.aborted) return 'over';
+    // Asked after the spans: a change in between is seen twice, and not missed.
+    const { play, bytes } = await feed.pages.play();
+    stream.send(`id: ${page.seq}\nevent: ${event}\ndata: {"play":`, bytes, ',"spans":', page.bytes, lastOf(page));
     await stream.drained();
-    return this.goOn(play, seq);
+    return this.goOn(play, page.seq);
   }
 
-  /** What came after a number: first from the store, at the reader's own pace; then as it comes. */
+  /** What came after a number: first from the store, at the viewer's own pace; then as it comes. */
   private async goOn(play: Play, after: number): Promise<Outcome> {
     const { feed, methods, playSid, stream } = this.options;
     this.position = after;
@@ -91,34 +93,21 @@ export class Viewer implements FeedViewer {
     if (final) await methods.reach(playSid, stream.closed);
     while ((await this.readPage()) > 0);
     if (stream.closed.aborted) return 'over';
-    if (final) return this.over(play);
+    if (final) {
+      this.end(play);
+      return 'over';
+    }
     feed.begin(this.position);
     return this.live();
   }
 
-  private over(play: Play): Outcome {
-    this.end(play);
-    return 'over';
-  }
-
-  private async spans(): Promise<{ spans: Span[]; seq: number }> {
-    const { bus, feed, playSid } = this.options;
-    try {
-      return await bus.ask(playSpansMethod, { play_sid: playSid }, feed.limits);
-    } catch (error) {
-      // The registry knows the play, the store not yet: it has no events so far.
-      if (error instanceof HeroError && error.code === 'NOT_FOUND') return { spans: [], seq: 0 };
-      throw error;
-    }
-  }
-
-  /** Catches up with the feed, and then takes what leaves it. No await between the look at the tail and the start. */
+  /** Catches up with the feed, and then takes what leaves it. There is no await between the look at the tail and the start. */
   private async live(): Promise<Outcome> {
     const { feed, stream } = this.options;
     for (let missed = feed.since(this.position); ; missed = feed.since(this.position)) {
       if (stream.closed.aborted) return 'over';
       if (missed) {
-        this.take(missed);
+        for (const run of missed) this.take(run);
         break;
       }
       await this.readPage();
@@ -131,23 +120,25 @@ export class Viewer implements FeedViewer {
     return new Promise((resolve) => {
       const over = (): void => done('over');
       const done = (outcome: Outcome): void => {
-        this.settle = undefined;
+        this.leave = undefined;
         feed.viewers.delete(this);
         stream.closed.removeEventListener('abort', over);
         resolve(outcome);
       };
-      this.settle = done;
+      this.leave = done;
       feed.viewers.add(this);
       stream.closed.addEventListener('abort', over, { once: true });
     });
   }
 
-  /** One page of the stored history, at the reader's own pace; how many events it had. */
+  /** One page of the stored history, at the viewer's own pace; how many events it had. */
   private async readPage(): Promise<number> {
     const { feed, stream } = this.options;
-    const { items } = await feed.page(this.position);
-    this.take(items.map((event) => ({ seq: event.seq, text: frame('event', event, event.seq) })));
+    const run = await feed.pages.events(this.position);
+    this.take(run);
     await stream.drained();
-    return stream.closed.aborted ? 0 : items.length;
+    return stream.closed.aborted ? 0 : run.length;
   }
 }
+
+const lastOf = ({ seq, state }: SpanPage): string => `,"seq":${seq},"state":${JSON.stringify(state)}}\n\n`;

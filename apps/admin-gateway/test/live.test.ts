@@ -1,8 +1,10 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { change, playSpans } from '@hero/contracts';
 import { until } from '@hero/testing';
 import { StreamReader, upTo } from './stream-reader.js';
-import { openTestGateway, type TestGateway, send } from './test-gateway.js';
+import { openTestGateway, rpc, send, type TestGateway } from './test-gateway.js';
 
 let gateway: TestGateway;
 let count = 0;
@@ -50,7 +52,7 @@ describe('the stream of a play', () => {
     await using reader = follow(sid);
     await reader.untilEnd();
     expect(reader.kinds).toEqual(['snapshot', 'end']);
-    expect(gateway.services.asked.indexOf('spans_reached')).toBeLessThan(gateway.services.asked.indexOf('play_spans'));
+    expect(gateway.services.asked.indexOf('spans_reached')).toBeLessThan(gateway.services.asked.indexOf('span_page'));
     await using again = follow(sid, 1);
     await again.untilEnd();
     expect(again.kinds).toEqual(['event', 'event', 'end']);
@@ -174,7 +176,7 @@ describe('the stream of a play', () => {
     const sid = newPlay();
     await using slow = follow(sid);
     await using quick = follow(sid);
-    await Promise.all([slow, quick].map((reader) => reader.until((r) => r.messages.length > 0)));
+    await until(async () => gateway.live.counts.upToDate === 2, { what: 'two viewers that are up to date' });
     slow.pause();
     const chunks = 200;
     for (let chunk = 1; chunk <= chunks; chunk++) {
@@ -213,6 +215,92 @@ describe('the stream of a play', () => {
     await reader.untilEnd();
     expect(reader.events).toEqual([1, 2, 3, 4]);
   });
+});
+
+describe('many viewers that do not read', () => {
+  const MIB = 1024 * 1024;
+  /** Says what it wants, and never reads a byte. */
+  const stubborn = (sid: string): Socket => {
+    const socket = connect(gateway.rpcSocket);
+    socket.pause();
+    socket.write(`GET /api/plays/${sid}/spans HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    return socket;
+  };
+
+  test.each([16, 64])('%i of a play of 36 MiB cost a page each, and share it', async (viewers) => {
+    const sid = newPlay();
+    gateway.services.grow(sid, 360, 100 * 1024);
+    const before = gateway.services.asked.length;
+    const sockets = Array.from({ length: viewers }, () => stubborn(sid));
+    try {
+      await using reader = follow(sid);
+      await reader.until((r) => r.kinds.includes('snapshot'));
+      await until(async () => gateway.live.counts.streams === viewers + 1, { what: 'all streams' });
+      // The viewer that reads gets all of it: spans in pages, then events.
+      expect(reader.messages.flatMap(({ data }) => data.spans ?? [])).toHaveLength(360);
+      for (let chunk = 1; chunk <= 100; chunk++) {
+        gateway.services.append(gateway.ingest, sid, gateway.services.logs(2, 'x'.repeat(50_000)));
+        await reader.until((r) => r.events.length === chunk * 2);
+      }
+      expect(reader.events).toEqual(upTo(200));
+      // A page of half a MiB for each that does not read, and 18 MiB of cache and tail for all.
+      expect(gateway.live.counts.bufferedBytes).toBeLessThan((viewers * 0.75 + 18) * MIB);
+      const pages = gateway.services.asked.slice(before).filter((method) => method === 'span_page').length;
+      expect(pages).toBeLessThan(150);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+    await until(async () => gateway.live.counts.streams === 0, { what: 'the end of all streams' });
+  });
+
+  test('a viewer whose connection is lost within a large snapshot starts anew, and misses nothing', async () => {
+    const sid = newPlay();
+    gateway.services.grow(sid, 30, 100 * 1024);
+    await using cut = follow(sid);
+    await cut.until((r) => r.kinds.includes('page'));
+    expect(cut.last).toBeUndefined();
+    cut.leave();
+    await using reader = follow(sid, cut.last);
+    await reader.until((r) => r.kinds.includes('snapshot'));
+    expect(reader.messages.flatMap(({ data }) => data.spans ?? [])).toHaveLength(30);
+  });
+});
+
+describe('a client that leaves early', () => {
+  test('is in no list of the gateway afterwards', async () => {
+    for (const path of ['/api/events', `/api/plays/${newPlay()}/spans`]) {
+      const early = Array.from({ length: 20 }, () => connect(gateway.rpcSocket));
+      await Promise.all(
+        early.map(async (socket) => {
+          socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+          socket.destroy();
+          await once(socket, 'close');
+        }),
+      );
+      // Whoever comes later has been served after those.
+      await using reader = new StreamReader(gateway.rpcSocket, path);
+      await reader.until((r) => r.comments + r.messages.length > 0);
+      await until(async () => gateway.live.counts.streams === 1, { what: 'one stream' });
+      expect(gateway.live.counts.listeners).toBe(path === '/api/events' ? 1 : 0);
+      reader.leave();
+      await until(async () => gateway.live.counts.streams === 0, { what: 'no stream' });
+      expect(gateway.live.counts).toMatchObject({ feeds: 0, listeners: 0 });
+    }
+  });
+});
+
+describe('an identifier that no play has', () => {
+  test.each(['x'.repeat(5_000), '*', 'a.b', '>', 'a%20b', '%00', '%F0%9F%98%80'])(
+    '%.20s is refused at the door',
+    async (sid) => {
+      const before = gateway.bus.nc.stats().outMsgs;
+      const answer = await send({ socketPath: gateway.rpcSocket }, { method: 'GET', path: `/api/plays/${sid}/spans` });
+      expect([answer.status, answer.json<{ error: { code: string } }>().error.code]).toEqual([400, 'INVALID_PARAMS']);
+      const called = await rpc(gateway, 'play_status', { play_sid: decodeURIComponent(sid) });
+      expect(called.error?.data?.code).toBe('INVALID_PARAMS');
+      expect(gateway.bus.nc.stats().outMsgs).toBe(before);
+    },
+  );
 });
 
 describe('the stream of changes', () => {

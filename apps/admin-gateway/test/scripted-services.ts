@@ -24,6 +24,8 @@ import {
   rawJson,
   registryStatus,
   type Result,
+  type Span,
+  spanPage,
   spansReached,
   workflowCreate,
   workflowGet,
@@ -31,12 +33,14 @@ import {
 import { Controller, Inject, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
+const NO_END = { attempt: 1, final: null, final_at: null };
 const NOW = '2026-11-21T09:30:00.000Z';
 
 /** A registry and a span-ingest by script: real doors on a real bus, their truth in this object. */
 export class ScriptedServices extends EventEmitter {
   readonly plays = new Map<string, Play>();
   readonly events = new Map<string, PlayEvent[]>();
+  readonly trees = new Map<string, Span[]>();
   /** Where a play's history ends, as the registry says; stored batches are counted below. */
   readonly marks = new Map<string, { source: string; batch: number }>();
   readonly asked: string[] = [];
@@ -99,6 +103,38 @@ export class ScriptedServices extends EventEmitter {
 
   logs(count: number, text = 'line'): object[] {
     return Array.from({ length: count }, () => ({ type: 'log', span_id: null, text, stream: 'log' }));
+  }
+
+  /** Stores as many spans, each with so many bytes of tags. */
+  grow(sid: string, count: number, bytes: number): void {
+    const spans = Array.from(
+      { length: count },
+      (_, n): Span => ({
+        id: String(n + 1).padStart(16, '0'),
+        parent_id: null,
+        play_sid: sid,
+        name: `span ${n + 1}`,
+        kind: 'step',
+        status: 'success',
+        attempt: 1,
+        first_seq: n + 1,
+        started_in: 1,
+        ended_in: 1,
+        closed: false,
+        started_at: NOW,
+        ended_at: NOW,
+        duration_ms: 0,
+        tags: { text: 'x'.repeat(bytes) },
+        logs: [],
+        error: null,
+        source_file: null,
+        source_line: null,
+        cost_usd: 0,
+        usage: null,
+      }),
+    );
+    this.trees.set(sid, spans);
+    this.events.set(sid, []);
   }
 
   known(sid: string): Play {
@@ -215,7 +251,19 @@ class SpanIngest {
   @Handle(playSpansMethod)
   spans({ play_sid }: Params<typeof playSpansMethod>): Result<typeof playSpansMethod> {
     this.services.asked.push('play_spans');
-    return { spans: [], seq: this.stored(play_sid).length };
+    return { spans: [], seq: this.stored(play_sid).length, state: NO_END };
+  }
+
+  @Handle(spanPage)
+  page({ play_sid, after, limit, max_bytes }: Params<typeof spanPage>): Result<typeof spanPage> {
+    this.services.asked.push('span_page');
+    const left = (this.services.trees.get(play_sid) ?? []).filter(({ first_seq }) => first_seq > after.first_seq);
+    let bytes = 0;
+    const fitting = left.slice(0, limit).findIndex((span) => (bytes += JSON.stringify(span).length) > max_bytes);
+    const spans = left.slice(0, Math.max(1, fitting < 0 ? limit : fitting));
+    const last = spans.length < left.length ? spans.at(-1) : undefined;
+    const next = last ? { seq: last.first_seq, first_seq: last.first_seq } : null;
+    return { spans, next, seq: this.stored(play_sid).length, state: NO_END };
   }
 
   @Handle(playEvents)

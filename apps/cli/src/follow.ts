@@ -51,7 +51,7 @@ class Follower {
       switch (message.kind) {
         case 'snapshot':
         case 'resync':
-          this.view.load(sid, message.spans, message.seq);
+          this.view.load(sid, message);
           for (const span of message.spans) this.spawned(span);
           if (message.play.status === 'awaiting_resume') this.answerOpen(sid);
           break;

@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
-import type { PlayEvent, Span } from '@hero/contracts';
-import { SpanTree } from '@hero/spans';
+import type { PlayEvent } from '@hero/contracts';
+import { type Snapshot, SpanTree } from '@hero/spans';
 import { rowsOf, treeLines } from './tree-lines.js';
 
 const FRAME_MS = 100;
@@ -23,8 +23,8 @@ export class LiveView {
     private readonly out: NodeJS.WriteStream & Partial<WriteStream> = process.stdout,
   ) {}
 
-  load(playSid: string, spans: readonly Span[], seq: number): void {
-    this.tree(playSid).load(spans, seq);
+  load(playSid: string, snapshot: Snapshot): void {
+    this.tree(playSid).load(snapshot);
     this.soon();
   }
 

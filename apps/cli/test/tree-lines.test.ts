@@ -1,5 +1,5 @@
 import type { PlayEvent, Span } from '@hero/contracts';
-import { SpanTree } from '@hero/spans';
+import { type Snapshot, SpanTree } from '@hero/spans';
 import { duration, rowsOf, treeLines } from '../src/tree-lines.js';
 
 const span = (id: string, parent_id: string | null, more: Partial<Span> = {}): Span => ({
@@ -10,6 +10,10 @@ const span = (id: string, parent_id: string | null, more: Partial<Span> = {}): S
   kind: 'step',
   status: 'success',
   attempt: 1,
+  first_seq: Number.parseInt(id, 16) || 1,
+  started_in: 1,
+  ended_in: 1,
+  closed: false,
   started_at: `2026-11-21T09:00:00.${id.padStart(3, '0')}Z`,
   ended_at: `2026-11-21T09:00:01.${id.padStart(3, '0')}Z`,
   duration_ms: 5,
@@ -22,9 +26,14 @@ const span = (id: string, parent_id: string | null, more: Partial<Span> = {}): S
   usage: null,
   ...more,
 });
+const snapshot = (spans: Span[], seq: number): Snapshot => ({
+  spans,
+  seq,
+  state: { attempt: 1, final: null, final_at: null },
+});
 const draw = (spans: Span[], logs = 3): string[] => {
   const tree = new SpanTree('p');
-  tree.load(spans, 1);
+  tree.load(snapshot(spans, 1));
   return treeLines(tree.rows(), { colour: false, width: 60, logs });
 };
 
@@ -41,7 +50,7 @@ describe('the tree on a terminal', () => {
   it('draws a spawned play below the span that waits for it, at any depth', () => {
     const tree = (sid: string, spans: Span[]): [string, SpanTree] => {
       const made = new SpanTree(sid);
-      made.load(spans, 1);
+      made.load(snapshot(spans, 1));
       return [sid, made];
     };
     const trees = new Map([
@@ -66,7 +75,7 @@ describe('the tree on a terminal', () => {
   });
 
   it('says the status in words and signs, and shows the newest logs and the error', () => {
-    const logs = ['a', 'b', 'c'].map((text) => ({ at: '', text }));
+    const logs = ['a', 'b', 'c'].map((text) => ({ at: '', text, attempt: 1 }));
     expect(
       draw([span('1', null, { status: 'failed', logs, error: { type: 'ValueError', message: 'no' } })], 2),
     ).toEqual(['✗ 1  5.0 ms  failed', '     … 1 more lines', '     b', '     c', '     ValueError: no']);
@@ -78,7 +87,7 @@ describe('the tree on a terminal', () => {
 
   it('keeps the times of a span that was replayed and forgets events it has seen', () => {
     const tree = new SpanTree('p');
-    tree.load([span('1', null)], 5);
+    tree.load(snapshot([span('1', null)], 5));
     const replayed = {
       type: 'span_ended',
       play_sid: 'p',

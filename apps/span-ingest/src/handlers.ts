@@ -6,6 +6,7 @@ import {
   playSpansMethod,
   type Result,
   spanBegan,
+  spanPage,
   spanPush,
   spansDelete,
   spansReached,
@@ -25,6 +26,10 @@ export class Handlers {
 
   @Handle(playSpansMethod) spans(p: Params<typeof playSpansMethod>): Promise<Result<typeof playSpansMethod>> {
     return this.history.spans(p);
+  }
+
+  @Handle(spanPage) page(p: Params<typeof spanPage>): Promise<Result<typeof spanPage>> {
+    return this.history.page(p);
   }
 
   @Handle(playEvents) events(p: Params<typeof playEvents>): Promise<Result<typeof playEvents>> {

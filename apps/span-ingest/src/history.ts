@@ -1,20 +1,23 @@
 /** Answers about what was stored. */
 import {
   HeroError,
+  type HistoryState,
   MIB,
   type Params,
   type playEvents,
   type playLogs,
   type playSpansMethod,
   type Result,
+  type Span,
   type spanBegan,
+  type spanPage,
   type spansDelete,
 } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
-import { Database } from '@hero/persistence';
+import { Database, type Sql } from '@hero/persistence';
 import { cutAt } from './cut.js';
 import { playEventsOf } from './stamps.js';
-import { treeOf } from './tree.js';
+import { type Parts, treeOf } from './tree.js';
 import {
   deletePlays,
   endOfWindow,
@@ -24,8 +27,11 @@ import {
   readLogs,
   readSpan,
   readSpanLogs,
+  readSpanPage,
   readSpans,
   readTimes,
+  type SpanRow,
+  type StoredPlay,
   storedIds,
 } from './tree-store.js';
 
@@ -48,26 +54,50 @@ export class History {
     return reading(this.database, async (sql) => {
       const play = (await findPlay(sql, sid)) ?? unknown(sid);
       const upTo = await endOfWindow(sql, { sid, after, upTo: play.seq }, limit, SPANS_BYTES);
-      const window = { sid, after, upTo };
-      const rows = await readSpans(sql, window);
-      const logs = await readSpanLogs(sql, window, SPAN_LOGS_BYTES);
-      const present = new Set(rows.map(({ id }) => id));
-      const { root_id } = play;
-      if (play.beyond_seq > after && root_id !== null && !present.has(root_id)) {
-        rows.push(...(await readSpan(sql, sid, root_id)));
-        present.add(root_id);
-      }
-      const parents = new Set(rows.map(({ parent_id }) => parent_id).filter((id) => id !== null && !present.has(id)));
-      const elsewhere = new Set(await storedIds(sql, sid, [...parents] as string[]));
-      return { spans: treeOf({ sid, play, rows, logs, elsewhere }), seq: upTo };
+      const rows = await readSpans(sql, { sid, after, upTo });
+      if (play.beyond_seq > after) rows.push(...(await this.missingRoot(sql, sid, play, rows)));
+      return { spans: await this.shown(sql, { sid, play, rows }, SPAN_LOGS_BYTES), seq: upTo, state: stateOf(play) };
     });
   }
 
+  page({ play_sid: sid, after, limit, max_bytes }: Params<typeof spanPage>): Promise<Result<typeof spanPage>> {
+    return reading(this.database, async (sql) => {
+      const play = (await findPlay(sql, sid)) ?? unknown(sid);
+      const found = await readSpanPage(sql, { sid, after, limit, bytes: max_bytes });
+      const rows: SpanRow[] = found.filter(({ fits }) => fits);
+      const last = rows.length < found.length ? rows.at(-1) : undefined;
+      const next = last ? { seq: last.seq, first_seq: last.first_seq } : null;
+      if (!next && play.beyond > 0) rows.push(...(await this.missingRoot(sql, sid, play, rows)));
+      return {
+        spans: await this.shown(sql, { sid, play, rows }, max_bytes),
+        next,
+        seq: play.seq,
+        state: stateOf(play),
+      };
+    });
+  }
+
+  /** The root says how many spans are beyond the limit, also where it has not changed itself. */
+  private async missingRoot(sql: Sql, sid: string, play: StoredPlay, rows: readonly SpanRow[]): Promise<SpanRow[]> {
+    const { root_id } = play;
+    return root_id === null || rows.some(({ id }) => id === root_id) ? [] : readSpan(sql, sid, root_id);
+  }
+
+  private async shown(sql: Sql, part: Pick<Parts, 'sid' | 'play' | 'rows'>, logBytes: number): Promise<Span[]> {
+    const { sid, rows } = part;
+    const present = new Set(rows.map(({ id }) => id));
+    const logs = await readSpanLogs(sql, sid, [...present], logBytes);
+    const parents = rows.map(({ parent_id }) => parent_id).filter((id) => id !== null && !present.has(id));
+    const elsewhere = new Set(await storedIds(sql, sid, [...new Set(parents as string[])]));
+    return treeOf({ ...part, logs, elsewhere });
+  }
+
   /** `seq` is where to go on: the number of the last event of this page. */
-  events({ play_sid: sid, after_seq: after, limit }: Params<typeof playEvents>): Promise<Result<typeof playEvents>> {
+  events(p: Params<typeof playEvents>): Promise<Result<typeof playEvents>> {
+    const { play_sid: sid, after_seq: after, limit, max_bytes = EVENTS_BYTES } = p;
     return reading(this.database, async (sql) => {
       if (!(await findPlay(sql, sid))) unknown(sid);
-      const batches = await readBatches(sql, sid, after, limit, EVENTS_BYTES);
+      const batches = await readBatches(sql, sid, after, limit, Math.min(max_bytes, EVENTS_BYTES));
       const items = batches
         .flatMap(playEventsOf)
         .filter(({ seq }) => seq > after)
@@ -92,6 +122,8 @@ export class History {
     return { ok: true };
   }
 }
+
+const stateOf = ({ attempt, final, final_at }: StoredPlay): HistoryState => ({ attempt, final, final_at });
 
 function unknown(sid: string): never {
   throw new HeroError('NOT_FOUND', `No event of a play ${sid} is stored; look plays up with play_list.`);

@@ -1,11 +1,14 @@
 /** What queries read. Each answer is of one moment: its SQL runs in one snapshot (`reading`). */
-import type { SpanKind, SpanStatus } from '@hero/contracts';
+import type { SpanCursor, SpanKind, SpanStatus } from '@hero/contracts';
 import type { Database, Sql } from '@hero/persistence';
+import { SHOWN_LINES } from '@hero/spans';
 import type { NumberedBody } from './stamps.js';
 
 export interface StoredPlay {
   seq: number;
   attempt: number;
+  /** The final status; null while it has none. */
+  final: string | null;
   /** When it ended, as its status event says; null while it has not. */
   final_at: string | null;
   spans: number;
@@ -24,7 +27,7 @@ export function reading<T>(database: Database, work: (sql: Sql) => Promise<T>): 
 export async function findPlay(sql: Sql, sid: string): Promise<StoredPlay | undefined> {
   const [play] = await sql.query<StoredPlay>(
     'find_play',
-    'SELECT seq, attempt, CASE WHEN final IS NULL THEN NULL ELSE final_at END AS final_at, spans, beyond, beyond_seq, root_id FROM plays WHERE sid = $1 AND deleted_at IS NULL',
+    'SELECT seq, attempt, final, CASE WHEN final IS NULL THEN NULL ELSE final_at END AS final_at, spans, beyond, beyond_seq, root_id FROM plays WHERE sid = $1 AND deleted_at IS NULL',
     [sid],
   );
   return play;
@@ -70,7 +73,11 @@ export interface SpanRow {
   kind: SpanKind;
   status: SpanStatus;
   attempt: number;
+  started_in: number;
+  ended_in: number;
+  closed: boolean;
   first_seq: number;
+  seq: number;
   started_at: string;
   ended_at: string | null;
   duration_ms: number | null;
@@ -79,7 +86,7 @@ export interface SpanRow {
 }
 
 const SPANS =
-  'id, parent_id, name, kind, status, attempt, first_seq, started_at, ended_at, duration_ms, cost_usd, detail';
+  'id, parent_id, name, kind, status, attempt, started_in, ended_in, closed, first_seq, seq, started_at, ended_at, duration_ms, cost_usd, detail';
 
 export function readSpans(sql: Sql, { sid, after, upTo }: Window): Promise<SpanRow[]> {
   return sql.query<SpanRow>('read_spans', `SELECT ${SPANS} FROM spans WHERE play_sid = $1 AND seq > $2 AND seq <= $3`, [
@@ -87,6 +94,32 @@ export function readSpans(sql: Sql, { sid, after, upTo }: Window): Promise<SpanR
     after,
     upTo,
   ]);
+}
+
+export interface PageOfSpans {
+  sid: string;
+  after: SpanCursor;
+  limit: number;
+  bytes: number;
+}
+
+/** At least one span, and one more than fits where there are more: so the caller knows. */
+export function readSpanPage(sql: Sql, { sid, after, limit, bytes }: PageOfSpans): Promise<(SpanRow & Fits)[]> {
+  return sql.query<SpanRow & Fits>(
+    'read_span_page',
+    `SELECT * FROM (
+       SELECT ${SPANS}, nth, nth = 1 OR (nth <= $4 AND bytes <= $5) AS fits, lag(nth = 1 OR bytes <= $5, 1, true) OVER (ORDER BY nth) AS before
+       FROM (SELECT w.*, row_number() OVER o AS nth, sum(${SPAN_BYTES} + octet_length(name) + octet_length(detail)) OVER o AS bytes
+             FROM (SELECT * FROM spans WHERE play_sid = $1 AND (seq, first_seq) > ($2, $3)
+                   ORDER BY seq, first_seq LIMIT $4 + 1) AS w
+             WINDOW o AS (ORDER BY w.seq, w.first_seq)) AS sized) AS page
+     WHERE before ORDER BY nth`,
+    [sid, after.seq, after.first_seq, limit, bytes],
+  );
+}
+
+export interface Fits {
+  fits: boolean;
 }
 
 export function readSpan(sql: Sql, sid: string, id: string): Promise<SpanRow[]> {
@@ -127,17 +160,17 @@ export interface SpanLog {
   text: string;
 }
 
-/** The lines shown with the spans of a window: of the run that is shown, the first 200 of each span (logs_of_spans). */
-export function readSpanLogs(sql: Sql, { sid, after, upTo }: Window, bytes: number): Promise<SpanLog[]> {
+/** The lines shown with spans: of the run that is shown, the first 200 of each (logs_of_spans), up to so many bytes. */
+export function readSpanLogs(sql: Sql, sid: string, spans: readonly string[], bytes: number): Promise<SpanLog[]> {
   return sql.query<SpanLog>(
     'read_span_logs',
     `SELECT span_id, at, text FROM (
        SELECT l.span_id, l.at, l.text, l.seq,
          sum(60 + octet_length(to_json(l.text)::text)) OVER (ORDER BY l.seq) AS bytes
        FROM logs l JOIN spans s ON s.play_sid = l.play_sid AND s.id = l.span_id
-       WHERE l.play_sid = $1 AND l.nth <= 200 AND l.attempt >= s.started_in AND s.seq > $2 AND s.seq <= $3) AS shown
-     WHERE bytes <= $4 ORDER BY seq`,
-    [sid, after, upTo, bytes],
+       WHERE l.play_sid = $1 AND l.nth <= ${SHOWN_LINES} AND l.attempt >= s.started_in AND s.id = ANY($2)) AS shown
+     WHERE bytes <= $3 ORDER BY seq`,
+    [sid, spans, bytes],
   );
 }
 

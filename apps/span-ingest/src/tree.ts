@@ -11,7 +11,7 @@ import type { SpanLog, SpanRow, StoredPlay } from './tree-store.js';
 
 export const NOT_SHOWN = 'spans_not_shown';
 
-interface Parts {
+export interface Parts {
   sid: string;
   play: StoredPlay;
   rows: readonly SpanRow[];

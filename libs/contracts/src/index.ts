@@ -71,7 +71,9 @@ export {
   playEvents,
   playLogs,
   playSpansMethod,
+  SpanCursor,
   spanBegan,
+  spanPage,
   spanPush,
   spansDelete,
   spansReached,
@@ -80,6 +82,7 @@ export type { AnyEvent } from './spans.js';
 export {
   EmittedEvent,
   EventBatch,
+  HistoryState,
   Log,
   NumberedBatch,
   PlayEvent,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contract } from './contract.js';
-import { Log, PlayEvent, Span, SpanId } from './spans.js';
+import { HistoryState, Log, PlayEvent, Span, SpanId } from './spans.js';
 import { JsonObject, Ok, Sid, Time } from './values.js';
 
 const AfterSeq = z.int().min(0).default(0).describe('Only what changed after this number.');
@@ -14,9 +14,42 @@ export const playSpansMethod = contract({
     after_seq: AfterSeq,
     limit: z.int().min(1).max(100_000).default(100_000),
   }),
-  result: z.object({ spans: z.array(Span), seq: z.int().describe('The newest event that these spans reflect.') }),
+  result: z.object({
+    spans: z.array(Span),
+    seq: z.int().describe('The newest event that these spans reflect.'),
+    state: HistoryState,
+  }),
   errors: ['NOT_FOUND'],
   readsSpans: true,
+  idempotent: true,
+});
+
+/** Where a page of spans ends: the number of the span's newest event, and that of its first. */
+export const SpanCursor = z.strictObject({ seq: z.int().min(0), first_seq: z.int().min(0) });
+export type SpanCursor = z.infer<typeof SpanCursor>;
+
+/** Inner: the gateway's live views read a tree in pages. */
+export const spanPage = contract({
+  name: 'span_page',
+  service: 'span-ingest',
+  visibility: 'inner',
+  summary: 'A bounded page of the spans of a play, in the order of their newest events.',
+  description:
+    'A span that changes while pages are read comes again in a later page. So a page is right however old it is, and the newest ' +
+    'version of each span is, after the last page, that of `seq`.',
+  params: z.strictObject({
+    play_sid: Sid,
+    after: SpanCursor.default({ seq: 0, first_seq: 0 }),
+    limit: z.int().min(1).max(10_000),
+    max_bytes: z.int().min(1),
+  }),
+  result: z.object({
+    spans: z.array(Span),
+    next: SpanCursor.nullable().describe('Null: this is the last page.'),
+    seq: z.int(),
+    state: HistoryState,
+  }),
+  errors: ['NOT_FOUND'],
   idempotent: true,
 });
 
@@ -28,6 +61,11 @@ export const playEvents = contract({
     play_sid: Sid,
     after_seq: AfterSeq,
     limit: z.int().min(1).max(10_000).default(1_000),
+    max_bytes: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('About how many bytes of events there are at most, but always one batch of them.'),
   }),
   result: z.object({ items: z.array(PlayEvent), seq: z.int() }),
   errors: ['NOT_FOUND'],

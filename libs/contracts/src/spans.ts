@@ -28,7 +28,14 @@ export const Span = z.object({
   name: z.string(),
   kind: SpanKind,
   status: SpanStatus,
-  attempt: z.int(),
+  attempt: z.int().describe('The newest attempt that spoke of it.'),
+  first_seq: z.int().describe('Number of the event by which it was first heard of: siblings are shown in this order.'),
+  started_in: z
+    .int()
+    .nullable()
+    .describe('The attempt whose start, tags and logs are shown; null: its start is not known.'),
+  ended_in: z.int().nullable().describe('The attempt whose end is shown; null: it has reported none.'),
+  closed: z.boolean().describe('Its end was not reported by the play but concluded from what became of the play.'),
   started_at: Time,
   ended_at: Time.nullable(),
   duration_ms: z.number().nullable(),
@@ -45,6 +52,14 @@ export const Span = z.object({
   output_omitted: Omitted.optional(),
 });
 export type Span = z.infer<typeof Span>;
+
+/** How the history of a play stands at one event, beside its spans: what a viewer needs to go on from a snapshot. */
+export const HistoryState = z.object({
+  attempt: z.int(),
+  final: z.string().nullable().describe('The final status of the play, while it has one.'),
+  final_at: Time.nullable(),
+});
+export type HistoryState = z.infer<typeof HistoryState>;
 
 const at = { at: Time };
 const onSpan = { ...at, span_id: SpanId };

@@ -34,6 +34,7 @@ __all__ = [
     "ForkedStepsItem",
     "HeroClient",
     "HeroError",
+    "HistoryState",
     "Inspection",
     "JsonObject",
     "LibraryHit",
@@ -449,7 +450,16 @@ class _Span(TypedDict):
     name: str
     kind: SpanKind
     status: SpanStatus
+    # The newest attempt that spoke of it.
     attempt: int
+    # Number of the event by which it was first heard of: siblings are shown in this order.
+    first_seq: int
+    # The attempt whose start, tags and logs are shown; null: its start is not known.
+    started_in: int | None
+    # The attempt whose end is shown; null: it has reported none.
+    ended_in: int | None
+    # Its end was not reported by the play but concluded from what became of the play.
+    closed: bool
     started_at: str
     ended_at: str | None
     duration_ms: float | None
@@ -815,10 +825,18 @@ class PlayEventsResult(TypedDict):
     seq: int
 
 
+class HistoryState(TypedDict):
+    attempt: int
+    # The final status of the play, while it has one.
+    final: str | None
+    final_at: str | None
+
+
 class PlaySpansResult(TypedDict):
     spans: list[Span]
     # The newest event that these spans reflect.
     seq: int
+    state: HistoryState
 
 
 class _ServiceInfo(TypedDict):
@@ -880,6 +898,7 @@ class FollowSnapshot(TypedDict):
     play: Play
     spans: list[Span]
     seq: int
+    state: HistoryState
 
 
 class FollowEvent(TypedDict):
@@ -1294,15 +1313,18 @@ class HeroClient(_Client):
         params = _given(play_sid=play_sid, timeout_ms=timeout_ms, until=until)
         return cast("Play", self._with_whole(self._wait("play_wait", params, "timeout_ms"), "output_data"))
 
-    def play_events(self, play_sid: str, *, after_seq: int = _LEFT_OUT, limit: int = _LEFT_OUT) -> PlayEventsResult:
+    def play_events(
+        self, play_sid: str, *, after_seq: int = _LEFT_OUT, limit: int = _LEFT_OUT, max_bytes: int = _LEFT_OUT
+    ) -> PlayEventsResult:
         """The numbered history of a play, oldest first.
 
         Args:
             after_seq: Only what changed after this number.
+            max_bytes: About how many bytes of events there are at most, but always one batch of them.
 
         Returns PlayEventsResult. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
-        params = _given(play_sid=play_sid, after_seq=after_seq, limit=limit)
+        params = _given(play_sid=play_sid, after_seq=after_seq, limit=limit, max_bytes=max_bytes)
         return cast("PlayEventsResult", self.call("play_events", params))
 
     def play_spans(self, play_sid: str, *, after_seq: int = _LEFT_OUT, limit: int = _LEFT_OUT) -> PlaySpansResult:
@@ -1347,13 +1369,22 @@ class HeroClient(_Client):
     def follow(self, play_sid: str, *, after_seq: int | None = None) -> Iterator[Follow]:
         """Follows a play live, until it is final.
 
-        First comes {"kind": "snapshot", "play", "spans", "seq"} (again as "resync" where this reader was too slow), then
+        First comes {"kind": "snapshot", "play", "spans", "seq", "state"} (again as "resync" where this reader was too slow), then
         {"kind": "event", "event"} for each event, without a gap or a double also when the connection is lost in between,
         then {"kind": "end", "play"}. With `after_seq` there is no snapshot: the events after that number come first.
         """
         path = f"/api/plays/{urllib.parse.quote(play_sid, safe='')}/spans"
+        # A large snapshot comes in pages before it. Of a span in several pages the last version counts.
+        spans: dict[str, Span] = {}
         for kind, data in self._follow(path, after_seq):
             if kind == "event":
                 yield {"kind": "event", "event": data}
-            elif kind in ("snapshot", "resync", "end"):
+            elif kind == "page":
+                spans.update((span["id"], span) for span in data["spans"])
+            elif kind in ("snapshot", "resync"):
+                spans.update((span["id"], span) for span in data["spans"])
+                data["spans"] = sorted(spans.values(), key=lambda span: span["first_seq"])
+                spans = {}
+                yield cast(Follow, {"kind": kind, **data})
+            elif kind == "end":
                 yield cast(Follow, {"kind": kind, **data})

@@ -381,8 +381,10 @@ function* parseBlock(block: string): Generator<ServerSent> {
 export interface FollowSnapshot {
   kind: 'snapshot' | 'resync';
   play: Play;
+  /** In the order in which they were first heard of. */
   spans: Span[];
   seq: number;
+  state: HistoryState;
 }
 export type Follow = FollowSnapshot | { kind: 'event'; event: PlayEvent } | { kind: 'end'; play: Play };
 export type Change = { kind: 'play' | 'workflow'; sid: string; [fact: string]: Json } | { kind: 'resync' };
@@ -479,7 +481,16 @@ export interface Span {
   name: string;
   kind: SpanKind;
   status: SpanStatus;
+  /** The newest attempt that spoke of it. */
   attempt: number;
+  /** Number of the event by which it was first heard of: siblings are shown in this order. */
+  first_seq: number;
+  /** The attempt whose start, tags and logs are shown; null: its start is not known. */
+  started_in: number | null;
+  /** The attempt whose end is shown; null: it has reported none. */
+  ended_in: number | null;
+  /** Its end was not reported by the play but concluded from what became of the play. */
+  closed: boolean;
   started_at: string;
   ended_at: string | null;
   duration_ms: number | null;
@@ -818,10 +829,18 @@ export interface PlayEventsResult {
   seq: number;
 }
 
+export interface HistoryState {
+  attempt: number;
+  /** The final status of the play, while it has one. */
+  final: string | null;
+  final_at: string | null;
+}
+
 export interface PlaySpansResult {
   spans: Span[];
   /** The newest event that these spans reflect. */
   seq: number;
+  state: HistoryState;
 }
 
 export interface ServiceInfo {
@@ -1062,6 +1081,8 @@ export interface PlayEventsParams {
   /** Only what changed after this number. */
   after_seq?: number;
   limit?: number;
+  /** About how many bytes of events there are at most, but always one batch of them. */
+  max_bytes?: number;
 }
 
 export interface PlaySpansParams {
@@ -1331,10 +1352,17 @@ export class HeroClient extends HeroCaller {
    */
   async *follow(play_sid: string, options: { after_seq?: number; signal?: AbortSignal } = {}): AsyncGenerator<Follow> {
     const path = `/api/plays/${encodeURIComponent(play_sid)}/spans`;
+    // A large snapshot comes in pages before it. Of a span in several pages the last version counts.
+    const spans = new Map<string, Span>();
     for await (const { event, data } of this.sent(path, { after: options.after_seq, until: 'end', signal: options.signal })) {
       if (event === 'event') yield { kind: 'event', event: data as PlayEvent };
-      else if (event === 'snapshot' || event === 'resync') yield { kind: event, ...(data as Omit<FollowSnapshot, 'kind'>) };
-      else if (event === 'end') yield { kind: 'end', ...(data as { play: Play }) };
+      else if (event === 'page') for (const span of (data as { spans: Span[] }).spans) spans.set(span.id, span);
+      else if (event === 'snapshot' || event === 'resync') {
+        const last = data as Omit<FollowSnapshot, 'kind'>;
+        for (const span of last.spans) spans.set(span.id, span);
+        yield { kind: event, ...last, spans: [...spans.values()].sort((a, b) => a.first_seq - b.first_seq) };
+        spans.clear();
+      } else if (event === 'end') yield { kind: 'end', ...(data as { play: Play }) };
     }
   }
 

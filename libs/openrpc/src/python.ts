@@ -49,15 +49,24 @@ const FOLLOW = `    def whole(self, play_sid: str, value: Any) -> Any:
     def follow(self, play_sid: str, *, after_seq: int | None = None) -> Iterator[Follow]:
         """Follows a play live, until it is final.
 
-        First comes {"kind": "snapshot", "play", "spans", "seq"} (again as "resync" where this reader was too slow), then
+        First comes {"kind": "snapshot", "play", "spans", "seq", "state"} (again as "resync" where this reader was too slow), then
         {"kind": "event", "event"} for each event, without a gap or a double also when the connection is lost in between,
         then {"kind": "end", "play"}. With \`after_seq\` there is no snapshot: the events after that number come first.
         """
         path = f"/api/plays/{urllib.parse.quote(play_sid, safe='')}/spans"
+        # A large snapshot comes in pages before it. Of a span in several pages the last version counts.
+        spans: dict[str, Span] = {}
         for kind, data in self._follow(path, after_seq):
             if kind == "event":
                 yield {"kind": "event", "event": data}
-            elif kind in ("snapshot", "resync", "end"):
+            elif kind == "page":
+                spans.update((span["id"], span) for span in data["spans"])
+            elif kind in ("snapshot", "resync"):
+                spans.update((span["id"], span) for span in data["spans"])
+                data["spans"] = sorted(spans.values(), key=lambda span: span["first_seq"])
+                spans = {}
+                yield cast(Follow, {"kind": kind, **data})
+            elif kind == "end":
                 yield cast(Follow, {"kind": kind, **data})
 `;
 
@@ -67,6 +76,7 @@ class FollowSnapshot(TypedDict):
     play: Play
     spans: list[Span]
     seq: int
+    state: HistoryState
 
 
 class FollowEvent(TypedDict):

@@ -10,10 +10,17 @@ const FOLLOW = `  /**
    */
   async *follow(play_sid: string, options: { after_seq?: number; signal?: AbortSignal } = {}): AsyncGenerator<Follow> {
     const path = \`/api/plays/\${encodeURIComponent(play_sid)}/spans\`;
+    // A large snapshot comes in pages before it. Of a span in several pages the last version counts.
+    const spans = new Map<string, Span>();
     for await (const { event, data } of this.sent(path, { after: options.after_seq, until: 'end', signal: options.signal })) {
       if (event === 'event') yield { kind: 'event', event: data as PlayEvent };
-      else if (event === 'snapshot' || event === 'resync') yield { kind: event, ...(data as Omit<FollowSnapshot, 'kind'>) };
-      else if (event === 'end') yield { kind: 'end', ...(data as { play: Play }) };
+      else if (event === 'page') for (const span of (data as { spans: Span[] }).spans) spans.set(span.id, span);
+      else if (event === 'snapshot' || event === 'resync') {
+        const last = data as Omit<FollowSnapshot, 'kind'>;
+        for (const span of last.spans) spans.set(span.id, span);
+        yield { kind: event, ...last, spans: [...spans.values()].sort((a, b) => a.first_seq - b.first_seq) };
+        spans.clear();
+      } else if (event === 'end') yield { kind: 'end', ...(data as { play: Play }) };
     }
   }
 
@@ -30,8 +37,10 @@ const FOLLOW_SHAPES = `
 export interface FollowSnapshot {
   kind: 'snapshot' | 'resync';
   play: Play;
+  /** In the order in which they were first heard of. */
   spans: Span[];
   seq: number;
+  state: HistoryState;
 }
 export type Follow = FollowSnapshot | { kind: 'event'; event: PlayEvent } | { kind: 'end'; play: Play };
 export type Change = { kind: 'play' | 'workflow'; sid: string; [fact: string]: Json } | { kind: 'resync' };

@@ -1,14 +1,14 @@
 /**
  * How the numbered events of one play change the play and its tree. Pure: no SQL, no clock.
  *
- * P1 When the attempt rises, the processes before it are gone: what of theirs still runs is closed as `cancelled`, until
- *    it starts again. A start of theirs that comes late is closed at once.
- * P2 A pause (`paused`, or status `awaiting_resume`) makes what runs `paused`, and it stays open: it waits.
- * P3 A final status closes all that is open. What ran when a play failed or timed out has failed; else it was cancelled.
- *    The root shares the fate of the play.
- * P4 Final is the play until a status `pending` or a higher attempt reopens it (`play_retry`), which only what failed or timed
- *    out can be. A `pending` from before the end, or a final status of a lower attempt, comes late and changes nothing.
- * P5 SPAN_LIMIT spans are stored; starts beyond are counted, and what happens in them is history only.
+ * P1 A higher attempt means that the processes of the attempts before it are gone: their open spans are closed as `cancelled`,
+ *    until they start again. A start of theirs that arrives late is closed immediately.
+ * P2 A pause (`paused`, or status `awaiting_resume`) makes running spans `paused`. They stay open.
+ * P3 A final status closes all open spans. Spans that ran when a play failed or timed out have failed; all others were
+ *    cancelled. The root ends as the play does.
+ * P4 A play stays final until a status `pending` or a higher attempt reopens it (`play_retry`); only plays that failed or timed
+ *    out can be reopened. A `pending` from before the end, or a final status of a lower attempt, is late and changes nothing.
+ * P5 SPAN_LIMIT spans are stored. Starts beyond it are counted; their events are in the history only.
  */
 import { type AnyEvent, isFinal, PLAY_TRANSITIONS, type PlayStatus, type SpanStatus } from '@hero/contracts';
 import { close, ended, started, tagged } from './span-fold.js';
@@ -40,7 +40,7 @@ export interface LogRow {
   at: string;
   text: string;
   stream: string;
-  /** Its number among the lines shown with the span; null where it is history only. */
+  /** Its number among the lines of the span's run; null where it is in the history only. */
   nth: number | null;
 }
 
@@ -49,12 +49,12 @@ export class PlayFold {
 
   constructor(
     readonly play: PlayState,
-    /** All spans that the events name and that exist, and all open ones where `needsOpen` says so. */
+    /** All known spans that the events name, and all open ones where `needsOpen` says so. */
     readonly spans: Map<string, SpanState>,
     private readonly limit = SPAN_LIMIT,
   ) {}
 
-  /** Must the open spans of the play be there before these events are applied? */
+  /** True where the events may close spans that they do not name: the open spans must be loaded first. */
   static needsOpen(play: PlayState, attempt: number, events: readonly AnyEvent[]): boolean {
     if (attempt > play.attempt) return play.spans > 0;
     return events.some(({ type }) => type === 'paused' || type === 'status');
@@ -63,22 +63,22 @@ export class PlayFold {
   /** Gives the events their numbers and applies them. Returns the number of the first. */
   apply(attempt: number, events: readonly AnyEvent[]): number {
     const first = this.play.seq + 1;
-    this.raise(attempt, events[0]?.at ?? '');
+    this.beginAttempt(attempt, events[0]?.at ?? '');
     for (const event of events) {
       this.play.seq++;
-      this.one(event, attempt);
+      this.applyOne(event, attempt);
     }
     return first;
   }
 
-  private one(event: AnyEvent, attempt: number): void {
+  private applyOne(event: AnyEvent, attempt: number): void {
     switch (event.type) {
       case 'span_started': {
         const span = this.span(event.span_id, event.at, true);
         if (!span) return;
         started(span, event, attempt);
         if (span.kind === 'flow_root') this.play.root_id ??= span.id;
-        this.settle(span);
+        this.closeLate(span);
         return;
       }
       case 'span_ended': {
@@ -158,16 +158,16 @@ export class PlayFold {
     span.changed = true;
   }
 
-  /** P1, P3: a start that comes after the end of its attempt. */
-  private settle(span: SpanState): void {
+  /** P1, P3: a start that arrives after the end of its attempt. */
+  private closeLate(span: SpanState): void {
     if (!isOpen(span)) return;
     const { final, final_at, attempt } = this.play;
     if (span.attempt < attempt) close(span, 'cancelled', span.started_at);
-    else if (final !== null) close(span, this.fate(span, final), final_at ?? span.started_at);
+    else if (final !== null) close(span, this.endOf(span, final), final_at ?? span.started_at);
   }
 
   /** P1 */
-  private raise(attempt: number, at: string): void {
+  private beginAttempt(attempt: number, at: string): void {
     const { play } = this;
     if (attempt <= play.attempt) return;
     play.attempt = attempt;
@@ -193,7 +193,7 @@ export class PlayFold {
   private status(status: string, attempt: number, at: string): void {
     const { play } = this;
     if (status === 'awaiting_resume') return this.pause(attempt);
-    // P4. Attempt 0: the play never ran, or its sender does not say.
+    // P4. Attempt 0: the play never ran, or the sender does not know the attempt.
     const late = attempt > 0 && attempt < play.attempt;
     if (status === 'pending' && !late) return this.reopen(at);
     const final = status as PlayStatus;
@@ -202,7 +202,7 @@ export class PlayFold {
     play.final_at = at;
     for (const span of this.spans.values()) {
       if (!isOpen(span)) continue;
-      close(span, this.fate(span, final), at);
+      close(span, this.endOf(span, final), at);
       this.touch(span);
     }
   }
@@ -217,7 +217,7 @@ export class PlayFold {
   }
 
   /** P3 */
-  private fate(span: SpanState, final: PlayStatus): SpanStatus {
+  private endOf(span: SpanState, final: PlayStatus): SpanStatus {
     if (span.id === this.play.root_id && final === 'success') return 'success';
     const failed = final === 'failed' || final === 'timed_out';
     return failed && (span.status === 'running' || span.id === this.play.root_id) ? 'failed' : 'cancelled';

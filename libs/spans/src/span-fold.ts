@@ -1,13 +1,13 @@
 /**
  * How the events of a span become its one node in the tree. Pure: no SQL, no clock.
  *
- * S1 The same place is the same node in every attempt. What is shown is one run of it: the newest that really started.
- *    A start of a higher attempt begins the node anew (times, tags, logs, error, output); one of a lower is history.
- * S2 Status and attempt are those of the newest attempt that spoke of it.
- * S3 `replayed` changes only status and attempt. It fills what is missing (an end or an output that was lost with the
- *    attempt that ran it), and never replaces anything.
- * S4 Order does not matter: an end before its start waits for it, a start after a higher attempt's `replayed` fills in
- *    the name, and a real end replaces one that was concluded here.
+ * S1 The same place is the same node in every attempt. One run of it is shown: the newest that really started. A start of a
+ *    higher attempt begins the node anew (times, tags, logs, error, output); a start of a lower one is history only.
+ * S2 Status and attempt are those of the newest attempt that reported something of it.
+ * S3 `replayed` changes status and attempt. It fills in what is missing (an end or an output that was lost with the attempt
+ *    that ran it), and never replaces anything.
+ * S4 Order does not matter: an end before its start waits for it, a start after a higher attempt's `replayed` fills in the name,
+ *    and a reported end replaces a concluded one.
  * S5 Costs add up over the attempts that really ran; nothing else does.
  */
 import { isOpen, NEVER, type SpanState } from './state.js';
@@ -15,7 +15,7 @@ import type { AnyEvent, SpanStatus } from '@hero/contracts';
 
 type Event<T> = Extract<AnyEvent, { type: T }>;
 
-/** Milliseconds between two times; null where one of them is no time. */
+/** Milliseconds between two times; null where one of them cannot be read. */
 export function between(from: string, to: string): number | null {
   const ms = Date.parse(to) - Date.parse(from);
   return Number.isNaN(ms) ? null : Math.max(0, ms);
@@ -100,7 +100,7 @@ export function tagged(span: SpanState, event: Event<'span_tagged'>, attempt: nu
   return true;
 }
 
-/** Concludes an end that nobody told: the process is gone. */
+/** Concludes an end that nobody reported: the process is gone. */
 export function close(span: SpanState, status: SpanStatus, at: string): void {
   span.status = status;
   span.ended_at = at;

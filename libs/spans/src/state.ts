@@ -36,13 +36,13 @@ export interface SpanState {
   name: string;
   kind: SpanKind;
   status: SpanStatus;
-  /** The newest attempt that spoke of it: shown. */
+  /** The newest attempt that reported something of it; shown. */
   attempt: number;
   /** The attempt whose start, tags and logs are shown; NEVER while no start is known. */
   started_in: number;
   /** The attempt whose end is shown; NEVER while it has not ended. */
   ended_in: number;
-  /** Its end was not told by the play but concluded here: a real end replaces it. */
+  /** The play did not report its end; it was concluded here, and a reported end replaces it. */
   closed: boolean;
   /** The event that made it; the order of siblings. */
   readonly first_seq: number;
@@ -55,16 +55,19 @@ export interface SpanState {
   /** Log lines of `started_in` so far. */
   log_lines: number;
   detail: SpanDetail;
-  /** Already a row: it is updated, not inserted. */
+  /** It has a row: it is updated, not inserted. */
   readonly stored: boolean;
   changed: boolean;
 }
 
-/** Does it run or wait? Those are what a takeover, a pause or the end of the play must look at. */
+/** A takeover, a pause and the end of the play concern the spans that run or wait. */
 export const isOpen = (span: SpanState): boolean => span.status === 'running' || span.status === 'paused';
 
-/** No attempt: a start, an end that is not known. */
+/** In place of an attempt: the start, or the end, is not known. */
 export const NEVER = -1;
+
+/** How many log lines are shown with a span. */
+export const SHOWN_LINES = 200;
 
 export function newSpan(playSid: string, id: string, seq: number, at: string): SpanState {
   return {

@@ -1,8 +1,15 @@
+import type { HistoryState, PlayEvent, PlayStatus, Span } from '@hero/contracts';
 import { PlayFold, type PlayState } from './play-fold.js';
-import { NEVER, newDetail, type SpanState, UNKNOWN_NAME } from './state.js';
-import type { PlayEvent, Span } from '@hero/contracts';
+import { NEVER, newDetail, SHOWN_LINES, type SpanState } from './state.js';
 
-/** A place in the drawn tree: depth 0 for roots, and whether it is the last of its siblings. */
+/** What `play_spans` answers: all spans as they are after the event `seq`. */
+export interface Snapshot {
+  readonly spans: readonly Span[];
+  readonly seq: number;
+  readonly state: HistoryState;
+}
+
+/** A row of the drawn tree: depth 0 for roots, and whether it is the last of its siblings. */
 export interface TreeRow {
   readonly span: Span;
   readonly depth: number;
@@ -10,11 +17,10 @@ export interface TreeRow {
 }
 
 /**
- * The span tree of one play as a viewer holds it: a snapshot, then events in order of `seq`. What an event changes is told by
- * the same fold that the store uses (S1–S5, P1–P5), so that a live tree is what a reload shows.
+ * The span tree of one play as a viewer holds it: a snapshot, then events in order of `seq`. Events are applied by the same fold
+ * as in the store (S1–S5, P1–P5), and a snapshot says all that the fold needs, so a live tree is always what a reload shows.
  *
- * T1 An event at or below `seq` has been seen and changes nothing, so a snapshot and a stream may overlap.
- * T2 A snapshot does not say which attempt a replayed span ran in: it is taken for the one before.
+ * T1 An event at or below `seq` is in the tree already and changes nothing, so a snapshot and a stream may overlap.
  */
 export class SpanTree {
   private readonly logs = new Map<string, Span['logs']>();
@@ -29,16 +35,18 @@ export class SpanTree {
     return this.fold.play.seq;
   }
 
-  load(spans: readonly Span[], seq: number): void {
-    const play = newPlay(this.playSid);
-    play.seq = seq;
+  load({ spans, seq, state }: Snapshot): void {
+    const play = { ...newPlay(this.playSid), seq, ...state, final: state.final as PlayStatus | null };
     play.spans = spans.length;
-    play.attempt = spans.reduce((newest, { attempt }) => Math.max(newest, attempt), 0);
     play.root_id = spans.find(({ kind }) => kind === 'flow_root')?.id ?? null;
-    const states = spans.map((span, order) => stateOf(span, order + 1 - spans.length));
-    this.fold = new PlayFold(play, new Map(states.map((state) => [state.id, state])));
+    this.fold = new PlayFold(play, new Map(spans.map((span) => [span.id, stateOf(span)])));
     this.logs.clear();
     for (const { id, logs } of spans) if (logs.length > 0) this.logs.set(id, [...logs]);
+  }
+
+  snapshot(): Snapshot {
+    const { attempt, final, final_at } = this.fold.play;
+    return { spans: this.spans(), seq: this.seq, state: { attempt, final, final_at } };
   }
 
   /** Returns false for an event that was seen before. */
@@ -49,7 +57,7 @@ export class SpanTree {
     fold.apply(event.attempt, [event]);
     if (event.type === 'span_started' && fold.spans.get(event.span_id)?.log_lines === 0) logs.delete(event.span_id);
     for (const { span_id, nth, at, text } of fold.logs.splice(0)) {
-      if (span_id === null || nth === null) continue;
+      if (span_id === null || nth === null || nth > SHOWN_LINES) continue;
       const lines = logs.get(span_id);
       if (lines) lines.push({ at, text });
       else logs.set(span_id, [{ at, text }]);
@@ -59,7 +67,8 @@ export class SpanTree {
 
   /** In the order in which they were first heard of. */
   spans(): Span[] {
-    return [...this.fold.spans.values()].map((state) => spanOf(state, this.logs.get(state.id) ?? []));
+    const states = [...this.fold.spans.values()].sort((a, b) => a.first_seq - b.first_seq);
+    return states.map((state) => spanOf(state, this.logs.get(state.id) ?? []));
   }
 
   /**
@@ -102,16 +111,13 @@ const newPlay = (sid: string): PlayState => ({
   deleted: false,
 });
 
-function stateOf(span: Span, first_seq: number): SpanState {
+function stateOf(span: Span): SpanState {
   const { logs, tags, error, usage, source_file, source_line, step_key, child_play_sid, output, ...shown } = span;
-  const ran = span.status === 'replayed' ? span.attempt - 1 : span.attempt; // T2
   return {
     ...shown,
-    started_in: span.name === UNKNOWN_NAME ? NEVER : ran,
-    ended_in: span.ended_at === null ? NEVER : ran,
-    closed: false,
-    first_seq,
-    seq: first_seq,
+    started_in: span.started_in ?? NEVER,
+    ended_in: span.ended_in ?? NEVER,
+    seq: span.first_seq,
     log_lines: logs.length,
     detail: {
       ...newDetail(),
@@ -141,6 +147,10 @@ export function spanOf(state: ShownSpan, logs: Span['logs']): Span {
     kind: state.kind,
     status: state.status,
     attempt: state.attempt,
+    first_seq: state.first_seq,
+    started_in: state.started_in === NEVER ? null : state.started_in,
+    ended_in: state.ended_in === NEVER ? null : state.ended_in,
+    closed: state.closed,
     started_at: state.started_at,
     ended_at: state.ended_at,
     duration_ms: state.duration_ms,
@@ -167,6 +177,10 @@ export type ShownSpan = Pick<
   | 'kind'
   | 'status'
   | 'attempt'
+  | 'first_seq'
+  | 'started_in'
+  | 'ended_in'
+  | 'closed'
   | 'started_at'
   | 'ended_at'
   | 'duration_ms'

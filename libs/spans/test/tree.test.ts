@@ -65,7 +65,7 @@ const of = (spanId: string): Span | undefined => whole.find((span) => span.id ==
 test.each(events.map(({ seq }) => seq))('a snapshot at event %i, and events that overlap with it', (seq) => {
   const before = follow(new SpanTree('p'), 0, seq);
   const viewer = new SpanTree('p');
-  viewer.load(before.spans(), seq);
+  viewer.load(before.snapshot());
   expect(viewer.spans()).toEqual(before.spans());
   expect(follow(viewer, Math.max(0, seq - 3), events.length).spans()).toEqual(whole);
 });
