@@ -156,6 +156,7 @@ export async function storedIds(sql: Sql, sid: string, ids: readonly string[]): 
 
 export interface SpanLog {
   span_id: string;
+  attempt: number;
   at: string;
   text: string;
 }
@@ -164,8 +165,8 @@ export interface SpanLog {
 export function readSpanLogs(sql: Sql, sid: string, spans: readonly string[], bytes: number): Promise<SpanLog[]> {
   return sql.query<SpanLog>(
     'read_span_logs',
-    `SELECT span_id, at, text FROM (
-       SELECT l.span_id, l.at, l.text, l.seq,
+    `SELECT span_id, at, text, attempt FROM (
+       SELECT l.span_id, l.at, l.text, l.attempt, l.seq,
          sum(60 + octet_length(to_json(l.text)::text)) OVER (ORDER BY l.seq) AS bytes
        FROM logs l JOIN spans s ON s.play_sid = l.play_sid AND s.id = l.span_id
        WHERE l.play_sid = $1 AND l.nth <= ${SHOWN_LINES} AND l.attempt >= s.started_in AND s.id = ANY($2)) AS shown

@@ -22,11 +22,11 @@ export interface Parts {
 
 export function treeOf({ sid, play, rows, logs, elsewhere }: Parts): Span[] {
   const present = new Set(rows.map(({ id }) => id));
-  const linesOf = new Map<string, { at: string; text: string }[]>();
-  for (const { span_id, at, text } of logs) {
+  const linesOf = new Map<string, Span['logs']>();
+  for (const { span_id, at, text, attempt } of logs) {
     const lines = linesOf.get(span_id);
-    if (lines) lines.push({ at, text });
-    else linesOf.set(span_id, [{ at, text }]);
+    if (lines) lines.push({ at, text, attempt });
+    else linesOf.set(span_id, [{ at, text, attempt }]);
   }
   const spans = parentsFirst(rows).map((row) => {
     const { parent_id } = row;

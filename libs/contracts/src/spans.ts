@@ -40,7 +40,7 @@ export const Span = z.object({
   ended_at: Time.nullable(),
   duration_ms: z.number().nullable(),
   tags: JsonObject,
-  logs: z.array(z.object({ at: Time, text: z.string() })),
+  logs: z.array(z.object({ at: Time, text: z.string(), attempt: z.int() })),
   error: SpanError.nullable(),
   source_file: z.string().nullable(),
   source_line: z.int().nullable(),

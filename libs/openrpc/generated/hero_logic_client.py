@@ -432,6 +432,7 @@ SpanStatus = Literal["running", "success", "failed", "replayed", "paused", "canc
 class SpanLogsItem(TypedDict):
     at: str
     text: str
+    attempt: int
 
 
 class _SpanError(TypedDict):

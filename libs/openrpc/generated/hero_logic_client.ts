@@ -466,6 +466,7 @@ export type SpanStatus = 'running' | 'success' | 'failed' | 'replayed' | 'paused
 export interface SpanLogsItem {
   at: string;
   text: string;
+  attempt: number;
 }
 
 export interface SpanError {

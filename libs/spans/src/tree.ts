@@ -44,6 +44,13 @@ export class SpanTree {
     for (const { id, logs } of spans) if (logs.length > 0) this.logs.set(id, [...logs]);
   }
 
+  /** S1: lines of runs before the one that is shown. A line may arrive before the start of its run. */
+  private forgetLines(spanId: string): void {
+    const shown = this.fold.spans.get(spanId)?.started_in ?? NEVER;
+    const lines = this.logs.get(spanId)?.filter(({ attempt }) => attempt >= shown);
+    if (lines) this.logs.set(spanId, lines);
+  }
+
   snapshot(): Snapshot {
     const { attempt, final, final_at } = this.fold.play;
     return { spans: this.spans(), seq: this.seq, state: { attempt, final, final_at } };
@@ -55,12 +62,12 @@ export class SpanTree {
     if (event.seq <= fold.play.seq) return false; // T1
     fold.play.seq = event.seq - 1;
     fold.apply(event.attempt, [event]);
-    if (event.type === 'span_started' && fold.spans.get(event.span_id)?.log_lines === 0) logs.delete(event.span_id);
-    for (const { span_id, nth, at, text } of fold.logs.splice(0)) {
+    if (event.type === 'span_started') this.forgetLines(event.span_id);
+    for (const { span_id, nth, at, text, attempt } of fold.logs.splice(0)) {
       if (span_id === null || nth === null || nth > SHOWN_LINES) continue;
       const lines = logs.get(span_id);
-      if (lines) lines.push({ at, text });
-      else logs.set(span_id, [{ at, text }]);
+      if (lines) lines.push({ at, text, attempt });
+      else logs.set(span_id, [{ at, text, attempt }]);
     }
     return true;
   }
