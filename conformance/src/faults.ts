@@ -16,6 +16,8 @@ export interface FaultPlan {
   paceMs: number;
   executors: number;
   slots: number;
+  /** Every play is suspended and replayed after each commit. */
+  alwaysReplay?: boolean;
   seed: number;
   executorKills: number;
   natsKills: number;
@@ -49,7 +51,7 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
     executors: plan.executors,
     slots: plan.slots,
     ownPostgres: true,
-    env: { HERO_MOUNTS: `${folder}:rw` },
+    env: { HERO_MOUNTS: `${folder}:rw`, ...(plan.alwaysReplay && { HERO_ALWAYS_REPLAY: '1' }) },
   });
   const hero = new HeroClient(unixTransport(street.rpcSocket));
   const workflow = await hero.workflow_create({

@@ -1,6 +1,9 @@
 /** A short chaos run, and the proof that its checks see: the long ones are run by hand (docs/chaos.md). */
 import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { patched } from '../src/chaos/build-copy.js';
+import { CHECKS } from '../src/chaos/checks.js';
 import { inTurn, runMutation } from '../src/chaos/mutation.js';
 import { MUTATIONS } from '../src/chaos/mutations.js';
 import { chaos } from '../src/chaos/run.js';
@@ -43,4 +46,9 @@ it('every mutation still fits the code, and there is one for every invariant', a
   expect(MUTATIONS.length).toBeGreaterThanOrEqual(25);
   const checks = new Set<string>(MUTATIONS.map(({ check }) => check));
   expect(Array.from({ length: 12 }, (_, n) => `I${n + 1}`).filter((check) => !checks.has(check))).toEqual([]);
+});
+
+it('every check is in the documentation, in the same words', async () => {
+  const text = await readFile(join(import.meta.dirname, '../../docs/chaos.md'), 'utf8');
+  for (const [check, what] of Object.entries(CHECKS)) expect(text).toContain(`| ${check} | ${what} |`);
 });

@@ -74,6 +74,20 @@ const ASYNC = {
       chains: ids.map((id) => [id, last]),
     };
   },
+  beside: (where) => {
+    const work = named(where, 'x');
+    const question = named(where);
+    return {
+      lines: [
+        `token, answer = await asyncio.gather(mark_async(folder, label, "${where.own}x", 1, 1), flow.pause("${question}"))`,
+        `seen += [saw(folder, "${work}", token), saw(folder, "${question}", answer)]`,
+      ],
+      ids: [work, question],
+      asks: [question],
+      chains: [[work]],
+      beside: { question, work },
+    };
+  },
   limited: (where) => {
     const kind = pick(where.random, BRANCHES);
     return branches(where, 4, kind, [
@@ -118,6 +132,6 @@ const ASYNC = {
 export type AsyncStatement = keyof typeof ASYNC;
 export const asyncStatement = (kind: AsyncStatement, where: Where): Statement => ASYNC[kind](where);
 /** They need an event loop that takes the same turns in a replay (decision 13). */
-const OF_TURNS: readonly AsyncStatement[] = ['queue', 'completed', 'wait', 'timely'];
+const OF_TURNS: readonly AsyncStatement[] = ['queue', 'completed', 'wait', 'timely', 'beside'];
 export const ASYNC_ALL = Object.keys(ASYNC) as AsyncStatement[];
 export const ASYNC_COMMON: readonly AsyncStatement[] = ASYNC_ALL.filter((kind) => !OF_TURNS.includes(kind));

@@ -17,6 +17,7 @@ export const CHECKS = {
   memory: 'every attempt of a durable play sees what is committed, and the output is what is committed',
   tries: 'each failed try is committed once; the last one is the outcome; there are never more than retries + 1',
   once: 'an at_most_once body starts once, unless somebody decided to run it again',
+  waits: 'a question is recorded when it is asked, while a branch beside it works',
   prefix: 'outcomes are committed in the order of the flow, also in a pipelined play',
   cost: 'total_cost_usd is the sum over the bodies that really ran',
   fork: 'a fork runs nothing that it inherited, and sees the same',

@@ -54,6 +54,8 @@ export interface Evidence {
   sightings: Sighting[];
   plays: PlayRow[];
   rows: Row[];
+  /** When each question was recorded, by name. */
+  asked: Map<string, number>;
 }
 
 const PLAYS = `
@@ -70,6 +72,9 @@ const ROWS = `
     extract(epoch FROM committed_at)::float8 * 1000 AS "atMs"
   FROM registry.steps WHERE play_sid = ANY($1)`;
 
+const ASKED = `
+  SELECT name, extract(epoch FROM asked_at)::float8 * 1000 AS "atMs" FROM registry.resumes WHERE play_sid = ANY($1) AND role = 'pause'`;
+
 export async function evidenceOf(
   street: Street,
   folder: string,
@@ -79,8 +84,10 @@ export async function evidenceOf(
   const plays = await street.sql<PlayRow>(PLAYS, [sids]);
   const found = await street.sql<Omit<Row, 'key'> & { step_key: string }>(ROWS, [plays.map(({ sid }) => sid)]);
   const rows = found.map(({ step_key, ...row }) => ({ ...row, key: idempotencyKey(row.play_sid, step_key) }));
+  const asked = await street.sql<{ name: string; atMs: number }>(ASKED, [plays.map(({ sid }) => sid)]);
   return {
     plays,
+    asked: new Map(asked.map(({ name, atMs }) => [name, atMs])),
     rows,
     effects: (await linesOf(join(folder, label))).map(effectOf),
     sightings: (await linesOf(join(folder, `${label}.saw`))).map(sightingOf),

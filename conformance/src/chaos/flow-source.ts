@@ -69,9 +69,9 @@ def leaf(item):
     return mark(*item)
 
 @flow(name="mark_async")
-async def mark_async(folder, label, id, pace=0.02):
+async def mark_async(folder, label, id, pace=0.02, least=0):
     token = note(folder, label, id)
-    await asyncio.sleep(random.random() * pace)
+    await asyncio.sleep(least + random.random() * pace)
     return token
 
 @flow(name="mark_after")

@@ -17,6 +17,7 @@ export interface Started {
   label: string;
   ids: string[];
   order: string[][][];
+  beside: { question: string; work: string }[];
   pipelined: boolean;
   cancelled: boolean;
   /** Inherits everything of this play. */
@@ -94,8 +95,8 @@ export class Plays {
   private async startOne(): Promise<void> {
     const label = `p${this.labels++}`;
     const flow = randomFlow(this.random, label, this.mix);
-    const { ids, order, pipelined } = flow;
-    const play: Started = { sid: '', label, ids, order, pipelined, cancelled: false };
+    const { ids, order, beside, pipelined } = flow;
+    const play: Started = { sid: '', label, ids, order, beside, pipelined, cancelled: false };
     const prefill_resumes = Object.fromEntries(flow.prefilled.map((name) => [name, { n: this.random() }]));
     for (const [name, payload] of Object.entries(prefill_resumes)) {
       this.given.set(name, { accepted: [payload], possible: [] });

@@ -10,6 +10,8 @@ export interface RandomFlow {
   ids: string[];
   /** Statement after statement, the chains of steps that each commits. */
   order: string[][][];
+  /** Questions beside steps that run for a second. */
+  beside: { question: string; work: string }[];
   /** Questions that are answered when the play starts: all of them, or none. */
   prefilled: string[];
   /** It fails until its `go` file is there; then a retry must succeed. */
@@ -59,6 +61,7 @@ export function randomFlow(random: Random, label: string, mix: FlowMix = {}): Ra
     source,
     ids: statements.flatMap(({ ids }) => ids),
     order: statements.map(({ chains = [] }) => chains),
+    beside: statements.flatMap(({ beside = [] }) => beside),
     prefilled: answered ? statements.flatMap(({ asks = [] }) => asks) : [],
     failsFirst,
     pipelined,

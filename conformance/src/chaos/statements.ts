@@ -11,6 +11,8 @@ export interface Statement {
   asks?: string[];
   /** Its steps in this play: chains side by side, each committed in its order. */
   chains?: string[][];
+  /** A question, and a step that runs for a second beside it. */
+  beside?: { question: string; work: string };
 }
 
 /** `own` numbers the statement within its flow; `label` names the play. */

@@ -37,6 +37,7 @@ export function checkSteps(started: readonly Started[], evidence: Evidence, deci
     ...outcomes.flatMap((row) => tries(row, rows, byKey.get(row.key) ?? [])),
     ...outcomes.flatMap((row) => runs(row, byKey.get(row.key) ?? [], tokens, plays, decidedToRun)),
     ...started.flatMap((play) => order(play, evidence)),
+    ...started.flatMap((play) => waits(play, evidence)),
     ...started.flatMap((play) => cost(play, evidence, tokens)),
   ];
   const committed = effects.filter(({ token }) => tokens.has(token)).length;
@@ -142,6 +143,15 @@ function order({ sid, order }: Started, { rows, effects }: Evidence): Violation[
     before = last;
   }
   return violations;
+}
+
+function waits({ sid, beside }: Started, { rows, effects, asked }: Evidence): Violation[] {
+  return beside.flatMap(({ question, work }): Violation[] => {
+    const keys = new Set(effects.filter(({ id }) => id === work).map(({ key }) => key));
+    const row = rows.find(({ key, play_sid }) => play_sid === sid && keys.has(key));
+    const late = row === undefined ? 0 : (asked.get(question) ?? 0) - row.atMs;
+    return late > 0 ? [`waits ${question} was recorded ${late.toFixed(0)} ms after the work beside it had ended`] : [];
+  });
 }
 
 /** A body that was cut may have been charged (with a branch beside it) or not. */
