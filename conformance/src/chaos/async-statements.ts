@@ -131,7 +131,4 @@ const ASYNC = {
 
 export type AsyncStatement = keyof typeof ASYNC;
 export const asyncStatement = (kind: AsyncStatement, where: Where): Statement => ASYNC[kind](where);
-/** They need an event loop that takes the same turns in a replay (decision 13). */
-const OF_TURNS: readonly AsyncStatement[] = ['queue', 'completed', 'wait', 'timely', 'beside'];
 export const ASYNC_ALL = Object.keys(ASYNC) as AsyncStatement[];
-export const ASYNC_COMMON: readonly AsyncStatement[] = ASYNC_ALL.filter((kind) => !OF_TURNS.includes(kind));

@@ -1,5 +1,6 @@
 /** Holds what happened in a chaos run against the checks (checks.ts): files of effects and sightings, answers, tables, histories. */
 import type { HeroClient } from '@hero/openrpc';
+import pg from 'pg';
 import { checkHistories, checkInvariants } from '../invariants.js';
 import type { Street } from '../street.js';
 import type { Given } from './answerer.js';
@@ -23,15 +24,20 @@ export async function check(
   folder: string,
   started: readonly Started[],
   given: ReadonlyMap<string, Given>,
+  say: (line: string) => void,
 ): Promise<Findings> {
   const found: Findings = { steps: 0, effects: 0, repeated: 0, violations: [] };
   const printed = new Map<string, Printed>();
+  await using held = await connected(street.databaseUrl);
+  const { db } = held;
+  let labels = 0;
   // Label by label: what a long run leaves behind does not fit into memory.
   for (const [label, plays] of grouped(started, ({ label }) => label)) {
     const sids = plays.map(({ sid }) => sid);
-    const evidence = await evidenceOf(street, folder, label, sids);
-    const [decided] = await street.sql<{ n: number }>(DECIDED, [evidence.plays.map(({ sid }) => sid)]);
-    const { steps, effects, repeated, violations } = checkSteps(plays, evidence, decided?.n ?? 0);
+    const evidence = await evidenceOf(db, folder, label, sids);
+    if (++labels % 500 === 0) say(`checked ${labels} plays and what belongs to them`);
+    const decided = await db.query<{ n: number }>(DECIDED, [evidence.plays.map(({ sid }) => sid)]);
+    const { steps, effects, repeated, violations } = checkSteps(plays, evidence, decided.rows[0]?.n ?? 0);
     found.steps += steps;
     found.effects += effects;
     found.repeated += repeated;
@@ -39,12 +45,19 @@ export async function check(
     for (const play of plays) found.violations.push(...(await checkPlay(hero, play, evidence, given)));
     for (const play of evidence.plays) printed.set(play.sid, printedBy(play, evidence));
   }
+  say('checking histories');
   found.violations.push(...(await checkInvariants(street.databaseUrl)));
   const sids = started.map(({ sid }) => sid);
   found.violations.push(
     ...(await checkHistories(hero, sids, (sid, events) => checkPrinted(sid, events, printed.get(sid)))),
   );
   return found;
+}
+
+async function connected(connectionString: string): Promise<AsyncDisposable & { db: pg.Client }> {
+  const db = new pg.Client({ connectionString });
+  await db.connect();
+  return { db, [Symbol.asyncDispose]: () => db.end() };
 }
 
 const DECIDED = `

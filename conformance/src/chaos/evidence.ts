@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { shapes } from '@hero/openrpc';
-import type { Street } from '../street.js';
+import type pg from 'pg';
 
 /** One run of a step's body. */
 export interface Effect {
@@ -76,15 +76,16 @@ const ASKED = `
   SELECT name, extract(epoch FROM asked_at)::float8 * 1000 AS "atMs" FROM registry.resumes WHERE play_sid = ANY($1) AND role = 'pause'`;
 
 export async function evidenceOf(
-  street: Street,
+  db: pg.Client,
   folder: string,
   label: string,
   sids: readonly string[],
 ): Promise<Evidence> {
-  const plays = await street.sql<PlayRow>(PLAYS, [sids]);
-  const found = await street.sql<Omit<Row, 'key'> & { step_key: string }>(ROWS, [plays.map(({ sid }) => sid)]);
+  const plays = (await db.query<PlayRow>(PLAYS, [sids])).rows;
+  const all = plays.map(({ sid }) => sid);
+  const found = (await db.query<Omit<Row, 'key'> & { step_key: string }>(ROWS, [all])).rows;
   const rows = found.map(({ step_key, ...row }) => ({ ...row, key: idempotencyKey(row.play_sid, step_key) }));
-  const asked = await street.sql<{ name: string; atMs: number }>(ASKED, [plays.map(({ sid }) => sid)]);
+  const asked = (await db.query<{ name: string; atMs: number }>(ASKED, [all])).rows;
   return {
     plays,
     asked: new Map(asked.map(({ name, atMs }) => [name, atMs])),

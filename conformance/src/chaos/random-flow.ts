@@ -1,5 +1,5 @@
 /** Random flows, made of what a flow can do. Each knows what it must return: one pair `[id, value]` for every effect and question. */
-import { ASYNC_COMMON, type AsyncStatement, asyncStatement } from './async-statements.js';
+import { ASYNC_ALL, type AsyncStatement, asyncStatement } from './async-statements.js';
 import { BRANCH, HEAD } from './flow-source.js';
 import { pick, type Random, type Statement } from './statements.js';
 import { ANSWERED, COMMON, type SyncStatement, syncStatement } from './sync-statements.js';
@@ -39,7 +39,7 @@ export function randomFlow(random: Random, label: string, mix: FlowMix = {}): Ra
   const statements = Array.from({ length: 2 + Math.floor(random() * 5) }, (_, n): Statement => {
     const where = { random, label, own: `m${n}` };
     return isAsync
-      ? asyncStatement(pick(random, onlyAsync ?? ASYNC_COMMON), where)
+      ? asyncStatement(pick(random, onlyAsync ?? ASYNC_ALL), where)
       : syncStatement(pick(random, kinds), where);
   });
   if (failsFirst) {

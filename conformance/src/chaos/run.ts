@@ -104,7 +104,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
     const unsettled = lost.length > 0 ? lost : await untold(street);
     if (unsettled.length > 0) for (const { name, log } of logsOf(street)) say(`── ${name}\n${log}`);
     say('checking what happened');
-    const found = await check(street, hero, folder, plays.started, answerer.given);
+    const found = await check(street, hero, folder, plays.started, answerer.given, say);
     if (unsettled.length > 0) return { ...found, violations: [...unsettled, ...found.violations] };
     if (plan.afterwards === false) return found;
     say('counting slots');
