@@ -20,6 +20,7 @@ export interface GatewayOptions {
   adminSocket: string;
   closing: AbortSignal;
   heartbeatMs?: number;
+  headersWithinMs?: number;
 }
 
 export interface Gateway {

@@ -19,6 +19,16 @@ export function sendJson(res: Response, status: number, body: object | string): 
   res.setHeader('cache-control', 'no-store');
   res.setHeader('content-length', Buffer.byteLength(text));
   res.end(text);
+  closeIfUnread(res);
+}
+
+const READ_WITHIN_MS = 120_000;
+/** A reply that nobody reads is not kept for ever. */
+function closeIfUnread(res: Response): void {
+  if (res.writableLength === 0 || res.closed) return;
+  const limit = setTimeout(() => res.destroy(), READ_WITHIN_MS);
+  limit.unref();
+  res.once('close', () => clearTimeout(limit));
 }
 
 export function sendText(res: Response, type: string, text: string): void {

@@ -35,6 +35,7 @@ export class JsonRpc {
   constructor(
     private readonly methods: Methods,
     private readonly log: Log,
+    private readonly repliesLimit = REPLIES_LIMIT,
   ) {}
 
   /** The text of the reply; undefined where there is nothing to say. */
@@ -54,10 +55,31 @@ export class JsonRpc {
     if (value.length === 0) return failure(null, invalid('A batch has at least one call.'));
     if (value.length > BATCH_LIMIT) return failure(null, invalid(`A batch has at most ${BATCH_LIMIT} calls.`));
     const texts = itemsOf(text);
+    const given = value.map((_, index): Given => ({ ...scan.calls[index], text: texts[index] ?? '' }));
+    return this.batch(value, given, signal);
+  }
+
+  /** Rule 3: the calls that still run when the replies are too large together are given up. */
+  private async batch(
+    calls: readonly unknown[],
+    given: readonly Given[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const full = new AbortController();
+    const either = AbortSignal.any([signal, full.signal]);
+    let bytes = 0;
     const replies = await Promise.all(
-      value.map((call, index) => this.one(call, { ...scan.calls[index], text: texts[index] ?? '' }, signal)),
+      calls.map(async (call, index) => {
+        const reply = await this.one(call, given[index] ?? { text: '' }, either);
+        if (reply === undefined) return undefined;
+        bytes += reply.length;
+        if (bytes <= this.repliesLimit && !full.signal.aborted) return reply;
+        full.abort();
+        return failure(callOf(call).id ?? null, rpcErrorOf(REPLIES_TOO_LARGE, this.log, 'batch'));
+      }),
     );
-    return joined(replies.filter((reply) => reply !== undefined));
+    const told = replies.filter((reply) => reply !== undefined);
+    return told.length === 0 ? undefined : `[${told.join(',')}]`;
   }
 
   /** Why the body is not even parsed. */
@@ -149,16 +171,7 @@ export function tooLarge(bytes: number, limit: number): HeroError {
   );
 }
 
-/** The replies of a batch; those that no longer fit say so instead. */
-function joined(replies: readonly string[]): string | undefined {
-  if (replies.length === 0) return undefined;
-  let bytes = 0;
-  const fitting = replies.map((reply) => {
-    bytes += reply.length;
-    if (bytes <= REPLIES_LIMIT) return reply;
-    const { id } = JSON.parse(reply) as { id: Id };
-    const data = { code: 'PAYLOAD_TOO_LARGE', retry: false };
-    return failure(id, { code: -32000, message: 'The replies of this batch are too large together; split it.', data });
-  });
-  return `[${fitting.join(',')}]`;
-}
+const REPLIES_TOO_LARGE = new HeroError(
+  'PAYLOAD_TOO_LARGE',
+  'The replies of this batch are too large together; split it.',
+);

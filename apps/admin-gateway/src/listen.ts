@@ -1,13 +1,18 @@
 /** Where the gateway listens: two unix sockets and one loopback port, all with the same routes behind different doors. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { StartFault } from '@hero/service-kit';
 import { type Door, enter } from './doors.js';
 import type { Listener } from './routes.js';
 
 const CLOSE_WITHIN_MS = 3_000;
 
-export interface ListenOptions {
+export interface Patience {
+  /** How long a connection may take for its first request's headers, and for those of a request that it began. */
+  headersWithinMs?: number;
+}
+
+export interface ListenOptions extends Patience {
   front: Listener;
   rpcSocket: string;
   adminSocket: string;
@@ -20,13 +25,20 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-export async function listen({ front, rpcSocket, adminSocket, host, port }: ListenOptions): Promise<Listening> {
+export async function listen({
+  front,
+  rpcSocket,
+  adminSocket,
+  host,
+  port,
+  ...patience
+}: ListenOptions): Promise<Listening> {
   const servers: Server[] = [];
   const close = async (): Promise<void> => void (await Promise.all(servers.map(closeServer)));
   try {
-    servers.push(await onSocket(front, rpcSocket, { kind: 'rpc', port: 0 }));
-    servers.push(await onSocket(front, adminSocket, { kind: 'admin', port: 0 }));
-    const http = await onPort(front, host, port);
+    servers.push(await onSocket(front, rpcSocket, { kind: 'rpc', port: 0 }, patience));
+    servers.push(await onSocket(front, adminSocket, { kind: 'admin', port: 0 }, patience));
+    const http = await onPort(front, host, port, patience);
     servers.push(http);
     const { port: real } = http.address() as AddressInfo;
     return { httpUrl: `http://${host.includes(':') ? `[${host}]` : host}:${real}`, close };
@@ -36,19 +48,50 @@ export async function listen({ front, rpcSocket, adminSocket, host, port }: List
   }
 }
 
-function serverFor(front: Listener, door: () => Door): Server {
-  const server = createServer((req, res) => {
-    enter(req, door());
-    front(req, res);
+/**
+ * What a client may hold without a login: so many connections, headers for so long, a body for so long, and requests that it
+ * sends before earlier ones are answered (HTTP/1.1 pipelining), which are worked on one at a time.
+ */
+const CONNECTIONS_LIMIT = 1_024;
+const HEADERS_WITHIN_MS = 10_000;
+const BODY_WITHIN_MS = 120_000;
+const CHECK_EVERY_MS = 2_000;
+const PIPELINE_LIMIT = 32;
+
+function serverFor(front: Listener, door: () => Door, { headersWithinMs = HEADERS_WITHIN_MS }: Patience = {}): Server {
+  const waiting = new WeakMap<Socket, (() => void)[]>();
+  const limits = {
+    headersTimeout: headersWithinMs,
+    requestTimeout: BODY_WITHIN_MS,
+    connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersWithinMs),
+    // Longer than clients keep an idle connection: they close first, and no request meets a closing socket.
+    keepAliveTimeout: 75_000,
+  };
+  const server = createServer(limits, (req, res) => {
+    const { socket } = req;
+    const work = (): void => {
+      if (res.destroyed) return;
+      enter(req, door());
+      front(req, res);
+    };
+    const queue = waiting.get(socket);
+    res.once('close', () => {
+      const next = waiting.get(socket)?.shift();
+      if (next) next();
+      else waiting.delete(socket);
+    });
+    if (!queue) {
+      waiting.set(socket, []);
+      work();
+    } else if (queue.length < PIPELINE_LIMIT) queue.push(work);
+    else socket.destroy();
   });
-  // Longer than clients keep an idle connection: they close first, and no request meets a closing socket.
-  server.keepAliveTimeout = 75_000;
-  server.requestTimeout = 120_000;
+  server.maxConnections = CONNECTIONS_LIMIT;
   return server;
 }
 
-async function onSocket(front: Listener, path: string, door: Door): Promise<Server> {
-  const server = serverFor(front, () => door);
+async function onSocket(front: Listener, path: string, door: Door, patience: Patience): Promise<Server> {
+  const server = serverFor(front, () => door, patience);
   // A socket gets its mode when it is bound, and `listen` binds before it returns: nobody else sees this umask.
   const before = process.umask(0o177);
   try {
@@ -62,8 +105,9 @@ async function onSocket(front: Listener, path: string, door: Door): Promise<Serv
   return server;
 }
 
-async function onPort(front: Listener, host: string, port: number): Promise<Server> {
-  const server: Server = serverFor(front, () => ({ kind: 'http', port: (server.address() as AddressInfo).port }));
+async function onPort(front: Listener, host: string, port: number, patience: Patience): Promise<Server> {
+  const door = (): Door => ({ kind: 'http', port: (server.address() as AddressInfo).port });
+  const server: Server = serverFor(front, door, patience);
   const bound = listening(server);
   server.listen(port, host);
   try {

@@ -206,6 +206,30 @@ print(json.dumps([play["status"], play["input_data"]["topic"], wrong.code, sorte
     ]);
   });
 
+  test('ends what waits in other threads when it is closed', async () => {
+    const sid = `py-close-${kind.length}`;
+    gateway.services.play(sid);
+    const code = `
+import threading
+ended, following = [], threading.Event()
+def waits():
+    ended.append(fails(lambda: hero.play_wait(sys.argv[4])))
+def follows():
+    def read():
+        for message in hero.follow(sys.argv[4]):
+            following.set()
+    ended.append(fails(read))
+threads = [threading.Thread(target=work) for work in (waits, follows)]
+[thread.start() for thread in threads]
+following.wait()
+hero.close()
+[thread.join() for thread in threads]
+ended.append(fails(lambda: hero.play_list()))
+print(json.dumps([[error.code, error.retry, "closed" in str(error)] for error in ended]))
+`;
+    expect(await python(code, ...to(), sid)).toEqual(Array(3).fill(['UNAVAILABLE', false, true]));
+  });
+
   test('waits for the end, gives up in time, and follows over a lost connection', async () => {
     const sid = `py-${kind.length}`;
     gateway.services.play(sid);

@@ -23,12 +23,17 @@ export interface TestGateway extends AsyncDisposable, Pick<Gateway, 'httpUrl' | 
 
 export interface TestGatewayOptions {
   heartbeatMs?: number;
+  headersWithinMs?: number;
   /** Default: there is a registry. */
   registry?: boolean;
 }
 
 /** A gateway with everything around it that is not the gateway: NATS, a scripted registry and span-ingest. */
-export async function openTestGateway({ heartbeatMs, registry = true }: TestGatewayOptions = {}): Promise<TestGateway> {
+export async function openTestGateway({
+  heartbeatMs,
+  headersWithinMs,
+  registry = true,
+}: TestGatewayOptions = {}): Promise<TestGateway> {
   const stack = new AsyncDisposableStack();
   try {
     const folder = stack.use(await tempFolder());
@@ -49,6 +54,7 @@ export async function openTestGateway({ heartbeatMs, registry = true }: TestGate
       adminSocket,
       closing: closing.signal,
       heartbeatMs,
+      headersWithinMs,
     });
     stack.defer(async () => {
       closing.abort();

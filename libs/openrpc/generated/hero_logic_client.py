@@ -144,6 +144,10 @@ def _refusal(status: int, body: bytes) -> HeroError:
         return HeroError("UNAVAILABLE", f"The gateway answered with HTTP status {status}.", retry=status >= 500)
 
 
+def _client_closed() -> HeroError:
+    return HeroError("UNAVAILABLE", "This client was closed; make a new one.")
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -160,6 +164,8 @@ class _Transport:
 
     def __init__(self, address: str, token: str | None) -> None:
         self._idle: list[http.client.HTTPConnection] = []
+        self._busy: set[http.client.HTTPConnection] = set()
+        self.closed = False
         self._lock = threading.Lock()
         self._url = urllib.parse.urlsplit(address) if "://" in address else None
         self._socket = address
@@ -168,13 +174,41 @@ class _Transport:
             self.headers["Authorization"] = f"Bearer {token}"
 
     def open(self, timeout: float | None) -> http.client.HTTPConnection:
+        return self._begin(self._new(timeout))
+
+    def _new(self, timeout: float | None) -> http.client.HTTPConnection:
         if self._url is None:
             return _UnixConnection(self._socket, timeout)
         kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
         return kind(self._url.netloc, timeout=timeout)
 
+    def _begin(self, connection: http.client.HTTPConnection) -> http.client.HTTPConnection:
+        """Until `end`, closing the transport ends what this connection waits for."""
+        with self._lock:
+            if not self.closed:
+                self._busy.add(connection)
+                return connection
+        connection.close()
+        raise _client_closed()
+
+    def end(self, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            self._busy.discard(connection)
+
+    def unreachable(self, error: Exception) -> HeroError:
+        if self.closed:
+            return _client_closed()
+        return HeroError("UNAVAILABLE", f"The gateway is not reachable ({error!r}).", retry=True)
+
     def post(self, body: bytes, timeout: float | None) -> bytes:
-        connection = self._take() or self.open(timeout)
+        idle = self._take()
+        connection = self._begin(idle) if idle else self.open(timeout)
+        try:
+            return self._exchange(connection, body, timeout)
+        finally:
+            self.end(connection)
+
+    def _exchange(self, connection: http.client.HTTPConnection, body: bytes, timeout: float | None) -> bytes:
         try:
             connection.timeout = timeout
             if connection.sock:
@@ -187,12 +221,15 @@ class _Transport:
             raise HeroError("TIMEOUT", f"No answer within {timeout} s.", retry=True) from error
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise HeroError("UNAVAILABLE", f"The gateway is not reachable ({error!r}).", retry=True) from error
+            raise self.unreachable(error) from error
         if response.status >= 300:
             connection.close()
             raise _refusal(response.status, answer)
         with self._lock:
-            self._idle.append(connection)
+            if not self.closed:
+                self._idle.append(connection)
+                return answer
+        connection.close()
         return answer
 
     def _take(self) -> http.client.HTTPConnection | None:
@@ -208,9 +245,17 @@ class _Transport:
 
     def close(self) -> None:
         with self._lock:
+            self.closed = True
             idle, self._idle = self._idle, []
+            sockets = [connection.sock for connection in self._busy]
         for connection in idle:
             connection.close()
+        for sock in sockets:
+            try:
+                if sock:
+                    sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it; a plain close would not
+            except OSError:
+                pass  # it has ended meanwhile
 
 
 class _Client:
@@ -257,7 +302,7 @@ class _Client:
         return results
 
     def close(self) -> None:
-        """Closes the connections that are kept open between calls."""
+        """Ends the client: calls and streams that wait in other threads raise UNAVAILABLE, connections are closed."""
         self._transport.close()
 
     def _request(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -283,7 +328,7 @@ class _Client:
             except HeroError as error:
                 now = time.monotonic()
                 outage = outage or now
-                if error.code not in ("UNAVAILABLE", "TIMEOUT") or now >= end or now - outage > _OUTAGE_SECONDS:
+                if self._transport.closed or error.code not in ("UNAVAILABLE", "TIMEOUT") or now >= end or now - outage > _OUTAGE_SECONDS:
                     raise
                 time.sleep(0.25)
                 continue
@@ -344,8 +389,9 @@ class _Client:
                     yield event, identifier, json.loads("\n".join(data))
                     event, identifier, data = "message", None, []
         except (OSError, http.client.HTTPException) as error:
-            raise HeroError("UNAVAILABLE", f"The gateway is not reachable ({error!r}).", retry=True) from error
+            raise self._transport.unreachable(error) from error
         finally:
+            self._transport.end(connection)
             connection.close()
 
 
