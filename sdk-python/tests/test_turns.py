@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sample_flows import Sample, play as play_sample, play_killed, samples
+from sample_flows import Sample, play_killed, samples
+from sample_flows import play as play_sample
 
 TURNS = (
     "queue_workers", "queue_workers_equal_items", "race_two_workers", "queue_join_cancel", "as_completed_coroutines",
