@@ -20,7 +20,7 @@ class Turn:
         self._place = place
 
     def perform(self) -> None:
-        """A thread that blocks takes what it asks for at once."""
+        self._session.turns.turn_in_thread(self._place)
 
     async def perform_async(self) -> None:
         await self._session.turns.turn(self._place)

@@ -47,11 +47,14 @@ class Job:
         node, context = self._node, self._context
         if node is None:
             return fn(*args, **kwargs)
+        in_thread = node.session.turns.in_thread
+        in_thread.job = True
         before = context[current]
         context.run(current.set, node)
         try:
             return fn(*args, **kwargs)
         finally:
+            in_thread.job = False
             context.run(current.set, before)
             self.end()
 

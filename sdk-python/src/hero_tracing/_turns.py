@@ -14,7 +14,9 @@ Rules:
  4. Only when nothing is remembered any more what arrived from the executor is handed out (replies, answers, timeouts), in the
     order in which it came: that is the order in which a later replay finds it.
  5. Questions are sent when nothing is left to be handed out (`_questions`).
- 6. A branch that is alone takes what is first without a turn of the loop: there is nobody whose turn it could be.
+ 6. Sync code blocks, so it takes what it asks for at once. But a thread that carries a flow's context beside others waits for
+    its turn as well, as long as what is first goes on being taken.
+ 7. A branch that is alone takes what is first without a turn of the loop: there is nobody whose turn it could be.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,6 +35,8 @@ from ._futures import Waiting, resolve
 from ._session import Session
 
 PATIENCE = 1.0
+A_LOOK = 0.0005  # how often a thread looks whether it is its turn, and a loop while threads work
+STANDSTILL = 0.05
 HandOut = Callable[[], bool]  # hands one thing out; False: it made no turn, as nobody goes on with it
 
 
@@ -121,6 +125,8 @@ class LoopTurns:
             patience = session.turns.patience
             if patience > 0 and self._may_lead_on():
                 began = monotonic()
+                if session.turns.jobs:
+                    patience = A_LOOK
                 events = self._block(patience if timeout is None else min(timeout, patience))
                 session.turns.patience -= monotonic() - began
                 return events
@@ -196,6 +202,7 @@ class Turns:
         self.works: WeakKeyDictionary[Any, Callable[[], bool]] = (
             WeakKeyDictionary()
         )  # by future: whether a thread goes on
+        self.in_thread = threading.local()  # `job`: this thread carries a flow's context
         self.jobs = 0  # threads that carry a flow's context and run
         self._loops: dict[Any, LoopTurns] = {}
 
@@ -230,6 +237,22 @@ class Turns:
         if turns is None or (turns.alone and memory.first() == place):
             return
         await turns.turn(place)
+
+    def turn_in_thread(self, place: str) -> None:
+        """Before a thread takes what memory holds at this place (rule 6)."""
+        memory = self.session.memory
+        if not getattr(self.in_thread, "job", False):
+            return
+        first, since = memory.first(), monotonic()
+        while first not in (None, place) and not memory.is_late(place) and self.patience > 0:
+            sleep(A_LOOK)
+            now = monotonic()
+            if memory.first() != first:
+                first, since = memory.first(), now
+            elif now - since > STANDSTILL:
+                self.patience -= now - since
+                return
+        sleep(2 * A_LOOK)  # what the one before led to goes first
 
     async def pass_turn(self) -> None:
         """Before a coroutine goes on with what is not waited for (a pipelined outcome)."""
