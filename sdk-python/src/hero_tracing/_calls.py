@@ -13,10 +13,11 @@ from time import perf_counter
 from typing import Any
 
 from . import _events
+from ._arguments import own_arguments
 from ._canonical import dump, load
 from ._commits import Commit
 from ._declare import Declaration
-from ._effects import Effect, Effects
+from ._effects import Effect, Effects, run
 from ._errors import NotJson, OutputMismatch, PayloadTooLarge, ResultNotJson
 from ._fields import check_outputs
 from ._node import Node, no_context
@@ -38,10 +39,19 @@ def call(
     if declaration.memo and parent.session.memory.has_outcome(place):
         yield Turn(parent.session, place)
     known = remembered(declaration, parent, place)
+    if known is None:
+        return (yield from run_call(OpenCall.below(parent, declaration, place), args, kwargs))
+    outcome: Outcome = yield known
+    return outcome
+
+
+def call_now(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Outcome:
+    """The same in a thread that may block. What is remembered needs no generator: most calls of a long replay."""
+    place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
+    known = remembered(declaration, parent, place)
     if known is not None:
-        outcome: Outcome = yield known
-        return outcome
-    return (yield from run_call(OpenCall.below(parent, declaration, place), args, kwargs))
+        return known.perform()
+    return run(run_call(OpenCall.below(parent, declaration, place), args, kwargs))
 
 
 def run_call(opened: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Effects[Outcome]:
@@ -78,7 +88,8 @@ class RunBody:
 
     def perform(self) -> Outcome:
         try:
-            return self._declaration.fn(*self._args, **self._kwargs), None
+            args, kwargs = self._own_arguments()
+            return self._declaration.fn(*args, **kwargs), None
         except BaseException as error:
             return None, error
 
@@ -87,9 +98,16 @@ class RunBody:
 
     async def perform_async(self) -> Outcome:
         try:
-            return await self._declaration.fn(*self._args, **self._kwargs), None
+            args, kwargs = self._own_arguments()
+            return await self._declaration.fn(*args, **kwargs), None
         except BaseException as error:
             return None, error
+
+    def _own_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Rule 4. Without memory the body runs in each attempt, and changes the same."""
+        if not self._declaration.memo:
+            return self._args, self._kwargs
+        return own_arguments(self._declaration, self._args, self._kwargs)
 
 
 def commit(opened: OpenCall, outcome: Outcome) -> Effects[Outcome]:

@@ -54,29 +54,42 @@ class Declaration:
         parameters = self._signature.parameters
         self._names = tuple(parameters)
         self._simple = all(parameter.kind is _SIMPLE for parameter in parameters.values())
+        self._required = sum(item.default is _NONE for item in parameters.values())
         self._defaults = {key: item.default for key, item in parameters.items() if item.default is not _NONE}
+        self.mutable_defaults = any(isinstance(default, (list, dict, tuple)) for default in self._defaults.values())
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The bound arguments, defaults included."""
         names = self._names
-        if self._simple:
-            if len(args) == len(names) and not kwargs:
-                return dict(zip(names, args))
-            if len(args) <= len(names):
-                bound = {**self._defaults, **dict(zip(names, args)), **kwargs}
-                taken = names[: len(args)]
-                if (
-                    len(bound) == len(names)
-                    and not any(name in kwargs for name in taken)
-                    and all(map(bound.__contains__, names))
-                ):
-                    return bound
+        if self._simple and len(args) <= len(names):
+            if not kwargs and len(args) >= self._required:
+                bound = dict(zip(names, args))
+                for name in names[len(args) :]:
+                    bound[name] = self._defaults[name]
+                return bound
+            bound = {**self._defaults, **dict(zip(names, args)), **kwargs}
+            taken = names[: len(args)]
+            if (
+                len(bound) == len(names)
+                and not any(name in kwargs for name in taken)
+                and all(map(bound.__contains__, names))
+            ):
+                return bound
         try:
             found = self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}(): {error}") from None
         found.apply_defaults()
         return dict(found.arguments)
+
+    def with_defaults(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a call together with the defaults of what is left out."""
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:  # the function says it better
+            return args, kwargs
+        bound.apply_defaults()
+        return bound.args, bound.kwargs
 
     def root_arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a play's entry: what was given, with the defaults that `inputs` declare."""

@@ -11,9 +11,9 @@ from typing import Any, ParamSpec, TypeVar, overload
 from . import _errors, _invoke, _methods, _pause, _values
 from ._awaited import Awaited, check_sync_here
 from ._blocks import StepBlock
-from ._calls import call
+from ._calls import call, call_now
 from ._declare import Declaration
-from ._effects import run, run_async
+from ._effects import run_async
 from ._errors import OptionError
 from ._local import run_local, run_local_async
 from ._map import map_items
@@ -268,8 +268,7 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             parent = current.get(None)
             if parent is not None:
-                place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
-                return result_of(run(call(declaration, args, kwargs, parent, place)))
+                return result_of(call_now(declaration, args, kwargs, parent))
             if active() is not None:
                 raise no_context(f"The flow {declaration.name!r}")
             return run_local(declaration, args, kwargs)

@@ -82,7 +82,9 @@ class Memory:
     def take_outcome(self, place: str) -> Item | None:
         """The same for a call, which also runs where it only began."""
         item = self._items.get(place)
-        return None if item is None or item.kind == "begun" else self.take(place)
+        if item is None or item.kind == "begun":
+            return None
+        return self.take(place)
 
     def find(self, place: str) -> Item | None:
         return self._items.get(place)

@@ -2,7 +2,7 @@
 
 Rules:
  1. Places and branches are counted under a lock: two threads that call the same flow get two places.
- 2. A node is opened last, and closed in any case.
+ 2. A node is opened only where the stack has room to close it again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ._errors import NoContext
 from ._places import Counter
 from ._session import Session, active
 from ._spans import Span
+from ._stack import check_room
 from ._tree import TreeNode
 
 _counting = Lock()
@@ -48,7 +49,7 @@ class Node(TreeNode):
         self.counter: Counter | None = None
         self.tasks = 0
         self.uses = False  # of a flow call's node: its body called something of the runtime
-        self.counts: Node = self  # who counts its children: of a thread the node that started it
+        self.counts: Node | None = None  # who counts the children of a thread: the node that started it
         self.owner: Any = None  # the flow call that this node belongs to
         self.known: str = (
             parent.known if parent is not None else ""
@@ -64,12 +65,12 @@ class Node(TreeNode):
         """The place of a call under this node, counted now."""
         self.owner.node.uses = True
         with _counting:
-            return self.counts._counter().place(self.place, self.branch_json, name_json, args)
+            return self._counter().place(self.place, self.branch_json, name_json, args)
 
     def timeout_place(self, name_json: str) -> str:
         """The place of a timeout of asyncio: it is no use of the runtime by itself."""
         with _counting:
-            return self.counts._counter().place(self.place, self.branch_json, name_json, "null")
+            return self._counter().place(self.place, self.branch_json, name_json, "null")
 
     @property
     def uses_runtime(self) -> bool:
@@ -79,17 +80,18 @@ class Node(TreeNode):
     def coming_place(self, name_json: str, args: str) -> str:
         """The place that the next such call will have."""
         with _counting:
-            return self.counts._counter().coming(self.place, self.branch_json, name_json, args)
+            return self._counter().coming(self.place, self.branch_json, name_json, args)
 
     def _counter(self) -> Counter:
-        counter = self.counter
+        counts = self.counts or self
+        counter = counts.counter
         if counter is None:
-            counter = self.counter = Counter()
+            counter = counts.counter = Counter()
         return counter
 
     def next_task(self) -> int:
         """The number of the Task that is created under this node now."""
-        counts = self.counts
+        counts = self.counts or self
         with _counting:
             number = counts.tasks
             counts.tasks = number + 1
@@ -117,7 +119,8 @@ class Node(TreeNode):
     def thread(self) -> Node:
         """This node as a thread has it that carries its context: a leaf of its own with the same places."""
         node = Node(self.session, self, self.span, self.place, False)
-        node.branch, node.branch_json, node.owner, node.counts = self.branch, self.branch_json, self.owner, self.counts
+        node.branch, node.branch_json, node.owner = self.branch, self.branch_json, self.owner
+        node.counts = self.counts or self
         return node
 
     def start(self) -> None:

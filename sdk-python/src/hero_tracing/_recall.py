@@ -39,26 +39,27 @@ class Recall:
         self._item = item
 
     def perform(self) -> Outcome:
-        session, (kind, text, *_) = self._parent.session, self._item
-        span_id = session.span_id(self._place)
-        value = error = told = None
+        session, item = self._parent.session, self._item
+        text, span_id = item.text, session.span_id(self._place)
         try:
-            value = recall(kind, text, span_id)
-        except BaseException as raised:  # what is remembered may be one
-            happened_in(raised, span_id)
-            error = raised
-        output = text if error is None else None
+            value = recall(item.kind, text, span_id)
+        except BaseException as error:  # what is remembered may be one
+            happened_in(error, span_id)
+            told = None if self._kind == "step" else {**describe(error), "traceback": ""}
+            self._show(span_id, None, told)
+            return None, error
         if self._kind == "step":
-            if error is None:
-                session.last_output = text
-            if not session.first:  # the span keeps the output that it had
-                output = None
-        elif error is not None:
-            told = {**describe(error), "traceback": ""}
+            session.last_output = text
+            self._show(span_id, text if session.first else None)  # else the span keeps the output that it had
+        else:
+            self._show(span_id, text)
+        return value, None
+
+    def _show(self, span_id: str, output: str | None, error: dict[str, str] | None = None) -> None:
+        parent = self._parent
         show_replayed(
-            session, self._parent.span.id, span_id, self._name, self._place, self._kind, output=output, error=told
+            parent.session, parent.span.id, span_id, self._name, self._place, self._kind, output=output, error=error
         )
-        return value, error
 
     async def perform_async(self) -> Outcome:
         return self.perform()

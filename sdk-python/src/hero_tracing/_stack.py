@@ -1,12 +1,37 @@
-"""Work of the SDK where a flow has used up the stack: what a flow may do does not depend on how deep it does it."""
+"""Work of the SDK where a flow has used up the stack.
+
+Rules:
+ 1. What a flow may do does not depend on how deep it does it (`with_stack`).
+ 2. A node is opened only where there is room to close it (`check_room`): a RecursionError in the middle of opening or closing one
+    would leave it open, and the play could never be suspended.
+"""
 
 from __future__ import annotations
 
 import _thread
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+ROOM = 120  # frames: a commit, the description of an error, or the request that suspends the play, each with a margin
+
+
+def check_room() -> None:
+    """Raises RecursionError here, where nothing is open yet, and not later.
+
+    >>> check_room()
+    """
+    try:
+        sys._getframe(sys.getrecursionlimit() // 3)  # C functions count too, so that frames are not all of the depth
+    except ValueError:
+        return
+    _descend(ROOM)
+
+
+def _descend(left: int) -> None:
+    if left:
+        _descend(left - 1)
 
 
 def with_stack(work: Callable[[], T]) -> T:

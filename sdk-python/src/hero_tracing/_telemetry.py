@@ -152,7 +152,8 @@ class Telemetry:
             except RuntimeError:  # no thread to be had: these lines wait for the next one
                 self._flusher = None
                 return
-        self._flusher.set()
+        if not self._flusher.is_set():  # a third of the cost of a line, where its thread is told already
+            self._flusher.set()
 
     def _flush_on(self) -> None:
         wanted = self._flusher

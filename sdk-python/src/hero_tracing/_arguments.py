@@ -1,0 +1,56 @@
+"""The arguments that a body gets: its own copy, as the caller gets a decoded result.
+
+What a body changes in its arguments, or in a mutable default, no replay would change: nobody else may see it.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ._declare import Declaration
+
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
+def own_copy(value: Any) -> Any:
+    """A copy in depth. Tuples stay tuples, and other kinds of containers what they are.
+
+    >>> given = {"a": [1, (2, [3])]}
+    >>> copied = own_copy(given)
+    >>> copied["a"][1][1].append(4)
+    >>> given, copied
+    ({'a': [1, (2, [3])]}, {'a': [1, (2, [3, 4])]})
+    """
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is list:
+        return [own_copy(inner) for inner in value]
+    if kind is dict:
+        return {key: own_copy(inner) for key, inner in value.items()}
+    if kind is tuple:
+        return tuple([own_copy(inner) for inner in value])
+    if isinstance(value, (list, dict, tuple)):
+        try:
+            return copy.deepcopy(value)
+        except Exception:  # a container that holds more than JSON, and cannot be copied
+            return value
+    return value
+
+
+def own_arguments(
+    declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of one execution of the body, mutable defaults too."""
+    if declaration.mutable_defaults:
+        args, kwargs = declaration.with_defaults(args, kwargs)
+    for value in args:
+        if type(value) not in _SCALARS:
+            args = tuple([own_copy(value) for value in args])
+            break
+    for value in kwargs.values():
+        if type(value) not in _SCALARS:
+            kwargs = {name: own_copy(value) for name, value in kwargs.items()}
+            break
+    return args, kwargs
