@@ -6,9 +6,11 @@ What a body changes in its arguments, or in a mutable default, no replay would c
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 from ._declare import Declaration
+from ._stack import with_stack
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
@@ -47,10 +49,10 @@ def own_arguments(
         args, kwargs = declaration.with_defaults(args, kwargs)
     for value in args:
         if type(value) not in _SCALARS:
-            args = tuple([own_copy(value) for value in args])
+            args = with_stack(partial(own_copy, args))
             break
     for value in kwargs.values():
         if type(value) not in _SCALARS:
-            kwargs = {name: own_copy(value) for name, value in kwargs.items()}
+            kwargs = with_stack(partial(own_copy, kwargs))
             break
     return args, kwargs

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-ROOM = 120  # frames: a commit, the description of an error, or the request that suspends the play, each with a margin
+ROOM = 70  # frames: a commit, the description of an error, or the request that suspends the play, each with a margin
 
 
 def check_room() -> None:
