@@ -15,7 +15,6 @@ from ._errors import NoContext
 from ._places import Counter
 from ._session import Session, active
 from ._spans import Span
-from ._stack import check_room
 from ._tree import TreeNode
 
 _counting = Lock()
