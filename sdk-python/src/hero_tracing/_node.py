@@ -15,6 +15,7 @@ from ._errors import NoContext
 from ._places import Counter
 from ._session import Session, active
 from ._spans import Span
+from ._stack import check_room
 from ._tree import TreeNode
 
 _counting = Lock()
@@ -123,7 +124,8 @@ class Node(TreeNode):
         return node
 
     def start(self) -> None:
-        """Opens it in the tree."""
+        """Opens it in the tree (rule 2)."""
+        check_room()
         self.session.tree.open(self, not self.is_async)
 
     def close(self) -> None:
