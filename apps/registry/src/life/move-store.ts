@@ -17,7 +17,7 @@ import {
   type PlayError,
   type PlayStatus,
 } from '@hero/contracts';
-import { Database, type Sql } from '@hero/persistence';
+import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Answered, Change } from '../outbox/changes.js';
 import { ACTIVE, changeOf, RUNNING_MS, sources } from '../sql/words.js';
@@ -61,19 +61,19 @@ const text = (to: PlayStatus): string => `
   WITH play AS (
     UPDATE plays SET status = '${to}',
       run_seq = run_seq + ${to === 'pending' ? 1 : 0},
-      republish_at = ${to === 'pending' ? `now() + interval '5 seconds' + $10 * interval '1 millisecond'` : 'NULL'},
+      republish_at = ${to === 'pending' ? `now() + interval '5 seconds' + :delay_ms * interval '1 millisecond'` : 'NULL'},
       republished = 0,
-      ran_ms = CASE WHEN $11 THEN 0 ELSE ran_ms + ${RUNNING_MS} END,
+      ran_ms = CASE WHEN :afresh THEN 0 ELSE ran_ms + ${RUNNING_MS} END,
       running_since = NULL, deadline_at = NULL, suspended = false, wake = false,
-      output = $4, error = $5,
-      total_cost_usd = total_cost_usd + $6,
-      events_source = coalesce($7, events_source), events_batch = coalesce($8, events_batch),
-      crashes = CASE WHEN $11 THEN 0 ELSE coalesce($9, ${afterProgress('crashes')}) END,
-      unstarted = CASE WHEN $11 THEN 0 ELSE coalesce($12, ${afterProgress('unstarted')}) END,
+      output = :output, error = :error,
+      total_cost_usd = total_cost_usd + :cost_usd,
+      events_source = coalesce(:source, events_source), events_batch = coalesce(:batch, events_batch),
+      crashes = CASE WHEN :afresh THEN 0 ELSE coalesce(:crashes, ${afterProgress('crashes')}) END,
+      unstarted = CASE WHEN :afresh THEN 0 ELSE coalesce(:unstarted, ${afterProgress('unstarted')}) END,
       completed_at = ${isFinal(to) ? 'clock_timestamp()' : 'NULL'},
-      failed_at = $14, diverged = coalesce(diverged, $15)
-    WHERE sid = $1 AND status IN (${sources(to)})
-      AND ($2::int IS NULL OR (epoch = $2 AND owner = $3 AND status = 'running' AND NOT suspended))
+      failed_at = :failed_at, diverged = coalesce(diverged, :diverged)
+    WHERE sid = :play_sid AND status IN (${sources(to)})
+      AND (:epoch::int IS NULL OR (epoch = :epoch AND owner = :owner AND status = 'running' AND NOT suspended))
     RETURNING sid, workflow_sid, attempt, run_seq, epoch, owner, parent_play_sid
   ), ${
     isFinal(to)
@@ -84,8 +84,8 @@ const text = (to: PlayStatus): string => `
       : ''
   }told AS (
     INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, answered, run_seq, due_at)
-    SELECT sid, workflow_sid, attempt, '${to}', true, $13, ${to === 'pending' ? 'run_seq' : 'NULL'},
-           now() + $10 * interval '1 millisecond'
+    SELECT sid, workflow_sid, attempt, '${to}', true, :answered, ${to === 'pending' ? 'run_seq' : 'NULL'},
+           now() + :delay_ms * interval '1 millisecond'
     FROM play RETURNING *
   )
   SELECT ${changeOf('told')}, play.epoch, play.owner${
@@ -94,7 +94,7 @@ const text = (to: PlayStatus): string => `
       : ''
   } FROM told, play`;
 
-const texts = new Map(PLAY_STATUSES.map((to) => [to, text(to)]));
+const MOVES = new Map(PLAY_STATUSES.map((to) => [to, named<object, Moved>(`play_to_${to}`, text(to))]));
 
 @Injectable()
 export class MoveStore {
@@ -103,24 +103,25 @@ export class MoveStore {
   /** Nothing where the play is not in a state that leads there, or the fence does not hold. */
   async move(to: PlayStatus, move: Move, sql: Sql = this.database): Promise<Moved | undefined> {
     const { fence, events } = move;
-    const [moved] = await sql.query<Moved>(`play_to_${to}`, texts.get(to) ?? '', [
-      move.play_sid,
-      fence?.epoch ?? null,
-      fence?.owner ?? null,
-      move.output ?? null,
-      move.error ? JSON.stringify(move.error) : null,
-      move.cost_usd ?? 0,
-      events?.source ?? null,
-      events?.batch ?? null,
-      move.crashes ?? null,
-      move.delayMs ?? 0,
-      move.afresh ?? false,
-      move.unstarted ?? null,
-      move.answered ? JSON.stringify(move.answered) : null,
-      move.failed_at ? JSON.stringify(move.failed_at) : null,
-      move.diverged ? JSON.stringify(move.diverged) : null,
-    ]);
-    return moved;
+    const json = (value: object | null | undefined): string | null => (value ? JSON.stringify(value) : null);
+    const rows = await MOVES.get(to)?.(sql, {
+      play_sid: move.play_sid,
+      epoch: fence?.epoch ?? null,
+      owner: fence?.owner ?? null,
+      output: move.output ?? null,
+      error: json(move.error),
+      cost_usd: move.cost_usd ?? 0,
+      source: events?.source ?? null,
+      batch: events?.batch ?? null,
+      crashes: move.crashes ?? null,
+      delay_ms: move.delayMs ?? 0,
+      afresh: move.afresh ?? false,
+      unstarted: move.unstarted ?? null,
+      answered: json(move.answered),
+      failed_at: json(move.failed_at),
+      diverged: json(move.diverged),
+    });
+    return rows?.[0];
   }
 
   /** A wake-up that waits for more answers goes out now. */

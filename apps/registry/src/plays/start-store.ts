@@ -1,5 +1,5 @@
 import type { Play } from '@hero/contracts';
-import { Database, type Sql } from '@hero/persistence';
+import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { ACTIVE, changeOf, textArray } from '../sql/words.js';
@@ -42,23 +42,12 @@ export class StartStore {
    * whoever cancels it holds its row.
    */
   async insert(play: NewPlay, sql: Sql = this.database): Promise<Change | undefined> {
-    const [change] = await sql.query<Change>('play_start', START, [
-      play.sid,
-      play.name,
-      play.workflow_sid,
-      play.version_sid,
-      play.version_number,
-      play.input,
-      play.prefill_only,
-      play.parent_play_sid,
-      play.parent_span_id,
-      play.timeout_ms,
-      play.idempotency_key,
-      play.params_sha256,
-      play.prefills.map(({ pattern }) => pattern),
-      play.prefills.map(({ pos }) => pos),
-      textArray(play.prefills.map(({ payload }) => payload)),
-    ]);
+    const [change] = await START(sql, {
+      ...play,
+      patterns: play.prefills.map(({ pattern }) => pattern),
+      positions: play.prefills.map(({ pos }) => pos),
+      payloads: textArray(play.prefills.map(({ payload }) => payload)),
+    });
     return change;
   }
 
@@ -89,28 +78,31 @@ export class StartStore {
   }
 }
 
-const START = `
+const START = named<NewPlay & { patterns: string[]; positions: number[]; payloads: string }, Change>(
+  'play_start',
+  `
   WITH workflow AS (
-    SELECT sid FROM workflows WHERE sid = $3 FOR KEY SHARE
+    SELECT sid FROM workflows WHERE sid = :workflow_sid FOR KEY SHARE
   ), parent AS (
-    SELECT depth FROM plays WHERE sid = $8 AND status IN (${ACTIVE}) FOR SHARE
+    SELECT depth FROM plays WHERE sid = :parent_play_sid AND status IN (${ACTIVE}) FOR SHARE
   ), allowed AS (
-    SELECT FROM workflow WHERE $8::text IS NULL OR EXISTS (SELECT FROM parent WHERE depth < ${DEEPEST})
+    SELECT FROM workflow WHERE :parent_play_sid::text IS NULL OR EXISTS (SELECT FROM parent WHERE depth < ${DEEPEST})
   ), keyed AS (
-    INSERT INTO idempotency (key, play_sid, params_sha256) SELECT $11, $1, $12 FROM allowed WHERE $11::text IS NOT NULL
+    INSERT INTO idempotency (key, play_sid, params_sha256) SELECT :idempotency_key, :sid, :params_sha256 FROM allowed WHERE :idempotency_key::text IS NOT NULL
     ON CONFLICT (key) DO NOTHING RETURNING key
   ), play AS (
     INSERT INTO plays (sid, name, workflow_sid, version_sid, version_number, prefill_only, parent_play_sid, parent_span_id,
                        timeout_ms, depth)
-    SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, coalesce((SELECT depth + 1 FROM parent), 0) FROM allowed WHERE $11::text IS NULL OR EXISTS (SELECT FROM keyed)
+    SELECT :sid, :name, :workflow_sid, :version_sid, :version_number, :prefill_only, :parent_play_sid, :parent_span_id, :timeout_ms, coalesce((SELECT depth + 1 FROM parent), 0) FROM allowed WHERE :idempotency_key::text IS NULL OR EXISTS (SELECT FROM keyed)
     RETURNING sid, workflow_sid, attempt, status, run_seq
   ), given AS (
-    INSERT INTO inputs (play_sid, input) SELECT sid, $6 FROM play
+    INSERT INTO inputs (play_sid, input) SELECT sid, :input FROM play
   ), prefilled AS (
     INSERT INTO prefills (play_sid, pattern, pos, payload)
-    SELECT sid, f.* FROM play, unnest($13::text[], $14::int[], $15::json[]) AS f
+    SELECT sid, f.* FROM play, unnest(:patterns::text[], :positions::int[], :payloads::json[]) AS f
   ), told AS (
     INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, run_seq)
     SELECT sid, workflow_sid, attempt, status, true, run_seq FROM play RETURNING *
   )
-  SELECT ${changeOf('told')} FROM told`;
+  SELECT ${changeOf('told')} FROM told`,
+);

@@ -1,6 +1,6 @@
 /** SQL of children: the wait of a parent for its child, and what a child's end brings to it. */
 import type { PlayStatus } from '@hero/contracts';
-import { Database, type Sql } from '@hero/persistence';
+import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import { ACTIVE } from '../sql/words.js';
 
@@ -45,12 +45,7 @@ export class ChildStore {
   }
 
   async record(wait: ChildWait, sql: Sql): Promise<void> {
-    await sql.query(
-      'child_wait',
-      `INSERT INTO resumes (id, play_sid, kind, role, place, parent_place, span_id, name, child_play_sid)
-       VALUES ($1, $2, 'child', 'invoke', $3, $4, $5, $6, $7)`,
-      [wait.id, wait.play_sid, wait.place, wait.parent_place, wait.span_id, wait.name, wait.child_play_sid],
-    );
+    await RECORD(sql, wait);
   }
 
   /** Who waits for this child; nothing for a child that nobody waits for. */
@@ -111,3 +106,9 @@ export class ChildStore {
     return rows.map(({ sid }) => sid);
   }
 }
+
+const RECORD = named<ChildWait>(
+  'child_wait',
+  `INSERT INTO resumes (id, play_sid, kind, role, place, parent_place, span_id, name, child_play_sid)
+   VALUES (:id, :play_sid, 'child', 'invoke', :place, :parent_place, :span_id, :name, :child_play_sid)`,
+);

@@ -7,7 +7,7 @@
  *    nothing is inserted or deleted under a unique name before the counter is held.
  */
 import type { Inspection, Workflow, WorkflowVersion } from '@hero/contracts';
-import { Database, type Sql } from '@hero/persistence';
+import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
@@ -204,26 +204,19 @@ export class WorkflowStore {
   /** Takes the next number of its workflow, whose row the caller has locked or just inserted. */
   async insertVersion(sql: Sql, version: NewVersion): Promise<void> {
     const { inspection } = version;
-    await sql.query(
-      'version_insert',
-      `INSERT INTO versions (sid, workflow_sid, number, python_source, entry, inputs, outputs, requirements, options, flows,
-                             source_sha256, notes)
-       SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11
-         FROM versions WHERE workflow_sid = $2`,
-      [
-        version.sid,
-        version.workflow_sid,
-        version.python_source,
-        inspection.entry,
-        JSON.stringify(inspection.inputs),
-        JSON.stringify(inspection.outputs),
-        inspection.requirements,
-        JSON.stringify(inspection.options),
-        JSON.stringify(inspection.flows),
-        version.source_sha256,
-        version.notes,
-      ],
-    );
+    await INSERT_VERSION(sql, {
+      sid: version.sid,
+      workflow_sid: version.workflow_sid,
+      python_source: version.python_source,
+      entry: inspection.entry,
+      inputs: JSON.stringify(inspection.inputs),
+      outputs: JSON.stringify(inspection.outputs),
+      requirements: inspection.requirements,
+      options: JSON.stringify(inspection.options),
+      flows: JSON.stringify(inspection.flows),
+      source_sha256: version.source_sha256,
+      notes: version.notes,
+    });
   }
 
   async version(sid: string, sql: Sql = this.database): Promise<WorkflowVersion | undefined> {
@@ -302,3 +295,12 @@ interface RevisedRow {
   workflow_sid: string;
   deleted: boolean;
 }
+
+const INSERT_VERSION = named<object>(
+  'version_insert',
+  `INSERT INTO versions (sid, workflow_sid, number, python_source, entry, inputs, outputs, requirements, options, flows,
+                         source_sha256, notes)
+   SELECT :sid, :workflow_sid, coalesce(max(number), 0) + 1, :python_source, :entry, :inputs, :outputs, :requirements, :options,
+          :flows, :source_sha256, :notes
+   FROM versions WHERE workflow_sid = :workflow_sid`,
+);
