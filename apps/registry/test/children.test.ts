@@ -6,6 +6,7 @@ import {
   MIB,
   playCancel,
   playHook,
+  playRetry,
   playSpawn,
   type Question,
 } from '@hero/contracts';
@@ -21,7 +22,16 @@ afterAll(async () => await registry[Symbol.asyncDispose]());
 
 const spawn = async (parent: Mine, place = 'place'): Promise<string> => {
   const { owner, play_sid, epoch } = parent;
-  const ask = { owner, play_sid, epoch, place, span_id: 'span', workflow_name: 'flow', version_sid: null, input: '{}' };
+  const ask = {
+    owner,
+    play_sid,
+    epoch,
+    place,
+    span_id: `at ${place}`,
+    workflow_name: 'flow',
+    version_sid: null,
+    input: '{}',
+  };
   const { result, child_play_sid } = await registry.bus.ask(playSpawn, ask);
   if (child_play_sid === null) throw new Error(`not spawned: ${result}`);
   return child_play_sid;
@@ -157,6 +167,31 @@ describe('a child', () => {
       expect((await registry.row(parent.play_sid)).status).toBe(status);
     },
   );
+
+  test('that failed is retried in place with its parent, if the parent’s end came through it; one that was caught is not', async () => {
+    const parent = await registry.running();
+    const boom = { type: 'Boom', message: 'no', traceback: '', span_id: null };
+    const sids = { caught: await spawn(parent, 'caught'), final: await spawn(parent, 'final') };
+    for (const sid of Object.values(sids)) {
+      const mine = await registry.claimed(sid, 'executor-c');
+      await registry.end(mine, { status: 'failed', output: null, error: boom });
+      await registry.service.app.get(Children).deliver(sid);
+    }
+    expect((await registry.ask(parent, 1, [child('caught'), child('final')])).answers).toHaveLength(2);
+    await registry.end(parent, { status: 'failed', output: null, error: boom, failed_at: ['at final'] });
+    const { play_sid } = parent;
+    await registry.bus.ask(playRetry, { play_sid });
+    expect((await registry.row(sids.caught)).status).toBe('failed');
+    expect((await registry.row(sids.final)).status).toBe('pending');
+    const again = await registry.claimed(play_sid);
+    expect(again.memory.items.map(([place, kind]) => [place, kind])).toEqual([['caught', 'error']]);
+    // It is waited for again, and its second end is the answer.
+    expect(await spawn(again, 'final')).toBe(sids.final);
+    expect((await registry.ask(again, 1, [child('final')])).answers).toEqual([]);
+    await endOf(sids.final);
+    await registry.service.app.get(Children).deliver(sids.final);
+    expect((await registry.ask(again, 2, [])).answers).toMatchObject([{ place: 'final', payload: '{"n":1}' }]);
+  });
 
   test('I6: of its end and a cancel of the parent, nothing wakes a cancelled parent, and nothing hangs', async () => {
     for (let n = 0; n < RACES; n += 10) {
