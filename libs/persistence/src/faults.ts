@@ -38,15 +38,14 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /** Beside the classes 08 (the connection), 53 (disk full, out of memory, too many connections) and 58 (the system around it). */
-const AWAY = new Set(['57P01', '57P02', '57P03', '57014', '55P03', '25P03', '25006']);
+const AWAY = new Set(['57P01', '57P02', '57P03', '25P03', '25006']);
 const CONFLICTS = new Set(['40001', '40P01']);
 const NETWORK = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)/;
 const LOST =
   /connection terminated|connection error and is not queryable|client was closed|timeout exceeded when trying/i;
 
 /**
- * Lost connection, starting up, shutting down, no room, a statement or lock that took too long: the fault of no statement. What was
- * sent may or may not have happened.
+ * Lost connection, starting up, shutting down, no room: the fault of no statement. What was sent may or may not have happened.
  */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof DatabaseUnavailable) return true;
@@ -64,6 +63,11 @@ export function isUnavailable(error: unknown): boolean {
 /** Rolled back because of another transaction: running the whole transaction again is safe. */
 export function isConflict(error: unknown): boolean {
   return CONFLICTS.has(sqlState(error) ?? '');
+}
+
+/** A statement or a lock took too long: the fault of the data, or of a server that is busy. Nothing happened; a few tries tell. */
+export function isTooSlow(error: unknown): boolean {
+  return ['57014', '55P03'].includes(sqlState(error) ?? '');
 }
 
 /** Trying again later can help, with nothing changed. */

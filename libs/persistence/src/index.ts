@@ -2,7 +2,15 @@ export type { DataSourceSettings } from './data-source.js';
 export { createDataSource, dataSourceOptions } from './data-source.js';
 export type { Row, Sql } from './database.js';
 export { Database } from './database.js';
-export { DatabaseUnavailable, isConflict, isDataError, isTransient, isUnavailable, sqlState } from './faults.js';
+export {
+  DatabaseUnavailable,
+  isConflict,
+  isDataError,
+  isTooSlow,
+  isTransient,
+  isUnavailable,
+  sqlState,
+} from './faults.js';
 export type { MigrateOptions } from './migrate.js';
 export { migrate } from './migrate.js';
 export type { NamedStatement } from './named.js';

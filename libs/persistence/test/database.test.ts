@@ -3,6 +3,7 @@ import {
   DatabaseUnavailable,
   isConflict,
   isDataError,
+  isTooSlow,
   isTransient,
   isUnavailable,
   sqlState,
@@ -84,7 +85,12 @@ describe('a database', () => {
       ['22021', true, false],
     ]);
     const slow = await failure(db.run('SELECT pg_sleep(5)'));
-    expect([sqlState(slow), isUnavailable(slow), isDataError(slow)]).toEqual(['57014', false, false]);
+    expect([sqlState(slow), isUnavailable(slow), isDataError(slow), isTooSlow(slow)]).toEqual([
+      '57014',
+      false,
+      false,
+      true,
+    ]);
     const syntax = await failure(db.run('SELEKT'));
     expect([isTransient(syntax), isDataError(syntax)]).toEqual([false, false]);
     const [first, second] = await deadlock(place.url);

@@ -10,7 +10,7 @@
  *    the repetition harmless.
  */
 import { type GroupResult, messageOf, type Params, type Result, type stepCommit } from '@hero/contracts';
-import { isTransient } from '@hero/persistence';
+import { isTooSlow, isTransient } from '@hero/persistence';
 import { Combiner, failpoint } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -67,7 +67,7 @@ export class Steps {
     try {
       return await this.store.commit(groups);
     } catch (error) {
-      if (isTransient(error)) throw error;
+      if (isTransient(error) || isTooSlow(error)) throw error;
       if (groups.length === 1) return [{ refused: `The outcome cannot be stored: ${messageOf(error)}.` }];
       const half = groups.length >> 1;
       return [...(await this.bisect(groups.slice(0, half))), ...(await this.bisect(groups.slice(half)))];
