@@ -48,7 +48,8 @@ export class Timers {
   private async expireOne(due: Due, sql: Sql): Promise<Woken | 'held' | undefined> {
     const row = await this.store.lockDue(due, sql);
     if (!row) return 'held';
-    if (!row.waits) {
+    // It may have been withdrawn since it was found to be due.
+    if (!row.waits || row.withdrawn) {
       await this.store.forget(due.id, sql);
       return undefined;
     }
