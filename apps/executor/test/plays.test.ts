@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '@hero/testing';
-import { type ExecutorProcess, openStreet, type Street } from './street.js';
+import { type ExecutorProcess, openExecutors, type TestExecutors } from './test-executors.js';
 
-let street: Street;
+let setup: TestExecutors;
 let executor: ExecutorProcess;
 
 beforeAll(async () => {
-  street = await openStreet();
-  executor = await street.executor({ HERO_SLOTS: '16' });
+  setup = await openExecutors();
+  executor = await setup.executor({ HERO_SLOTS: '16' });
 });
-afterAll(async () => await street[Symbol.asyncDispose]());
+afterAll(async () => await setup[Symbol.asyncDispose]());
 
-const nothingLeft = () => street.nothingLeft();
+const nothingLeft = () => setup.nothingLeft();
 
 describe('a play', () => {
   test('ends: steps are committed before they return, its events are in order, its folder is gone', async () => {
-    const play = await street.registry.start(
+    const play = await setup.registry.start(
       `
 @flow
 def add(a, b):
@@ -29,10 +29,10 @@ def main(n):
 `,
       { input: { n: 39 } },
     );
-    await street.registry.is(play, 'success');
+    await setup.registry.is(play, 'success');
     expect(play.output).toEqual({
       sum: 42,
-      cwd: `${street.home}/var/plays/${play.sid}/work`,
+      cwd: `${setup.home}/var/plays/${play.sid}/work`,
       env: ['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'PYTHONUTF8', 'TMPDIR'],
     });
     expect(play.steps.map(({ name, outcome }) => [name, outcome])).toEqual([
@@ -41,14 +41,14 @@ def main(n):
     ]);
     await until(async () => play.events.filter(({ type }) => type === 'step_committed').length === 2);
     expect(play.events[0]?.type).toBe('attempt_started');
-    await until(async () => street.registry.texts(play).includes('raw'));
-    expect(street.registry.texts(play)).toContain('hello');
+    await until(async () => setup.registry.texts(play).includes('raw'));
+    expect(setup.registry.texts(play)).toContain('hello');
     expect(play.batches).toEqual(play.batches.map((_, index) => `x1:${index + 1}`));
     await nothingLeft();
   });
 
   test('pauses by leaving with 75, and is replayed from its memory with the answer', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def step(n):
     return n + 1
@@ -58,34 +58,34 @@ def main():
     name = ask_user.text("Name?", name="name")
     return f"{name} {first}"
 `);
-    await street.registry.is(play, 'awaiting_resume');
+    await setup.registry.is(play, 'awaiting_resume');
     expect(play.exits).toEqual([{ kind: 'exited', code: 75, signal: null, message: '' }]);
     expect(play.questions.map(({ name }) => name)).toEqual(['name']);
     await until(async () => play.events.some(({ type }) => type === 'paused'));
     await nothingLeft();
     const [question] = play.questions;
     play.memory.push([question?.place ?? '', 'answer', '"Ada"', '', 'name', 'pause']);
-    await street.registry.wake(play);
-    await street.registry.is(play, 'success');
+    await setup.registry.wake(play);
+    await setup.registry.is(play, 'success');
     expect(play.output).toBe('Ada 2');
     expect(play.steps).toHaveLength(1);
   });
 
   test('goes on at once where its question is answered already', async () => {
-    street.registry.answers.set('early', 'yes');
-    const play = await street.registry.start(`
+    setup.registry.answers.set('early', 'yes');
+    const play = await setup.registry.start(`
 @flow
 def main():
     return ask_user.text("?", name="early")
 `);
-    await street.registry.is(play, 'success');
+    await setup.registry.is(play, 'success');
     expect(play.output).toBe('yes');
   });
 
   test('gets a large memory in pages', async () => {
-    street.registry.pageItems = 700;
+    setup.registry.pageItems = 700;
     const memory = (n: number) =>
-      street.registry.start(
+      setup.registry.start(
         `
 @flow
 def step(n):
@@ -100,34 +100,34 @@ def main(n):
         { input: { n } },
       );
     const play = await memory(2_000);
-    await street.registry.is(play, 'awaiting_resume', 20_000);
+    await setup.registry.is(play, 'awaiting_resume', 20_000);
     expect(play.memory).toHaveLength(2_000);
     play.memory.push([play.questions[0]?.place ?? '', 'answer', '""', '', 'name', 'pause']);
-    await street.registry.wake(play);
-    await street.registry.is(play, 'success', 20_000);
+    await setup.registry.wake(play);
+    await setup.registry.is(play, 'success', 20_000);
     expect(play.output).toBe((2_000 * 1_999) / 2);
     expect(play.steps).toHaveLength(2_000);
-    street.registry.pageItems = 100_000;
+    setup.registry.pageItems = 100_000;
   });
 
   test('is claimed once, however often its work is delivered (I8)', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def main():
     time.sleep(0.3)
     return os.getpid()
 `);
-    const { bus } = street.registry;
+    const { bus } = setup.registry;
     for (let copy = 0; copy < 5; copy++)
       await bus.js.publish('hero.work', JSON.stringify({ play_sid: play.sid, run_seq: 1 }));
-    await street.registry.is(play, 'success');
+    await setup.registry.is(play, 'success');
     expect(play.claims).toBe(1);
     await until(async () => (await bus.jsm.streams.info('HERO_WORK')).state.messages === 0);
   });
 
   test('has its commits repeated after lost replies, each applied once', async () => {
-    street.registry.loseCommitReplies = 3;
-    const play = await street.registry.start(`
+    setup.registry.loseCommitReplies = 3;
+    const play = await setup.registry.start(`
 @flow
 def step(n):
     return n
@@ -135,12 +135,12 @@ def step(n):
 def main():
     return [step(n) for n in range(3)]
 `);
-    await street.registry.is(play, 'success');
+    await setup.registry.is(play, 'success');
     expect(play.steps.map(({ outcome }) => outcome)).toEqual(['0', '1', '2']);
   });
 
   test('sends the commits of many plays together', async () => {
-    const before = street.registry.commitRequests;
+    const before = setup.registry.commitRequests;
     const source = `
 @flow
 def step(n):
@@ -150,14 +150,14 @@ def main():
     for n in range(50):
         step(n)
 `;
-    const plays = await Promise.all(Array.from({ length: 8 }, () => street.registry.start(source)));
-    for (const play of plays) await street.registry.is(play, 'success', 20_000);
+    const plays = await Promise.all(Array.from({ length: 8 }, () => setup.registry.start(source)));
+    for (const play of plays) await setup.registry.is(play, 'success', 20_000);
     expect(plays.every((play) => play.steps.length === 50)).toBe(true);
-    expect(street.registry.commitRequests - before).toBeLessThan(400);
+    expect(setup.registry.commitRequests - before).toBeLessThan(400);
   });
 
   test('carries outcomes of 10 MiB, and refuses at the step what is larger than a frame', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def big(mib):
     return "x" * (mib << 20)
@@ -169,13 +169,13 @@ def main():
     except Exception as error:
         return [first, type(error).__name__]
 `);
-    await street.registry.is(play, 'success', 20_000);
+    await setup.registry.is(play, 'success', 20_000);
     expect(play.output).toEqual([10 << 20, expect.any(String)]);
     expect(play.steps.map(({ kind }) => kind)).toEqual(['value', 'error']);
   });
 
   test('gets the error of an outcome that cannot be stored at that step', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def bad():
     return "refuse me"
@@ -186,7 +186,7 @@ def main():
     except Exception as error:
         return str(error)
 `);
-    await street.registry.is(play, 'success');
+    await setup.registry.is(play, 'success');
     expect(play.output).toContain('cannot be stored');
   });
 });
@@ -201,19 +201,19 @@ describe('a process that ends by itself', () => {
     ['ends by SIGSEGV', 'import ctypes; ctypes.string_at(0)', { kind: 'signalled', signal: 'SIGSEGV' }],
   ];
   test.each(cases)('%s: the registry is told how', async (_, code, cause) => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def main():
     ${code}
 `);
-    await street.registry.is(play, 'failed');
+    await setup.registry.is(play, 'failed');
     expect(play.exits).toEqual([expect.objectContaining(cause)]);
     expect(play.error).toBeUndefined();
   });
 
   test('by its time limit', async () => {
-    const play = await street.registry.start('@flow\ndef main():\n    time.sleep(60)\n', { remainingMs: 300 });
-    await street.registry.is(play, 'timed_out');
+    const play = await setup.registry.start('@flow\ndef main():\n    time.sleep(60)\n', { remainingMs: 300 });
+    await setup.registry.is(play, 'timed_out');
     await nothingLeft();
   });
 });
@@ -221,7 +221,7 @@ def main():
 describe('a play that is no longer ours', () => {
   test('is killed by the nudge, also in an endless loop, with all that it daemonised', async () => {
     const before = executor.family();
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def main():
     if os.fork() == 0:
@@ -233,26 +233,26 @@ def main():
     while True:
         pass
 `);
-    await until(async () => street.registry.texts(play).includes('looping'));
+    await until(async () => setup.registry.texts(play).includes('looping'));
     expect(executor.family().length).toBeGreaterThan(before.length);
     play.status = 'cancelled';
-    street.registry.nudge(play);
+    setup.registry.nudge(play);
     await nothingLeft();
     expect(play.exits).toEqual([]);
     expect(play.released).toBe(0);
   });
 
   test('is killed by the answer of the lease', async () => {
-    const play = await street.registry.start('@flow\ndef main():\n    print("up", flush=True)\n    time.sleep(60)\n');
-    await until(async () => street.registry.texts(play).includes('up'));
-    street.registry.gone = [{ play_sid: play.sid, epoch: play.epoch }];
+    const play = await setup.registry.start('@flow\ndef main():\n    print("up", flush=True)\n    time.sleep(60)\n');
+    await until(async () => setup.registry.texts(play).includes('up'));
+    setup.registry.gone = [{ play_sid: play.sid, epoch: play.epoch }];
     play.status = 'cancelled';
     await nothingLeft();
-    street.registry.gone = [];
+    setup.registry.gone = [];
   });
 
   test('is killed without a reply when a commit of it is fenced', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def step():
     time.sleep(0.5)
@@ -265,11 +265,11 @@ def main():
     finally:
         print("went on")
 `);
-    await until(async () => street.registry.texts(play).includes('up'));
+    await until(async () => setup.registry.texts(play).includes('up'));
     play.epoch++;
     await nothingLeft();
     expect(play.steps).toEqual([]);
-    expect(street.registry.texts(play)).not.toContain('went on');
+    expect(setup.registry.texts(play)).not.toContain('went on');
   });
 });
 
@@ -284,19 +284,19 @@ describe('what comes over a play’s connections', () => {
   test.each(hostile)(
     '%s: ends the play with an error that names it, and nothing beside it',
     async (_, code, message) => {
-      const beside = await street.registry.start('@flow\ndef main():\n    time.sleep(0.2)\n    return 1\n');
-      const play = await street.registry.start(`
+      const beside = await setup.registry.start('@flow\ndef main():\n    time.sleep(0.2)\n    return 1\n');
+      const play = await setup.registry.start(`
 @flow
 def main():
     for fd in (3, 4): os.set_blocking(fd, True)
     ${code}
     time.sleep(60)
 `);
-      await street.registry.is(play, 'failed');
+      await setup.registry.is(play, 'failed');
       expect(play.exits).toEqual([
         expect.objectContaining({ kind: 'protocol', message: expect.stringContaining(message) }),
       ]);
-      await street.registry.is(beside, 'success');
+      await setup.registry.is(beside, 'success');
     },
   );
 
@@ -308,7 +308,7 @@ def main():
     ['a line of 8 MiB', 'lane.sendall(b"x" * (8 << 20) + b"\\n")', 'more than 524288 bytes'],
   ];
   test.each(odd)('as telemetry, %s is counted, and the play goes on', async (_, code, message) => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def main():
     lane = socket.socket(fileno=os.dup(4))
@@ -318,17 +318,17 @@ def main():
     print("after", flush=True)
     return 1
 `);
-    await street.registry.is(play, 'success', 20_000);
+    await setup.registry.is(play, 'success', 20_000);
     const dropped = (): string[] =>
       play.events.flatMap((event) => (event.type === 'dropped' ? [String(event.reason)] : []));
-    await until(async () => street.registry.texts(play).includes('after') && dropped().length > 0);
+    await until(async () => setup.registry.texts(play).includes('after') && dropped().length > 0);
     expect(dropped()).toEqual([expect.stringMatching(/^malformed: telemetry line \d+ /)]);
     expect(dropped()[0]).toContain(message);
     expect(play.events.filter(({ type }) => type === 'dropped')).toEqual([expect.objectContaining({ count: 1 })]);
   });
 
   test('telemetry without an end is never held, and the events that follow it are counted', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def main():
     lane = socket.socket(fileno=os.dup(4))
@@ -336,54 +336,54 @@ def main():
     for _ in range(64): lane.sendall(b"x" * (1 << 20))
     return 1
 `);
-    await street.registry.is(play, 'success', 20_000);
+    await setup.registry.is(play, 'success', 20_000);
     await until(async () => play.events.some(({ type }) => type === 'dropped'));
     expect(play.exits).toEqual([]);
   });
 
   test('claims of another play have no effect: they are no part of a frame', async () => {
-    const victim = await street.registry.start('@flow\ndef main():\n    time.sleep(1)\n    return "mine"\n');
-    const play = await street.registry.start(`
+    const victim = await setup.registry.start('@flow\ndef main():\n    time.sleep(1)\n    return "mine"\n');
+    const play = await setup.registry.start(`
 @flow
 def main():
     os.write(3, b'{"t":"end","id":1,"status":"success","emitted":0,"play_sid":"${victim.sid}","epoch":1}\\n')
     time.sleep(60)
 `);
-    await street.registry.is(play, 'failed');
+    await setup.registry.is(play, 'failed');
     expect(play.exits[0]).toMatchObject({ kind: 'protocol' });
-    await street.registry.is(victim, 'success');
+    await setup.registry.is(victim, 'success');
     expect(victim.output).toBe('mine');
   });
 
   test('5 MiB in one line and a flood of lines are cut, and say so', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def main():
     os.system("head -c 5242880 /dev/zero | tr '\\\\0' x; echo; seq 200000")
     return 1
 `);
-    await street.registry.is(play, 'success', 20_000);
-    await until(async () => street.registry.texts(play).some((text) => text.includes('lines of output left out')));
-    const long = street.registry.texts(play).find((text) => text.startsWith('xxx')) ?? '';
+    await setup.registry.is(play, 'success', 20_000);
+    await until(async () => setup.registry.texts(play).some((text) => text.includes('lines of output left out')));
+    const long = setup.registry.texts(play).find((text) => text.startsWith('xxx')) ?? '';
     expect(long).toHaveLength(64 * 1024 + long.length - long.lastIndexOf('x') - 1);
     expect(long).toMatch(/… \(5177344 bytes more\)$/);
-    expect(street.registry.texts(play).length).toBeLessThan(10_000);
+    expect(setup.registry.texts(play).length).toBeLessThan(10_000);
   });
 
   test('events carry no text that a database cannot store', async () => {
-    const play = await street.registry.start(`
+    const play = await setup.registry.start(`
 @flow
 def main():
     os.write(4, b'{"type":"log","at":"2026-11-21T00:00:00.000Z","span_id":null,"text":"nul \\\\u0000 lone \\\\ud800"}\\n')
     return 1
 `);
-    await street.registry.is(play, 'success');
-    await until(async () => street.registry.texts(play).includes('nul \uFFFD lone \uFFFD'));
+    await setup.registry.is(play, 'success');
+    await until(async () => setup.registry.texts(play).includes('nul \uFFFD lone \uFFFD'));
   });
 });
 
 test('a workdir that resists is removed: mode 000, links to the outside, 5,000 nested folders', async () => {
-  const play = await street.registry.start(`
+  const play = await setup.registry.start(`
 @flow
 def main():
     os.symlink("/usr", "link")
@@ -392,16 +392,16 @@ def main():
         os.mkdir("d"); os.chdir("d")
     return 1
 `);
-  await street.registry.is(play, 'success', 20_000);
+  await setup.registry.is(play, 'success', 20_000);
   await nothingLeft();
 });
 
 test('a source is parsed in a process of its own; what breaks the parser is an issue', async () => {
-  const good = await street.registry.inspect(
+  const good = await setup.registry.inspect(
     'from hero_tracing import flow\n@flow\ndef main(a: int = 1):\n    return a\n',
   );
   expect(good).toMatchObject({ entry: 'main', issues: [] });
-  const deep = await street.registry.inspect(`x = ${'('.repeat(100_000)}${')'.repeat(100_000)}`);
+  const deep = await setup.registry.inspect(`x = ${'('.repeat(100_000)}${')'.repeat(100_000)}`);
   expect(deep.issues[0]?.severity).toBe('error');
 });
 

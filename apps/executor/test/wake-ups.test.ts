@@ -2,18 +2,18 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { WORK_STREAM, WORK_SUBJECT } from '@hero/contracts';
 import { until } from '@hero/testing';
-import { openStreet, type Street } from './street.js';
+import { openExecutors, type TestExecutors } from './test-executors.js';
 
-let street: Street;
+let setup: TestExecutors;
 beforeEach(async () => {
-  street = await openStreet();
+  setup = await openExecutors();
 });
-afterEach(async () => await street[Symbol.asyncDispose]());
+afterEach(async () => await setup[Symbol.asyncDispose]());
 
-const held = async (): Promise<number> => (await street.registry.bus.jsm.streams.info(WORK_STREAM)).state.messages;
+const held = async (): Promise<number> => (await setup.registry.bus.jsm.streams.info(WORK_STREAM)).state.messages;
 
 test('work that cannot be read is removed and logged, and a play that comes after it runs', async () => {
-  const { js } = street.registry.bus;
+  const { js } = setup.registry.bus;
   const broken = [
     'not JSON',
     '{}',
@@ -23,9 +23,9 @@ test('work that cannot be read is removed and logged, and a play that comes afte
     `{"play_sid":"${'a'.repeat(5_000)}","run_seq":1}`,
   ];
   for (const text of broken) await js.publish(WORK_SUBJECT, text);
-  const executor = await street.executor({ HERO_SLOTS: '1' });
-  const play = await street.registry.start('@flow\ndef main():\n    return 1\n');
-  await street.registry.is(play, 'success');
+  const executor = await setup.executor({ HERO_SLOTS: '1' });
+  const play = await setup.registry.start('@flow\ndef main():\n    return 1\n');
+  await setup.registry.is(play, 'success');
   await until(async () => (await held()) === 0, { what: 'an empty work stream' });
   const told = executor.log
     .join('')

@@ -8,7 +8,18 @@ import {
   spansDelete,
   spansReached,
 } from '@hero/contracts';
-import { at, attempt, ended, id, log, type Speaker, started, status, type Street, street } from './street.js';
+import {
+  at,
+  attempt,
+  ended,
+  id,
+  log,
+  type PlayEmitter,
+  started,
+  status,
+  type TestIngest,
+  testIngest,
+} from './ingest-service.js';
 
 const refused = async (asked: Promise<unknown>): Promise<HeroError> => {
   const error = await asked.then(
@@ -19,12 +30,12 @@ const refused = async (asked: Promise<unknown>): Promise<HeroError> => {
   throw error;
 };
 
-let s: Street;
+let s: TestIngest;
 let plays = 0;
 const newPlay = () => s.play(`answers-${plays++}`);
 
 beforeAll(async () => {
-  s = await street({ instances: 2 });
+  s = await testIngest({ instances: 2 });
 }, 60_000);
 afterAll(async () => {
   await s[Symbol.asyncDispose]();
@@ -142,7 +153,7 @@ describe('spans_reached', () => {
   /** The executor committed the play’s end and died before it published its last batch. */
   const endedWithoutLastBatch = async (
     endedAt: number,
-  ): Promise<{ asked: Params<typeof spansReached>; play: Speaker }> => {
+  ): Promise<{ asked: Params<typeof spansReached>; play: PlayEmitter }> => {
     const play = newPlay();
     const { source, batch } = await play.say(started(1, null, 'main'));
     await play.sayAs('r1', { type: 'status', at: new Date(endedAt).toISOString(), status: 'success' });

@@ -1,12 +1,12 @@
 import type { NumberedBatch, PlayEvent } from '@hero/contracts';
 import { until } from '@hero/testing';
-import { at, attempt, build, ended, id, log, type Speaker, started, street } from './street.js';
+import { at, attempt, build, ended, id, log, type PlayEmitter, started, testIngest } from './ingest-service.js';
 
 const textsOf = (events: PlayEvent[]): string[] =>
   events.flatMap((event) => (event.type === 'log' ? [event.text] : []));
 
 /** No gap, no double: the numbers are 1, 2, 3 … */
-async function expectNumbered(play: Speaker, events: number): Promise<PlayEvent[]> {
+async function expectNumbered(play: PlayEmitter, events: number): Promise<PlayEvent[]> {
   const all = await play.events();
   expect(all.map(({ seq }) => seq)).toEqual(Array.from({ length: events }, (_, i) => i + 1));
   return all;
@@ -14,7 +14,7 @@ async function expectNumbered(play: Speaker, events: number): Promise<PlayEvent[
 
 describe('numbers', () => {
   it('have no gap and no double with two instances, many plays and every batch sent twice', async () => {
-    await using s = await street({ instances: 2 });
+    await using s = await testIngest({ instances: 2 });
     const plays = Array.from({ length: 12 }, (_, i) => s.play(`two-${i}`));
     await Promise.all(
       plays.map(async (play) => {
@@ -34,7 +34,7 @@ describe('numbers', () => {
   });
 
   it('are told live once they are committed, each message whole and below the limit of NATS', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('live');
     const told: NumberedBatch[] = [];
     await play.follow((batch) => told.push(batch));
@@ -61,7 +61,7 @@ describe('a process that dies', () => {
     'ingest.ack.before',
     'ingest.ack.after',
   ])('at %s loses nothing, stores nothing twice, and what it did not tell is told', async (failpoint) => {
-    await using s = await street({ instances: 0 });
+    await using s = await testIngest({ instances: 0 });
     const play = s.play('killed');
     const told = new Set<number>();
     await play.follow((batch) => {
@@ -85,7 +85,7 @@ describe('a backlog', () => {
   beforeAll(build, 120_000);
 
   it('is stored by other threads too, in the order of each play, and the poison in it is dropped', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     await s.services[0]?.stop();
     await s.db.query("ALTER TABLE spans ADD CHECK (name <> 'poison')");
     const plays = Array.from({ length: 8 }, (_, i) => s.play(`backlog-${i}`));
@@ -109,7 +109,7 @@ describe('a backlog', () => {
 
 describe('a poisoned event', () => {
   it('is dropped and counted in its place; its batch, its play and others go on', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     await s.db.query("ALTER TABLE spans ADD CHECK (name <> 'poison')");
     const [guilty, other] = [s.play('guilty'), s.play('other')];
     await Promise.all([
@@ -130,7 +130,7 @@ describe('a poisoned event', () => {
   });
 
   it('that is malformed is dropped and counted', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('malformed');
     const bad = [
       { type: 'nonsense', at: at() },
@@ -145,7 +145,7 @@ describe('a poisoned event', () => {
   });
 
   it('with NUL, lone surrogates or 10,000 levels in it harms no other', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('unfit');
     const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
     const text = JSON.stringify([
@@ -166,7 +166,7 @@ describe('a poisoned event', () => {
   });
 
   it('a message that is no batch becomes one dropped event of the play it names', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('unreadable');
     await play.publishRaw('{"play_sid":');
     await play.publishRaw(
@@ -179,7 +179,7 @@ describe('a poisoned event', () => {
 });
 
 it('a play that another transaction holds delays no other', async () => {
-  await using s = await street();
+  await using s = await testIngest();
   const [held, free] = [s.play('held'), s.play('free')];
   await held.say(log(null, 'before'));
   await held.stored();
@@ -197,7 +197,7 @@ it('a play that another transaction holds delays no other', async () => {
 });
 
 it('plays whose events take long to store delay no other, however many they are', async () => {
-  await using s = await street();
+  await using s = await testIngest();
   await s.db.query(`
     CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END';
     CREATE TRIGGER take_long BEFORE INSERT ON spans FOR EACH ROW WHEN (NEW.name = 'slow') EXECUTE FUNCTION take_long();`);

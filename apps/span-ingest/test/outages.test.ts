@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { TELEMETRY_SETTINGS } from '@hero/bus';
 import { TELEMETRY_STREAM } from '@hero/contracts';
 import { type TestServer, testPostgres, until } from '@hero/testing';
-import { ended, log, type Speaker, started, type Street, street } from './street.js';
+import { ended, log, type PlayEmitter, started, type TestIngest, testIngest } from './ingest-service.js';
 
-const numbersOf = async (play: Speaker): Promise<number[]> => (await play.events()).map(({ seq }) => seq);
+const numbersOf = async (play: PlayEmitter): Promise<number[]> => (await play.events()).map(({ seq }) => seq);
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
 /** Says one batch after the other while something happens beside it. */
-async function meanwhile(play: Speaker, batches: number, at: number, happens: () => Promise<void>): Promise<void> {
+async function meanwhile(play: PlayEmitter, batches: number, at: number, happens: () => Promise<void>): Promise<void> {
   let done: Promise<void> | undefined;
   for (let batch = 1; batch <= batches; batch++) {
     await play.say(log(null, `${batch}`), log(null, `${batch}`));
@@ -20,11 +20,11 @@ async function meanwhile(play: Speaker, batches: number, at: number, happens: ()
 
 describe('PostgreSQL', () => {
   let postgres: TestServer;
-  let s: Street;
+  let s: TestIngest;
 
   beforeAll(async () => {
     postgres = await testPostgres();
-    s = await street({ databaseUrl: postgres.url });
+    s = await testIngest({ databaseUrl: postgres.url });
   }, 60_000);
 
   afterAll(async () => {
@@ -58,7 +58,7 @@ describe('PostgreSQL', () => {
 
 describe('NATS', () => {
   it('with its whole JetStream folder deleted is served again, and what was stored stays', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('jetstream');
     await play.say(started(1, null, 'main'));
     await play.stored();
@@ -71,7 +71,7 @@ describe('NATS', () => {
   }, 60_000);
 
   it('killed in the middle loses and doubles nothing that its stream took', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('nats');
     for (let batch = 1; batch <= 30; batch++) await play.say(log(null, `${batch}`));
     await s.nats.kill();

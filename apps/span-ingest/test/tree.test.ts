@@ -1,9 +1,9 @@
 import { playSpansMethod } from '@hero/contracts';
-import { at, attempt, ended, id, log, started, status, street } from './street.js';
+import { at, attempt, ended, id, log, started, status, testIngest } from './ingest-service.js';
 
 describe('one tree over all attempts', () => {
   it('keeps a replayed span with its times, its output and its logs, and shows the new run of what ran again', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('replay');
     await play.say(
       attempt(),
@@ -35,7 +35,7 @@ describe('one tree over all attempts', () => {
   });
 
   it('closes what a dead attempt left open, until it starts again', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('takeover');
     await play.say(attempt(), started(1, null, 'main'), started(2, 1, 'step'), started(3, 2, 'inner'));
     play.attempt = 2;
@@ -46,7 +46,7 @@ describe('one tree over all attempts', () => {
   });
 
   it('shows a pause as waiting, and lets the next attempt go on from it', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('pause');
     await play.say(attempt(), started(1, null, 'main'), started(2, 1, 'ask'), ended(2, 'paused'));
     await play.say({ type: 'paused', at: at(), resume_ids: ['q1'] });
@@ -66,7 +66,7 @@ describe('one tree over all attempts', () => {
     ['timed_out', ['main failed@1', '  open failed@1', '  asked cancelled@1', '  done success@1']],
     ['cancelled', ['main cancelled@1', '  open cancelled@1', '  asked cancelled@1', '  done success@1']],
   ])('closes what is still open when the play ends as %s', async (final, tree) => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('final');
     await play.say(
       attempt(),
@@ -82,7 +82,7 @@ describe('one tree over all attempts', () => {
   });
 
   it('shows a retried play as running again, and a late batch of its first attempt as history only', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('retry');
     await play.say(
       attempt(),
@@ -109,7 +109,7 @@ describe('one tree over all attempts', () => {
 
 describe('events out of order', () => {
   it('an end waits for its start, and a child for its parent', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('order');
     const late = [started(1, null, 'main'), started(2, 1, 'step', { a: 1 })];
     await play.say(ended(2, 'success', { output: 7 }), started(3, 2, 'inner'));
@@ -119,7 +119,7 @@ describe('events out of order', () => {
   });
 
   it('a span whose start was dropped hangs below the root', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('dropped');
     await play.say(started(1, null, 'main'), { type: 'dropped', at: at(), count: 3, reason: 'overload' });
     await play.say(started(4, 99, 'orphan'), ended(5, 'failed'));
@@ -129,7 +129,7 @@ describe('events out of order', () => {
 
 describe('large trees', () => {
   it('10,000 levels come parents first', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('deep');
     const depth = 10_000;
     // Against the order: each batch begins with the deepest of its spans.
@@ -150,7 +150,7 @@ describe('large trees', () => {
   });
 
   it('shows 100,000 spans, counts the others, and gives changes in pages without a gap', async () => {
-    await using s = await street();
+    await using s = await testIngest();
     const play = s.play('many');
     await play.say(started(1, null, 'main'));
     for (let n = 2; n <= 100_501; n += 500) {

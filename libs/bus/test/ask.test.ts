@@ -123,7 +123,7 @@ describe('a question', () => {
   it('reaches exactly one of several instances', async () => {
     const natsUrl = nats.url;
     await using one = await openDoor(natsUrl, { name: 'one' });
-    await using two = await openDoor(natsUrl, { name: 'two', world: one.world });
+    await using two = await openDoor(natsUrl, { name: 'two', state: one.state });
     await using bus = await connected();
     const answers = await Promise.all(Array.from({ length: 200 }, () => bus.ask(echo, { text: 'x' })));
     expect(new Set(answers.map(({ by }) => by))).toEqual(new Set(['one', 'two']));
@@ -176,7 +176,7 @@ describe('a contract that waits', () => {
     await using door = await openDoor(nats.url);
     await using bus = await connected({ waitSliceMs: 30 });
     const asked = bus.ask(wait, {});
-    door.world.on('slice', () => door.world.slices === 4 && door.world.turnGreen());
+    door.state.on('slice', () => door.state.slices === 4 && door.state.turnGreen());
     expect(await asked).toEqual({ light: 'green', slices: 4 });
   });
 

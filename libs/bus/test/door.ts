@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { echo, fail, wait, work } from './methods.js';
 
 /** What a test controls in a door, and what it sees of it. */
-export class World extends EventEmitter {
+export class DoorState extends EventEmitter {
   light: 'red' | 'green' = 'red';
   slices = 0;
   worked = 0;
@@ -21,7 +21,7 @@ export class World extends EventEmitter {
 @Controller()
 class Door {
   constructor(
-    @Inject('world') private readonly world: World,
+    @Inject('state') private readonly state: DoorState,
     @Inject('name') private readonly name: string,
   ) {}
 
@@ -40,26 +40,26 @@ class Door {
 
   @Handle(work)
   async work(): Promise<Result<typeof work>> {
-    const count = ++this.world.worked;
-    this.world.emit('working', count);
-    await this.world.hold;
+    const count = ++this.state.worked;
+    this.state.emit('working', count);
+    await this.state.hold;
     return { count };
   }
 
   @Handle(wait)
   async wait({ timeout_ms }: Params<typeof wait>, { closing }: CallContext): Promise<Result<typeof wait>> {
-    this.world.slices++;
-    this.world.emit('slice');
+    this.state.slices++;
+    this.state.emit('slice');
     const limit = AbortSignal.any([closing, AbortSignal.timeout(timeout_ms)]);
-    if (this.world.light === 'red') await once(this.world, 'green', { signal: limit }).catch(() => undefined);
-    return { light: this.world.light, slices: this.world.slices };
+    if (this.state.light === 'red') await once(this.state, 'green', { signal: limit }).catch(() => undefined);
+    return { light: this.state.light, slices: this.state.slices };
   }
 }
 
 export interface Opened extends AsyncDisposable {
   bus: Bus;
   server: BusServer;
-  world: World;
+  state: DoorState;
   close(): Promise<void>;
 }
 
@@ -68,18 +68,18 @@ interface DoorOptions {
   instance?: string;
   log?: Log;
   drainMs?: number;
-  world?: World;
+  state?: DoorState;
 }
 
 /** A service with one door, on a connection of its own. */
 export async function openDoor(url: string, options: DoorOptions = {}): Promise<Opened> {
-  const { name = 'door', world = new World(), instance, log = silent, drainMs } = options;
+  const { name = 'door', state = new DoorState(), instance, log = silent, drainMs } = options;
   const bus = await connectBus({ url, name, log });
   const server = new BusServer(bus, { service: 'registry', instance, log, drainMs });
   @Module({
     controllers: [Door],
     providers: [
-      { provide: 'world', useValue: world },
+      { provide: 'state', useValue: state },
       { provide: 'name', useValue: name },
     ],
   })
@@ -90,5 +90,5 @@ export async function openDoor(url: string, options: DoorOptions = {}): Promise<
     await app.close();
     await bus.drain();
   };
-  return { bus, server, world, close, [Symbol.asyncDispose]: close };
+  return { bus, server, state, close, [Symbol.asyncDispose]: close };
 }

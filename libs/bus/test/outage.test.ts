@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connectBus } from '@hero/bus';
 import { testNats, until } from '@hero/testing';
-import { openDoor, World } from './door.js';
+import { openDoor, DoorState } from './door.js';
 import { echo, wait, work } from './methods.js';
 
 describe('when the NATS server is killed and comes back', () => {
@@ -35,10 +35,10 @@ describe('when the NATS server is killed and comes back', () => {
     await using door = await openDoor(nats.url);
     await using bus = await connectBus({ url: nats.url, name: 'asker' });
     let release: (value?: unknown) => void = () => undefined;
-    door.world.hold = new Promise((resolve) => {
+    door.state.hold = new Promise((resolve) => {
       release = resolve;
     });
-    const working = once(door.world, 'working');
+    const working = once(door.state, 'working');
     const asked = bus.ask(work, { key: 'a' });
     await working;
     await nats.kill();
@@ -46,21 +46,21 @@ describe('when the NATS server is killed and comes back', () => {
     await Promise.all([bus.flush(), door.bus.flush()]);
     release();
     expect(await asked).toEqual({ count: 1 });
-    expect(door.world.worked).toBe(1);
+    expect(door.state.worked).toBe(1);
   });
 
   it('nobody who waits is lost', async () => {
     await using nats = await testNats();
     await using door = await openDoor(nats.url);
     await using bus = await connectBus({ url: nats.url, name: 'asker' });
-    const slice = once(door.world, 'slice');
+    const slice = once(door.state, 'slice');
     const asked = bus.ask(wait, {});
     await slice;
     await nats.kill();
-    const again = once(door.world, 'slice');
+    const again = once(door.state, 'slice');
     await nats.restart();
     await again;
-    door.world.turnGreen();
+    door.state.turnGreen();
     expect(await asked).toMatchObject({ light: 'green' });
   });
 
@@ -73,14 +73,14 @@ describe('when the NATS server is killed and comes back', () => {
     await expect(bus.ask(work, { key: 'a' }, { timeoutMs: 300 })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await nats.restart();
     await bus.ask(echo, { text: 'back' });
-    expect(door.world.worked).toBe(0);
+    expect(door.state.worked).toBe(0);
   });
 
   it('those who follow go on following', async () => {
     await using nats = await testNats();
     await using bus = await connectBus({ url: nats.url, name: 'follower' });
     await using teller = await connectBus({ url: nats.url, name: 'teller' });
-    const heard = new World();
+    const heard = new DoorState();
     await bus.follow('hero.events.test.x', () => heard.emit('heard'));
     const back = Promise.all([bus, teller].map((b) => new Promise<void>((resolve) => b.onReconnect(resolve))));
     await nats.kill();
@@ -98,13 +98,13 @@ describe('when a service restarts', () => {
     await using nats = await testNats();
     const first = await openDoor(nats.url);
     await using bus = await connectBus({ url: nats.url, name: 'asker' });
-    const slice = once(first.world, 'slice');
+    const slice = once(first.state, 'slice');
     const asked = bus.ask(wait, {});
     await slice;
     await first.close();
     await using second = await openDoor(nats.url);
-    if (second.world.slices === 0) await once(second.world, 'slice');
-    second.world.turnGreen();
+    if (second.state.slices === 0) await once(second.state, 'slice');
+    second.state.turnGreen();
     expect(await asked).toMatchObject({ light: 'green' });
   });
 
@@ -124,10 +124,10 @@ describe('when a service restarts', () => {
     const door = await openDoor(nats.url);
     await using bus = await connectBus({ url: nats.url, name: 'asker' });
     let release: (value?: unknown) => void = () => undefined;
-    door.world.hold = new Promise((resolve) => {
+    door.state.hold = new Promise((resolve) => {
       release = resolve;
     });
-    const working = once(door.world, 'working');
+    const working = once(door.state, 'working');
     const asked = bus.ask(work, { key: 'a' });
     await working;
     const closed = door.close();
@@ -143,8 +143,8 @@ describe('when a service restarts', () => {
     await using nats = await testNats();
     const door = await openDoor(nats.url, { drainMs: 200 });
     await using bus = await connectBus({ url: nats.url, name: 'asker' });
-    door.world.hold = new Promise(() => undefined);
-    const working = once(door.world, 'working');
+    door.state.hold = new Promise(() => undefined);
+    const working = once(door.state, 'working');
     const asked = bus.ask(work, { key: 'a' }, { timeoutMs: 1_000 });
     await working;
     await door.close();

@@ -33,6 +33,8 @@ export class Database implements Sql {
       max: settings.poolSize ?? 8,
       idleTimeoutMillis: 60_000,
     });
+    // A connection may break in the very read that completed it, before anybody who got it listens: that must not end the process.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
     // An idle connection that breaks is not the fault of any query: the pool has already dropped it.
     this.pool.on('error', (err) => log?.warn({ err, schema: this.schema }, 'idle connection to PostgreSQL lost'));
   }

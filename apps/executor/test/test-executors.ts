@@ -9,7 +9,7 @@ import { FakeRegistry } from './fake-registry.js';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 
-export interface Street extends AsyncDisposable {
+export interface TestExecutors extends AsyncDisposable {
   readonly registry: FakeRegistry;
   readonly home: string;
   readonly nats: TestServer;
@@ -27,7 +27,7 @@ export interface ExecutorProcess {
   exited: Promise<number | null>;
 }
 
-export async function openStreet(): Promise<Street> {
+export async function openExecutors(): Promise<TestExecutors> {
   const stack = new AsyncDisposableStack();
   const folder: TempFolder = stack.use(await tempFolder());
   const nats = stack.use(await testNats());

@@ -24,7 +24,7 @@ import spanIngest from '../src/main.js';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-export interface Street extends AsyncDisposable {
+export interface TestIngest extends AsyncDisposable {
   readonly nats: TestServer;
   readonly databaseUrl: string;
   readonly bus: Bus;
@@ -35,11 +35,11 @@ export interface Street extends AsyncDisposable {
   process(failpoints?: string): Promise<{ ended: Promise<unknown>; logged(): string }>;
   /** Delivers at once what nobody acked, instead of after 30 s. */
   redeliver(): Promise<void>;
-  play(sid: string): Speaker;
+  play(sid: string): PlayEmitter;
 }
 
-/** Makes a street; `database` where the test has one of its own. */
-export async function street(options: { instances?: number; databaseUrl?: string } = {}): Promise<Street> {
+/** Starts them; `database` where the test has one of its own. */
+export async function testIngest(options: { instances?: number; databaseUrl?: string } = {}): Promise<TestIngest> {
   const ends: (() => unknown)[] = [];
   const use = <T extends AsyncDisposable>(resource: T): T => {
     ends.push(() => resource[Symbol.asyncDispose]());
@@ -50,6 +50,7 @@ export async function street(options: { instances?: number; databaseUrl?: string
   const bus = use(await connectBus({ url: nats.url, name: 'test' }));
   const db = new pg.Pool({ connectionString: databaseUrl, options: '-c search_path=spans', max: 2 });
   db.on('error', () => undefined); // the test that ends the server knows
+  db.on('connect', (client) => client.on('error', () => undefined));
   ends.push(() => db.end());
   await ensureStream(bus.jsm, TELEMETRY_SETTINGS.stream);
   const env = { NATS_URL: nats.url, DATABASE_URL: databaseUrl, HERO_LOG_LEVEL: process.env.HERO_TEST_LOG ?? 'silent' };
@@ -99,7 +100,7 @@ export async function street(options: { instances?: number; databaseUrl?: string
       const { durable_name } = TELEMETRY_SETTINGS.consumer;
       await bus.jsm.consumers.delete(TELEMETRY_STREAM, durable_name);
     },
-    play: (sid) => new Speaker(bus, sid),
+    play: (sid) => new PlayEmitter(bus, sid),
     [Symbol.asyncDispose]: async () => {
       for (const end of ends.reverse()) await end();
     },
@@ -111,7 +112,7 @@ export const build = (): Promise<unknown> =>
   promisify(execFile)('node', ['node_modules/typescript/bin/tsc', '-b', 'apps/span-ingest'], { cwd: root });
 
 /** One play: what it emits, and what others see of it. */
-export class Speaker {
+export class PlayEmitter {
   attempt = 1;
   private readonly batches = new Map<string, number>();
 
