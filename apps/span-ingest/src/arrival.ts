@@ -10,7 +10,7 @@ import type { Log } from '@hero/bus';
 import { isRef, messageOf } from '@hero/contracts';
 import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
 import { eventTexts } from './slices.js';
-import type { RawBatch } from './storer.js';
+import type { RawBatch } from './raw-batch.js';
 import { isRecord, wellFormed } from '@hero/json';
 
 export interface Envelope {

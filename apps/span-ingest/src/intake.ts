@@ -8,7 +8,8 @@
 import { type Bus, consumePull, type Log, type Pull, type PulledMessage, TELEMETRY_SETTINGS } from '@hero/bus';
 import { HeroError, MIB, telemetry } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
-import type { RawBatch, Verdict } from './storer.js';
+import type { RawBatch } from './raw-batch.js';
+import type { Verdict } from './storer.js';
 import type { Threads } from './threads.js';
 import { Writers } from './writers.js';
 

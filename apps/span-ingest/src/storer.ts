@@ -3,16 +3,7 @@ import type { Log } from '@hero/bus';
 import { messagesOf } from './announce.js';
 import { arrive } from './arrival.js';
 import type { Ingest, Outcome } from './ingest.js';
-
-/** A batch as it came: bytes, which the garbage collector never looks into and which go to another thread as they are. */
-export interface RawBatch {
-  readonly play_sid: string;
-  /** Number of the message in its stream; 0 for what was pushed. */
-  readonly stream_seq: number;
-  readonly data: Uint8Array;
-  /** By span_push: refused where the play is unknown or final, and stamped with the play's attempt. */
-  readonly pushed: boolean;
-}
+import type { RawBatch } from './raw-batch.js';
 
 export type Verdict = Outcome['kind'];
 

@@ -11,7 +11,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Log } from '@hero/bus';
-import type { RawBatch, StoredGroup, Storer } from './storer.js';
+import type { RawBatch } from './raw-batch.js';
+import type { StoredGroup, Storer } from './storer.js';
 
 /** Given to a thread at its start. */
 export interface ThreadSettings {

@@ -12,7 +12,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backoff, type Bus, type Log } from '@hero/bus';
 import { MIB, playSpans } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
-import type { RawBatch, StoredGroup, Storer, Verdict } from './storer.js';
+import type { RawBatch } from './raw-batch.js';
+import type { StoredGroup, Storer, Verdict } from './storer.js';
 
 export interface Waiting {
   readonly batch: RawBatch;

@@ -18,7 +18,7 @@ import {
   TimeoutError,
 } from '@nats-io/transport-node';
 import { backoff } from './backoff.js';
-import type { Bus } from './bus.js';
+import type { Connection } from './connection.js';
 import { fetchParcel, type Parcel } from './parcels.js';
 import {
   BYTES,
@@ -50,7 +50,12 @@ const FIRST_RETRY_MS = 20;
 const LONGEST_RETRY_MS = 500;
 const RECONNECTED = Symbol('reconnected');
 
-export async function exchange(bus: Bus, contract: Contract, params: unknown, options: AskOptions): Promise<unknown> {
+export async function exchange(
+  bus: Connection,
+  contract: Contract,
+  params: unknown,
+  options: AskOptions,
+): Promise<unknown> {
   const { body, kept } = encodeParams(params);
   if (body.length > contract.maxBytes) throw tooLarge(`A request of ${contract.name}`, body.length, contract.maxBytes);
   const started = performance.now();
@@ -112,7 +117,7 @@ interface Sending {
   signal?: AbortSignal;
 }
 
-function send(bus: Bus, sending: Sending): Promise<Msg | typeof RECONNECTED> {
+function send(bus: Connection, sending: Sending): Promise<Msg | typeof RECONNECTED> {
   const answer = bus.nc.request(sending.subject, sending.body, {
     timeout: sending.timeoutMs,
     headers: sending.headers,
@@ -135,7 +140,7 @@ function send(bus: Bus, sending: Sending): Promise<Msg | typeof RECONNECTED> {
   });
 }
 
-async function read(bus: Bus, contract: Contract, reply: Msg): Promise<unknown> {
+async function read(bus: Connection, contract: Contract, reply: Msg): Promise<unknown> {
   const stub = stubOf(reply.headers);
   const bytes = claimedBytes(reply, stub);
   if (bytes > REPLY_LIMIT) throw tooLarge(`The reply to ${contract.name}`, bytes, REPLY_LIMIT);

@@ -3,6 +3,7 @@ import type { Contract, ParamsInput, Result } from '@hero/contracts';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type AskOptions, exchange } from './ask.js';
+import type { Connection } from './connection.js';
 import { type GatherOptions, gather } from './gather.js';
 import type { Log } from './log.js';
 import { Parcels } from './parcels.js';
@@ -21,7 +22,7 @@ export interface BusOptions {
 }
 
 /** One connection to NATS and what services do with it. Survives restarts of the server. */
-export class Bus {
+export class Bus implements Connection {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;

@@ -8,13 +8,13 @@
 import { type Contract, HeroError } from '@hero/contracts';
 import { type AskOptions, exchange } from './ask.js';
 import { sleep } from './backoff.js';
-import type { Bus } from './bus.js';
+import type { Connection } from './connection.js';
 
 const SLICE_GRACE_MS = 5_000;
 const OUTAGE_RETRY_MS = 250;
 
 export async function askInSlices(
-  bus: Bus,
+  bus: Connection,
   contract: Contract,
   params: unknown,
   options: AskOptions,

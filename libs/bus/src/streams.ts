@@ -17,7 +17,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import type { Bus } from './bus.js';
+import type { Connection } from './connection.js';
 import { checkPattern, checkSubject } from './subjects.js';
 import { encode } from './wire.js';
 
@@ -73,10 +73,10 @@ export async function oldestUndelivered(
 }
 
 /** The bus of a JetStream client: whose reconnects end what waits for a reply that cannot come any more. */
-export const connections = new WeakMap<JetStreamClient, Bus>();
+export const connections = new WeakMap<JetStreamClient, Connection>();
 
 /** Fails at a reconnect: the reply to what was asked before is lost, and waiting for its limit would only cost time. */
-export function unlessReconnected<T>(bus: Bus, reply: Promise<T>): Promise<T> {
+export function unlessReconnected<T>(bus: Connection, reply: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const forget = bus.onReconnect(() => reject(new Error('the connection was lost and came back')));
     reply.then(resolve, reject).finally(forget);
