@@ -423,7 +423,7 @@ ${more}
 `;
 
   test('is recorded at once; it is told when something is answered, and takes it with its next ask', async () => {
-    const play = await street.registry.start(
+    const play = await setup.registry.start(
       asking(`
     heard.append(json.loads(lines.readline()))
     heard.append(say(t="ask", id=2, withdrawn=["c" * 32]))
@@ -431,8 +431,8 @@ ${more}
     );
     await until(async () => play.asked.length === 1);
     await until(async () => play.events.some(({ type }) => type === 'asked'));
-    street.registry.answer(play, 'beside work', 7);
-    await street.registry.is(play, 'success');
+    setup.registry.answer(play, 'beside work', 7);
+    await setup.registry.is(play, 'success');
     const taken = { place: 'a'.repeat(32), kind: 'answer', payload: '7' };
     expect(play.output).toEqual([
       { t: 'answers', id: 1, answers: [], more: false },
@@ -443,19 +443,19 @@ ${more}
   });
 
   test('is recorded once though the replies are lost, and no answer is lost with them', async () => {
-    street.registry.loseAskReplies = 2;
-    street.registry.answers.set('lost reply', 'here');
-    const play = await street.registry.start(
+    setup.registry.loseAskReplies = 2;
+    setup.registry.answers.set('lost reply', 'here');
+    const play = await setup.registry.start(
       asking('    heard.append(say(t="ask", id=2))').replace('NAME', 'lost reply'),
     );
-    await street.registry.is(play, 'success');
+    await setup.registry.is(play, 'success');
     expect(play.output).toMatchObject([{ answers: [{ payload: '"here"' }] }, { answers: [] }]);
     expect(play.groupNo).toBe(2);
   });
 });
 
 test('a commit that fails in the registry for its content is refused in the end, and its play ends with the reason', async () => {
-  const play = await street.registry.start(`
+  const play = await setup.registry.start(`
 @flow
 def bad():
     return "break the registry"
@@ -463,7 +463,7 @@ def bad():
 def main():
     return bad()
 `);
-  const beside = await street.registry.start(`
+  const beside = await setup.registry.start(`
 @flow
 def good(n):
     return n
@@ -471,7 +471,7 @@ def good(n):
 def main():
     return [good(n) for n in range(50)]
 `);
-  await street.registry.is(beside, 'success');
-  await street.registry.is(play, 'failed', 20_000);
+  await setup.registry.is(beside, 'success');
+  await setup.registry.is(play, 'failed', 20_000);
   expect(play.error?.message).toContain('went wrong');
 });
