@@ -1,19 +1,34 @@
 import type { AnyEvent, Span, SpanCursor } from '@hero/contracts';
 import { playSpansMethod, spanPage } from '@hero/contracts';
 import { SpanTree } from '@hero/spans';
-import { at, attempt, ended, id, log, type Speaker, started, status, type Street, street } from './street.js';
+import {
+  at,
+  attempt,
+  ended,
+  id,
+  log,
+  type PlayEmitter,
+  started,
+  status,
+  type TestIngest,
+  testIngest,
+} from './ingest-service.js';
 
-let s: Street;
+let s: TestIngest;
 beforeAll(async () => {
-  s = await street();
+  s = await testIngest();
 }, 60_000);
 afterAll(async () => await s?.[Symbol.asyncDispose]());
 
-const page = (play: Speaker, after: SpanCursor, max_bytes: number, limit = 10_000) =>
+const page = (play: PlayEmitter, after: SpanCursor, max_bytes: number, limit = 10_000) =>
   s.bus.ask(spanPage, { play_sid: play.sid, after, limit, max_bytes });
 
 /** All pages, put together as a viewer does; `between` runs after each. */
-async function inPages(play: Speaker, max_bytes: number, between?: (n: number) => Promise<void>): Promise<Span[][]> {
+async function inPages(
+  play: PlayEmitter,
+  max_bytes: number,
+  between?: (n: number) => Promise<void>,
+): Promise<Span[][]> {
   const pages: Span[][] = [];
   let after: SpanCursor | null = { seq: 0, first_seq: 0 };
   while (after) {
