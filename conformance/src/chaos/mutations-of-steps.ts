@@ -52,6 +52,30 @@ export const OF_STEPS: readonly Mutation[] = [
     ],
   },
   {
+    name: 'memory is read by its keys instead of the order of commits',
+    check: 'memory',
+    onlyAsync: ['queue', 'completed', 'wait', 'pause'],
+    patches: [
+      {
+        package: 'registry',
+        find: 'WINDOW w AS (ORDER BY epoch, group_no, ordinal, key ROWS',
+        replace: 'WINDOW w AS (ORDER BY key ROWS',
+      },
+    ],
+  },
+  {
+    name: 'a question is recorded only when everything rests',
+    check: 'waits',
+    onlyAsync: ['beside', 'mark'],
+    patches: [
+      {
+        package: 'sdk',
+        find: 'if self._has_news() and self._begin():\n            self._ask(turns)',
+        replace: 'if self._has_news() and session.tree.resting and self._begin():\n            self._ask(turns)',
+      },
+    ],
+  },
+  {
     name: 'a retry forgets values, too',
     check: 'memory',
     only: ['gate', 'mark', 'mark', 'value'],
