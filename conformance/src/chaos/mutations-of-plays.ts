@@ -107,19 +107,6 @@ export const OF_PLAYS: readonly Mutation[] = [
     ],
   },
   {
-    name: 'of what could not be announced at once, only wake-ups are announced later',
-    check: 'I7',
-    faults: ['nats stopped', 'registry killed'],
-    every: 600,
-    patches: [
-      {
-        package: 'registry',
-        find: 'WHERE o.due_at <= now()',
-        replace: 'WHERE o.run_seq IS NOT NULL AND o.due_at <= now()',
-      },
-    ],
-  },
-  {
     name: 'a wake-up that is delivered again claims a running play',
     check: 'I8',
     faults: ['wake-ups doubled'],

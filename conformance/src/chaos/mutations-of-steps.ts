@@ -199,8 +199,8 @@ export const OF_STEPS: readonly Mutation[] = [
     patches: [
       {
         package: 'spans',
-        find: 'close(span, this.fate(span, final), at);',
-        replace: "if (final !== 'cancelled') close(span, this.fate(span, final), at);",
+        find: 'close(span, this.endOf(span, final), at);',
+        replace: "if (final !== 'cancelled') close(span, this.endOf(span, final), at);",
       },
     ],
   },
