@@ -7,8 +7,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Log } from '@hero/bus';
-import { type Contract, HeroError, keptOf, MIB, PAYLOAD_LIMIT, RawJson } from '@hero/contracts';
-import { itemsOf, membersOf, type Scan, type ScannedCall, scanJson } from '@hero/json';
+import { type Contract, HeroError, keptOf, MIB, PAYLOAD_LIMIT, RawJson, stringify } from '@hero/contracts';
+import { type Scan, type ScannedCall, scanJson } from '@hero/json';
 import { type Methods, refuseKeys } from './methods.js';
 import { type RpcError, rpcErrorOf, rpcFault } from './rpc-error.js';
 
@@ -29,7 +29,7 @@ interface Call {
 }
 
 /** What is known of a call beside its value. */
-type Given = Partial<ScannedCall> & { text: string };
+type Given = Partial<ScannedCall> & { texts: Record<string, string> };
 
 export class JsonRpc {
   constructor(
@@ -44,25 +44,26 @@ export class JsonRpc {
     const refused = this.refusal(scan);
     if (refused) return refused;
     if (!isUtf8(body)) return failure(null, rpcFault('PARSE_ERROR', 'The body is not UTF-8.'));
-    const text = body.toString('utf8');
+    const kept = keptIn(body, scan, (method) => this.methods.find(method));
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = JSON.parse(kept.rest);
+      for (const text of kept.texts.flatMap((texts) => Object.values(texts)))
+        if (text.length <= SHORT) JSON.parse(text);
     } catch {
       return failure(null, rpcFault('PARSE_ERROR', 'The body is not JSON.'));
     }
-    if (!Array.isArray(value)) return this.one(value, { ...scan.calls[0], text }, signal);
+    const given = (index: number): Given => ({ ...scan.calls[index], texts: kept.texts[index] ?? {} });
+    if (!Array.isArray(value)) return this.one(value, given(0), signal);
     if (value.length === 0) return failure(null, invalid('A batch has at least one call.'));
     if (value.length > BATCH_LIMIT) return failure(null, invalid(`A batch has at most ${BATCH_LIMIT} calls.`));
-    const texts = itemsOf(text);
-    const given = value.map((_, index): Given => ({ ...scan.calls[index], text: texts[index] ?? '' }));
     return this.batch(value, given, signal);
   }
 
   /** Rule 3: the calls that still run when the replies are too large together are given up. */
   private async batch(
     calls: readonly unknown[],
-    given: readonly Given[],
+    given: (index: number) => Given,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const full = new AbortController();
@@ -70,7 +71,7 @@ export class JsonRpc {
     let bytes = 0;
     const replies = await Promise.all(
       calls.map(async (call, index) => {
-        const reply = await this.one(call, given[index] ?? { text: '' }, either);
+        const reply = await this.one(call, given(index), either);
         if (reply === undefined) return undefined;
         bytes += reply.length;
         if (bytes <= this.repliesLimit && !full.signal.aborted) return reply;
@@ -125,18 +126,44 @@ export class JsonRpc {
       const issues = [{ path: '', message: 'must be an object, not a list' }];
       throw new HeroError('INVALID_PARAMS', 'Parameters go by name.', { issues });
     }
-    if (scanned.refusedKey) refuseKeys(params);
-    return this.methods.call(contract, withTexts(contract, params as object, scanned.text), signal);
+    const texts = Object.entries(scanned.texts).filter(([name]) => Object.hasOwn(params as object, name));
+    const raw = Object.fromEntries(texts.map(([name, text]) => [name, new RawJson(text)]));
+    if (scanned.refusedKey) refuseKeys({ ...(params as object), ...parsed(raw) });
+    return this.methods.call(contract, { ...(params as object), ...raw }, signal);
   }
 }
 
-/** Values that the runtime only carries go on as the text that came: their keys keep their order. */
-function withTexts(contract: Contract, params: object, call: string): object {
-  const names = keptOf(contract.params).filter((name) => Object.hasOwn(params, name));
-  if (names.length === 0) return params;
-  const members = membersOf(membersOf(call).get('params') ?? '{}');
-  const texts = names.map((name) => [name, new RawJson(members.get(name) ?? 'null')]);
-  return { ...params, ...Object.fromEntries(texts) };
+/** Up to here a text is parsed to see whether it is JSON; of a larger one the service that answers says so. */
+const SHORT = 64 * 1024;
+
+/**
+ * Values that the runtime only carries go on as the text that came: their keys keep their order, and large ones cost no time here.
+ * They are cut out of the body, by call, and null stands for them in the rest.
+ */
+function keptIn(body: Buffer, { calls }: Scan, find: (method: unknown) => Contract | undefined) {
+  const rest: string[] = [];
+  let from = 0;
+  const texts = calls.map(({ method, params }) => {
+    const own: Record<string, string> = {};
+    const names = new Set(keptOf(find(method)?.params));
+    for (const [name, [begin, end]] of params) {
+      if (!names.has(name)) continue;
+      own[name] = body.toString('utf8', begin, end).trim();
+      rest.push(body.toString('utf8', from, begin), 'null');
+      from = end;
+    }
+    return own;
+  });
+  return { texts, rest: rest.join('') + body.toString('utf8', from) };
+}
+
+/** Only where a refused key was seen: to tell where it stands. */
+function parsed(raw: Record<string, RawJson>): object {
+  try {
+    return Object.fromEntries(Object.entries(raw).map(([name, text]) => [name, text.parse()]));
+  } catch {
+    throw new HeroError('INVALID_PARAMS', 'The parameters are not JSON.');
+  }
 }
 
 const isId = (id: unknown): id is Id | undefined =>
@@ -158,7 +185,7 @@ function callOf(value: unknown): Call | { fault: string; id: Id } {
 }
 
 const invalid = (message: string): RpcError => rpcFault('INVALID_REQUEST', message);
-const withId = (id: Id, reply: object): string => JSON.stringify({ jsonrpc: '2.0', id, ...reply });
+const withId = (id: Id, reply: object): string => stringify({ jsonrpc: '2.0', id, ...reply });
 export const failure = (id: Id, error: RpcError): string => withId(id, { error });
 
 export function tooLarge(bytes: number, limit: number): HeroError {

@@ -59,7 +59,9 @@ export class Methods {
     const joins = JOINS.filter((join) => join.method === contract.name && join.when(params));
     const sid = params.play_sid;
     if (contract.readsSpans) await this.reach(sid, signal);
-    const result = await this.bus.askRaw(contract, params, { signal }).catch((error: unknown) => {
+    // What nobody looks into here goes on as the text that came.
+    const asText = joins.length === 0 && !contract.readsSpans && !contract.waits;
+    const result = await this.bus.askRaw(contract, params, { signal, asText }).catch((error: unknown) => {
       if (!contract.readsSpans) throw error;
       nothingYet(error);
       return contract.result.parse({ spans: [], items: [], seq: params.after_seq ?? 0, state: NO_HISTORY });

@@ -15,6 +15,30 @@ const errorOf = async (body: string | Buffer): Promise<[unknown, number | undefi
 const call = (extra: object): string =>
   JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'play_list', params: {}, ...extra });
 
+describe('a value that is only carried', () => {
+  const start = (input: string, id = 1): string =>
+    `{"jsonrpc":"2.0","id":${id},"params":{"input_data": ${input} ,"workflow_name":"welcome"},"method":"play_start"}`;
+  const TEXT = '{"b": 1.0, "10": {"2": [], "1": "}"}, "9": 1e2}';
+
+  test('arrives as the text that was sent, alone and in a batch', async () => {
+    const { inputs } = gateway.services;
+    inputs.length = 0;
+    const { body: text } = await post(start(TEXT));
+    expect(text).toContain(`"input_data":${TEXT}`);
+    const replies = (await post(`[${start(TEXT, 2)}, ${start('{}', 3)}]`)).json<Reply[]>();
+    expect(replies.map(({ id }) => id)).toEqual([2, 3]);
+    expect(inputs.map((text) => text.trim()).sort()).toEqual([TEXT, TEXT, '{}'].sort());
+  });
+
+  test('is refused where it is not JSON, no object, or has a refused key', async () => {
+    expect(await errorOf(start('{"a": tru}'))).toEqual([null, -32700]);
+    expect(await errorOf(start('{]'))).toEqual([null, -32700]);
+    expect(await errorOf(start('[1]'))).toEqual([1, -32602]);
+    const { error } = (await post(start('{"a": {"__proto__": 1}}'))).json<Reply>();
+    expect(error?.data?.issues).toMatchObject([{ path: 'input_data.a.__proto__' }]);
+  });
+});
+
 describe('a malformed body', () => {
   test.each([
     ['is no JSON', '{"jsonrpc": "2.0", "method"', null, -32700],

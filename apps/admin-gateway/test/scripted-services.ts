@@ -44,6 +44,8 @@ export class ScriptedServices extends EventEmitter {
   /** Where a play's history ends, as the registry says; stored batches are counted below. */
   readonly marks = new Map<string, { source: string; batch: number }>();
   readonly asked: string[] = [];
+  /** Texts of the inputs that plays were started with. */
+  readonly inputs: string[] = [];
   /** Signed links by their tokens. */
   readonly links = new Map<string, { maxBytes: number; answer?: unknown }>();
   reached = true;
@@ -175,6 +177,7 @@ class Registry {
 
   @Handle(playStart)
   start({ input_data, workflow_name }: Params<typeof playStart>): Result<typeof playStart> {
+    this.services.inputs.push(input_data.text);
     if (workflow_name === 'broken') throw new Error('password=hunter2 at /srv/registry.ts:1');
     return {
       ...this.services.play(`p${this.services.plays.size + 1}`, 'pending'),

@@ -6,7 +6,7 @@
  *    because it may have been acted upon.
  * 3. Nothing is sent while the connection is down: it would go out after its asker has given up.
  */
-import { type Contract, ErrorData, HeroError, subjectOf } from '@hero/contracts';
+import { type Contract, ErrorData, HeroError, subjectOf, RawJson } from '@hero/contracts';
 import {
   ClosedConnectionError,
   DrainingConnectionError,
@@ -43,6 +43,8 @@ export interface AskOptions {
   signal?: AbortSignal;
   /** Ask again for up to 5 s while nobody answers for the service, e.g. because it restarts. Default true. */
   retryUnavailable?: boolean;
+  /** The answer as the text that came (RawJson), for whoever only passes it on. Not for contracts that wait. */
+  asText?: boolean;
 }
 
 const RETRY_FOR_MS = 5_000;
@@ -81,7 +83,7 @@ export async function exchange(
           resendable,
           signal: options.signal,
         });
-        if (reply !== RECONNECTED) return await read(bus, contract, reply);
+        if (reply !== RECONNECTED) return await read(bus, contract, reply, options.asText);
         retry.reset();
       } catch (error) {
         const mapped = mapFault(error, contract, timeoutMs);
@@ -140,12 +142,16 @@ function send(bus: Connection, sending: Sending): Promise<Msg | typeof RECONNECT
   });
 }
 
-async function read(bus: Connection, contract: Contract, reply: Msg): Promise<unknown> {
+async function read(bus: Connection, contract: Contract, reply: Msg, asText = false): Promise<unknown> {
   const stub = stubOf(reply.headers);
   const bytes = claimedBytes(reply, stub);
   if (bytes > REPLY_LIMIT) throw tooLarge(`The reply to ${contract.name}`, bytes, REPLY_LIMIT);
-  const value = decode(stub ? await fetchParcel(bus.nc, stub) : reply.data);
-  if (!reply.headers?.has(ERROR)) return value;
+  const body = stub ? await fetchParcel(bus.nc, stub) : reply.data;
+  const failed = reply.headers?.has(ERROR);
+  if (asText && !failed)
+    return new RawJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  const value = decode(body);
+  if (!failed) return value;
   const data = ErrorData.safeParse(value);
   throw data.success
     ? HeroError.from(data.data)

@@ -35,7 +35,7 @@ export const keptObject = kept<{ [key: string]: z.core.util.JSONType }>((value) 
   isRecord(value) ? undefined : 'must be an object',
 );
 /** The parameters of a method that are kept as text. */
-export function keptOf(params: z.ZodType): string[] {
+export function keptOf(params?: z.ZodType): string[] {
   const shape = params instanceof z.ZodObject ? (params.shape as Record<string, z.ZodType>) : {};
   return Object.keys(shape).filter((name) => isKept(shape[name]));
 }

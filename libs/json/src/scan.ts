@@ -17,6 +17,8 @@ export interface ScannedCall {
   id?: unknown;
   /** It has a refused key somewhere. */
   refusedKey: boolean;
+  /** Where in the bytes the values of its parameters stand; short names only. */
+  params: Map<string, readonly [from: number, to: number]>;
 }
 
 export interface Scan {
@@ -34,6 +36,8 @@ export function scanJson(bytes: Buffer): Scan {
   return new Scanner(bytes).run();
 }
 
+const newCall = (): ScannedCall => ({ bytes: 0, refusedKey: false, params: new Map() });
+
 class Scanner {
   private readonly calls: ScannedCall[] = [];
   private at = 0;
@@ -41,8 +45,10 @@ class Scanner {
   /** Depth at which the members of a call stand. */
   private level = 1;
   private start = 0;
-  private call: ScannedCall = { bytes: 0, refusedKey: false };
+  private call = newCall();
   private member?: { name: 'method' | 'id'; from: number };
+  private isInParams = false;
+  private param?: { name: string; from: number };
 
   constructor(private readonly bytes: Buffer) {}
 
@@ -66,6 +72,12 @@ class Scanner {
 
   private close(byte: number, batch: boolean): void {
     if (this.depth === this.level) this.endMember();
+    if (this.depth === this.level + 1 && this.param) {
+      // In the order of their places, also where one stands twice.
+      this.call.params.delete(this.param.name);
+      this.call.params.set(this.param.name, [this.param.from, this.at]);
+      this.param = undefined;
+    }
     if (batch && this.depth === 1 && byte !== CLOSE_OBJECT) this.endCall(this.at);
     if (byte !== COMMA) this.depth--;
   }
@@ -75,13 +87,14 @@ class Scanner {
     while (from < end && isSpace(this.bytes[from])) from++;
     this.call.bytes = end - from;
     if (end > from) this.calls.push(this.call);
-    this.call = { bytes: 0, refusedKey: false };
+    this.call = newCall();
     this.start = end + 1;
   }
 
   private endMember(): void {
     const { member } = this;
     this.member = undefined;
+    this.isInParams = false;
     if (!member || this.at - member.from > LONGEST_WORD) return;
     try {
       this.call[member.name] = JSON.parse(this.bytes.toString('utf8', member.from, this.at));
@@ -114,12 +127,18 @@ class Scanner {
     while (isSpace(bytes[next])) next++;
     if (bytes[next] !== COLON) return;
     const length = this.at - from;
-    const mayMatter = escaped || length === 9 || length === 11 || (this.depth === this.level && length < SHORT);
+    const isNamed = this.depth === this.level || (this.isInParams && this.depth === this.level + 1);
+    const mayMatter = escaped || length === 9 || length === 11 || (isNamed && length < SHORT);
     if (!mayMatter || length > LONGEST_WORD) return;
     const key = keyOf(bytes, from, this.at);
     if (key === undefined) return;
     if (REFUSED_KEYS.has(key)) this.call.refusedKey = true;
     if (this.depth === this.level && (key === 'method' || key === 'id')) this.member = { name: key, from: next + 1 };
+    else if (this.depth === this.level && key === 'params') {
+      // Of a member that stands twice the last one counts, as for JSON.parse.
+      this.call.params.clear();
+      this.isInParams = true;
+    } else if (isNamed && this.isInParams) this.param = { name: key, from: next + 1 };
   }
 }
 

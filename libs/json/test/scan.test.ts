@@ -94,3 +94,23 @@ describe('the look at bytes', () => {
     }
   });
 });
+
+describe('the places of parameters', () => {
+  const textsOf = (body: string): Record<string, string>[] => {
+    const bytes = Buffer.from(body);
+    return scanJson(bytes).calls.map(({ params }) =>
+      Object.fromEntries(Array.from(params, ([name, [from, to]]) => [name, bytes.toString('utf8', from, to).trim()])),
+    );
+  };
+
+  test.each<[string, Record<string, string>[]]>([
+    ['{"params": {"a": 1, "b" : {"a": [2]} }, "id": 1}', [{ a: '1', b: '{"a": [2]}' }]],
+    ['{"params":{"é":"x,}\\"]","b":[]},"method":"m"}', [{ é: '"x,}\\"]"', b: '[]' }]],
+    ['{"a": {"params": {"b": 1}}, "params": {}}', [{}]],
+    ['{"params": {"a": 1}, "params": {"b": 2, "b": 3}}', [{ b: '3' }]],
+    ['{"params": [1, {"a": 2}], "b": {"c": 1}}', [{}]],
+    ['[{"params": {"a": 1}}, {"params": {"a": {"10": 1, "2": 2}}}]', [{ a: '1' }, { a: '{"10": 1, "2": 2}' }]],
+  ])('%s', (body, expected) => {
+    expect(textsOf(body)).toEqual(expected);
+  });
+});
