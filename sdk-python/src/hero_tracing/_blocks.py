@@ -5,13 +5,16 @@ A span of kind `rpc` leaves the play: a pipelined one waits for its commits befo
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
 from json.encoder import encode_basestring as quoted
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from ._errors import OptionError
 from ._names import check_name
-from ._node import Node, current, here
+from ._node import GeneratorBlocks, Node, current, generator_frame, here
 from ._remember import NOT_REMEMBERED, describe, happened_in
 from ._sanitise import clean_object, tags_json
 from ._spans import Span
@@ -31,7 +34,7 @@ class StepBlock:
         self._tags = tags
         self._what = what
         self._node: Node | None = None
-        self._token: Any = None
+        self._leave: Callable[[], None] = lambda: None
 
     def tag(self, name: str, value: Any) -> None:
         self._span().tag(name, value)
@@ -51,9 +54,9 @@ class StepBlock:
         parent = here(self._what)
         if self._kind == "rpc":
             parent.session.commits.drain()
-        return self._enter(parent)
+        return self._enter(parent, sys._getframe(1))
 
-    def _enter(self, parent: Node) -> StepBlock:
+    def _enter(self, parent: Node, frame: FrameType) -> StepBlock:
         if self._node is not None:
             raise OptionError(f"{self._what} was used twice: make a new one for each block")
         session = parent.session
@@ -65,15 +68,21 @@ class StepBlock:
         node.start()
         node.span.start(parent.span.id, self._kind, place, tags_json(tags), *session.sources.caller())
         self._node = node
-        self._token = current.set(node)
+        if generator_frame(frame):
+            outside = current.get()
+            outside.blocks = outside.blocks or GeneratorBlocks()
+            outside.blocks.enter(frame, node)
+            self._leave = partial(outside.blocks.leave, frame, node)
+        else:
+            self._leave = partial(current.reset, current.set(node))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         node = self._node
         assert node is not None
         try:
-            current.reset(self._token)
-        except ValueError:  # an async generator that was closed in another context
+            self._leave()
+        except ValueError:  # it was closed in another context
             pass
         if error is None:
             node.span.end("success")
@@ -88,7 +97,7 @@ class StepBlock:
         parent = here(self._what)
         if self._kind == "rpc":
             await parent.session.commits.drain_async()
-        return self._enter(parent)
+        return self._enter(parent, sys._getframe(1))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None

@@ -17,7 +17,7 @@ from ._effects import run_async
 from ._errors import OptionError
 from ._local import run_local, run_local_async
 from ._map import map_items
-from ._node import current, here, no_context
+from ._node import current_node, here, no_context
 from ._open_call import OpenCall
 from ._options import check_option
 from ._outcome import result_of
@@ -254,7 +254,7 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
 
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            parent = current.get(None)
+            parent = current_node()
             site = Site(parent, declaration.name_json, lambda: declaration.arguments(args, kwargs)) if parent else None
             inner = _call_async(declaration, args, kwargs, site)
             return Awaited(f"{declaration.name}(…)", inner, parent.session if parent else None)
@@ -266,7 +266,7 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
 
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            parent = current.get(None)
+            parent = current_node()
             if parent is not None:
                 return result_of(call_now(declaration, args, kwargs, parent))
             if active() is not None:
@@ -280,7 +280,7 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
 async def _call_async(
     declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], site: Site | None
 ) -> Any:
-    parent = current.get(None)
+    parent = current_node()
     if parent is not None:
         site = site or Site(parent, declaration.name_json, lambda: declaration.arguments(args, kwargs))
         return result_of(await run_async(call(declaration, args, kwargs, parent, site.place_in(parent))))

@@ -7,8 +7,11 @@ Rules:
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from threading import Lock
+from types import FrameType
 from typing import Any, cast
 
 from ._errors import NoContext
@@ -37,6 +40,7 @@ class Node(TreeNode):
         "owner",
         "is_async",
         "known",
+        "blocks",
     )
 
     def __init__(self, session: Session, parent: Node | None, span: Span, place: str, is_async: bool) -> None:
@@ -55,6 +59,7 @@ class Node(TreeNode):
             parent.known if parent is not None else ""
         )  # place of the nearest call or try that memory knows
         self.is_async = is_async
+        self.blocks: GeneratorBlocks | None = None
 
     @property
     def above(self) -> Node | None:
@@ -137,9 +142,54 @@ class Node(TreeNode):
 current: ContextVar[Node] = ContextVar("hero_tracing_node")
 
 
+def current_node() -> Node | None:
+    """The node that this code belongs to, if any."""
+    node = current.get(None)
+    return node if node is None or node.blocks is None else node.blocks.innermost(node)
+
+
+class GeneratorBlocks:
+    """The blocks that generators opened under one node.
+
+    A generator shares the context of whoever advances it, so that the context cannot say which of several is running: its
+    frame does. A block in a generator holds for what the generator itself does, not for the code that consumes it.
+    """
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[FrameType, list[Node]] = {}
+
+    def enter(self, frame: FrameType, block: Node) -> None:
+        self._open.setdefault(frame, []).append(block)
+
+    def leave(self, frame: FrameType, block: Node) -> None:
+        blocks = self._open.get(frame, [])
+        if block in blocks:
+            blocks.remove(block)
+        if not blocks:
+            self._open.pop(frame, None)
+
+    def innermost(self, outside: Node) -> Node:
+        """The innermost block of the generator that runs now; `outside` where none does."""
+        frame = sys._getframe(1) if self._open else None
+        while frame is not None:
+            if frame in self._open:
+                return self._open[frame][-1]
+            frame = frame.f_back
+        return outside
+
+
+def generator_frame(frame: FrameType) -> bool:
+    """Whether a block of this frame is one of a generator; a `@contextmanager` opens it for its caller instead."""
+    if not frame.f_code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
+        return False
+    return frame.f_back is None or frame.f_back.f_globals.get("__name__") != "contextlib"
+
+
 def here(what: str) -> Node:
     """The node that this code belongs to."""
-    node = current.get(None)
+    node = current_node()
     if node is None:
         if active() is not None:
             raise no_context(what)

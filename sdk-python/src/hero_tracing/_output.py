@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 from . import _events
-from ._node import current
+from ._node import current_node
 from ._session import EventLane
 
 PLAY_LIMIT = 8 * 1024 * 1024
@@ -99,7 +99,7 @@ class Output(io.TextIOBase):
             self._emit(f"(output of this play is cut here: it is beyond {self._budget.limit} bytes)")
 
     def _emit(self, line: str) -> None:
-        node = current.get(None)
+        node = current_node()
         self._telemetry.emit(_events.log(node.span.id if node else None, line, self._stream, cut_text=False))
 
     def flush(self) -> None:

@@ -18,7 +18,7 @@ from contextvars import Context
 from typing import Any
 
 from . import _threads, _timeouts
-from ._node import Node, current
+from ._node import Node, current, current_node
 
 _plain_create_task = asyncio.BaseEventLoop.create_task
 _plain_run_in_executor = asyncio.BaseEventLoop.run_in_executor
@@ -57,7 +57,7 @@ def install() -> None:
 
 def _create_task(loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
     given: Context | None = options.get("context")
-    parent = given.get(current) if given is not None else current.get(None)
+    parent = given.get(current) if given is not None else current_node()
     while given is not None and parent is not None and parent.closed:
         parent = parent.above  # a context that an earlier Task was given, too: that Task's branch has ended
     if parent is None or parent.closed:
@@ -124,7 +124,7 @@ async def _wait(fs: Any, *, timeout: float | None = None, return_when: str = asy
 
 def _run_in_executor(loop: Any, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
     future = _plain_run_in_executor(loop, executor, func, *args)
-    job, node = _threads.submitted(), current.get(None)
+    job, node = _threads.submitted(), current_node()
     if job is not None and node is not None:
         node.session.turns.works[future] = job.goes_on
     return future
