@@ -37,12 +37,13 @@ export async function runSample(sample: Sample, run: SampleRun, label = sample.n
   return [...faults, ...(await effectFaults(sid, sample, run, log))];
 }
 
+/** Another round of the sample may be saving it now. */
 async function saved(hero: HeroClient, { name, source }: Sample): Promise<{ sid: string }> {
   try {
-    return await hero.workflow_get({ name });
+    return await hero.workflow_create({ name, python_source: source });
   } catch (error) {
-    if (!(error instanceof HeroError) || error.code !== 'NOT_FOUND') throw error;
-    return hero.workflow_create({ name, python_source: source });
+    if (!(error instanceof HeroError) || error.code !== 'CONFLICT') throw error;
+    return hero.workflow_get({ name });
   }
 }
 
