@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { connectBus } from '@hero/bus';
 import { SERVICES } from '@hero/contracts';
+import { type CheckedService, checkRunning } from '@hero/service-kit';
 import { UsageError } from './environment.js';
+import { liveSupervisor } from './run-state.js';
 
 const run = promisify(execFile);
 const main = (service: string): string =>
@@ -19,16 +22,34 @@ export async function printInfo(service: string | undefined, say: (line: string)
   }
 }
 
-/** Every service reads and checks its own service.toml for `--info`: true when none finds a fault. */
-export async function infoCheck(say: (line: string) => void): Promise<boolean> {
-  let ok = true;
-  for (const name of SERVICES) {
-    const fault = await run(process.execPath, [main(name), '--info']).then(
-      () => undefined,
-      (error: { stderr?: string; message: string }) => error.stderr?.trim() || error.message,
-    );
-    say(fault === undefined ? `✓ ${name}` : `✗ ${name}\n${fault}`);
-    ok &&= fault === undefined;
+/**
+ * Two checks: every service reads its own service.toml for `--info`, and every running instance is asked on the bus what it
+ * really serves. True where neither finds a fault; a service of which nothing runs is a fault only where the system runs.
+ */
+export async function infoCheck(home: string, say: (line: string) => void): Promise<boolean> {
+  const faults = new Map<string, string[]>();
+  for (const name of SERVICES) faults.set(name, await faultsOfInfo(name));
+  const natsUrl = process.env.NATS_URL || (await liveSupervisor(home))?.nats.url;
+  if (natsUrl === undefined) say(`nothing runs for ${home}: only the files are checked`);
+  else
+    for (const { name, instance, faults: found } of await running(natsUrl)) {
+      faults.get(name)?.push(...found.map((fault) => (instance === undefined ? fault : `${instance}: ${fault}`)));
+    }
+  for (const [name, found] of faults) say([`${found.length === 0 ? '✓' : '✗'} ${name}`, ...found].join('\n  '));
+  return [...faults.values()].every((found) => found.length === 0);
+}
+
+const faultsOfInfo = (name: string): Promise<string[]> =>
+  run(process.execPath, [main(name), '--info']).then(
+    () => [],
+    (error: { stderr?: string; message: string }) => [error.stderr?.trim() || error.message],
+  );
+
+async function running(natsUrl: string): Promise<CheckedService[]> {
+  const bus = await connectBus({ url: natsUrl, name: 'infocheck' });
+  try {
+    return await checkRunning(bus, new Map(SERVICES.map((name) => [name, dirname(main(name))])));
+  } finally {
+    await bus.drain();
   }
-  return ok;
 }

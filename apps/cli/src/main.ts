@@ -69,8 +69,8 @@ program
 
 program
   .command('infocheck')
-  .description('checks every service.toml against its service')
-  .action(async () => finish(await infoCheck(say)));
+  .description('compares every service.toml with its service, and with what runs')
+  .action(async () => finish(await infoCheck(home, say)));
 
 program
   .command('push <file>')

@@ -1,6 +1,7 @@
 /** The commands of the CLI against a running system, as the README shows them. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SERVICES } from '@hero/contracts';
 import { HeroClient, unixTransport } from '@hero/openrpc';
 import { loadFlow } from '../src/library.js';
 import { rpcSocket } from '../src/run-state.js';
@@ -71,7 +72,9 @@ describe('the CLI against a running system', () => {
     expect(await ok('search', 'measures', 'words')).toMatch(/^hello {2}/m);
     expect(await ok('status')).toMatch(/✓ {2}executor .*slots busy/);
     expect(await ok('info', 'registry')).toContain('hero.registry.play_start');
-    expect(await ok('infocheck')).toContain('✓ registry');
+    const checked = await ok('infocheck');
+    for (const name of SERVICES) expect(checked).toContain(`✓ ${name}`);
+    expect(checked).not.toContain('only the files');
   }, 60_000);
 
   it('says in a sentence what is wrong, with exit code 1', async () => {
