@@ -22,7 +22,7 @@ export interface Measured {
 
 export type Measure = (on: Measured) => Promise<Figure[]>;
 
-export const MEASURES: Readonly<Record<string, Measure>> = {
+const MEASURES: Readonly<Record<string, Measure>> = {
   'trivial play': ({ hero }) => trivialPlays(hero),
   'durable step': async ({ street, hero }) => {
     const floor = await commitFloor(street.databaseUrl);

@@ -25,7 +25,7 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** Cookies know no ports: the names keep two gateways on one machine apart. */
 export const sessionCookie = ({ port }: Door): string => `hero_session_${port}`;
 export const csrfCookie = ({ port }: Door): string => `hero_csrf_${port}`;
-export const CSRF_HEADER = 'x-hero-csrf';
+const CSRF_HEADER = 'x-hero-csrf';
 
 /** Refuses what a strange page may have sent: DNS rebinding, other origins, other sites. Before authentication. */
 export function checkOrigin(req: IncomingMessage): void {

@@ -12,7 +12,7 @@ import { type Scan, type ScannedCall, scanJson } from '@hero/json';
 import { type Methods, refuseKeys } from './methods.js';
 import { type RpcError, rpcErrorOf, rpcFault } from './rpc-error.js';
 
-export const BATCH_LIMIT = 50;
+const BATCH_LIMIT = 50;
 /** What stands around the parameters of a call: its braces, version, id and name. */
 const ENVELOPE = 4 * 1024;
 /** The largest body: one call of a method that takes sources or payloads. */
@@ -188,7 +188,7 @@ const invalid = (message: string): RpcError => rpcFault('INVALID_REQUEST', messa
 const withId = (id: Id, reply: object): string => stringify({ jsonrpc: '2.0', id, ...reply });
 export const failure = (id: Id, error: RpcError): string => withId(id, { error });
 
-export function tooLarge(bytes: number, limit: number): HeroError {
+function tooLarge(bytes: number, limit: number): HeroError {
   return new HeroError(
     'PAYLOAD_TOO_LARGE',
     `The call has more than ${limit} bytes; pass large data as a file's path.`,

@@ -6,7 +6,7 @@
 import { MIB } from '@hero/contracts';
 import type { Response } from './http.js';
 
-export const STREAM_LIMIT = MIB;
+const STREAM_LIMIT = MIB;
 /** Heartbeats without a byte taken: five minutes. */
 const STALLED_BEATS = 20;
 

@@ -19,7 +19,7 @@ const optionsOf = (ui: JsonObject): Option[] =>
     .map(({ value, label }) => ({ value, label: text(label ?? value) }));
 
 /** What a person typed, as the answer that the question's `ui.kind` wants. Undefined: not understood, ask again. */
-export function parseAnswer(ui: JsonObject, typed: string): Json | undefined {
+function parseAnswer(ui: JsonObject, typed: string): Json | undefined {
   const options = optionsOf(ui);
   const pick = (word: string): Json | undefined =>
     (options[Number(word) - 1] ?? options.find((option) => option.label === word))?.value;

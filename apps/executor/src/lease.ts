@@ -76,4 +76,4 @@ export class Lease {
 }
 
 /** CLOCK_MONOTONIC, as Python's time.monotonic() reads it. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;

@@ -12,7 +12,7 @@ import { type History, now } from './history.js';
 
 const LINE_LIMIT = 64 * 1024;
 const LINES_A_SECOND = 1_000;
-export const OUTPUT_LIMIT = GIB;
+const OUTPUT_LIMIT = GIB;
 const NEWLINE = 10;
 
 export class OutputLane {

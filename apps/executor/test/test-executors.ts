@@ -84,7 +84,7 @@ function startExecutor(env: Record<string, string>, as?: { uid: number; python: 
 }
 
 /** Pids of everything below a process, by the parents in /proc. */
-export function descendants(pid: number): number[] {
+function descendants(pid: number): number[] {
   const lines = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
   const children = new Map<number, number[]>();
   for (const line of lines) {

@@ -10,7 +10,7 @@ const UNSPACED =
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' });
 
 /** Without case, width and accents: `Résumé`, `RESUME` and `ｒｅｓｕｍｅ` are one word, and `STRASSE` is `straße`. */
-export const fold = (text: string): string =>
+const fold = (text: string): string =>
   text
     .normalize('NFKD')
     .replaceAll(/[\u0300-\u036f]/g, '')

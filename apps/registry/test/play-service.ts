@@ -33,7 +33,7 @@ import registry from '../src/main.js';
 import { Leases } from '../src/runs/leases.js';
 import { ExecutorDoor, serve, source } from './workflow-service.js';
 
-export const SANDBOX = { level: 'off' as const, enforced: [], missing: [] };
+const SANDBOX = { level: 'off' as const, enforced: [], missing: [] };
 export const EXITED = { kind: 'exited' as const, code: 75, signal: null };
 
 /** A claim: the fence of everything that is written under it. */

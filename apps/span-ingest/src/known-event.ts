@@ -66,7 +66,7 @@ export function faultOf(event: Record<string, unknown>): string | undefined {
   return typeof event.at === 'string' ? CHECKS[type as AnyEvent['type']](event) : 'at';
 }
 
-export function isKnown(event: Record<string, unknown>): event is KnownEvent & Record<string, unknown> {
+function isKnown(event: Record<string, unknown>): event is KnownEvent & Record<string, unknown> {
   return faultOf(event) === undefined;
 }
 

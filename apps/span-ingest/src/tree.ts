@@ -9,7 +9,7 @@ import type { Span } from '@hero/contracts';
 import { newDetail, type SpanDetail, spanOf } from '@hero/spans';
 import type { SpanLog, SpanRow, StoredPlay } from './tree-store.js';
 
-export const NOT_SHOWN = 'spans_not_shown';
+const NOT_SHOWN = 'spans_not_shown';
 
 export interface Parts {
   sid: string;
@@ -41,9 +41,7 @@ export function treeOf({ sid, play, rows, logs, elsewhere }: Parts): Span[] {
 }
 
 /** In the order in which they came, except that a parent goes before its children. */
-export function parentsFirst<T extends { id: string; parent_id: string | null; first_seq: number }>(
-  rows: readonly T[],
-): T[] {
+function parentsFirst<T extends { id: string; parent_id: string | null; first_seq: number }>(rows: readonly T[]): T[] {
   const inOrder = [...rows].sort((a, b) => a.first_seq - b.first_seq);
   const present = new Set(rows.map(({ id }) => id));
   const done = new Set<string>();

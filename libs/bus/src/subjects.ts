@@ -7,7 +7,7 @@ import { HeroError } from '@hero/contracts';
 import type { NatsConnection } from '@nats-io/transport-node';
 
 /** A server's own limit is 4,096 bytes for a line: two subjects, a queue group and sizes. The longest of ours has about 150. */
-export const SUBJECT_LIMIT = 512;
+const SUBJECT_LIMIT = 512;
 
 /** Printable ASCII without space, dot and wildcards. */
 const TOKEN = String.raw`[!-)+\-,/-=?-~]+`;

@@ -42,7 +42,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /** Polling is the only way to see the end of a process that is not our child. */
-export async function isGone(gone: () => Promise<boolean>, within: number): Promise<boolean> {
+async function isGone(gone: () => Promise<boolean>, within: number): Promise<boolean> {
   const end = Date.now() + within;
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
     if (await gone()) return true;

@@ -3,7 +3,7 @@
  * the first level too many, jumps over strings, and notes what decides whether a body may be parsed at all.
  * It is no parser: what it accepts may still be no JSON.
  */
-export const REQUEST_DEPTH_LIMIT = 64;
+const REQUEST_DEPTH_LIMIT = 64;
 /** Assigning such keys changes what an object is; nobody needs them as data. */
 const REFUSED_KEYS = new Set(['__proto__', 'constructor']);
 const LONGEST_WORD = 512;

@@ -7,7 +7,7 @@
  */
 import { HeroError, type Issue, type Json, textFault } from '@hero/contracts';
 
-export const VALUE_DEPTH_LIMIT = 64;
+const VALUE_DEPTH_LIMIT = 64;
 /** Enough to repair a form; a huge array of faults is no help to anybody. */
 export const ISSUE_LIMIT = 200;
 
@@ -25,7 +25,7 @@ export function numberFault(value: number): string | undefined {
 }
 
 /** A key as it may stand in a path: what cannot be shown is escaped. */
-export const pathKey = (key: string): string =>
+const pathKey = (key: string): string =>
   key.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 export const pathTo = (path: string, key: string | number): string =>

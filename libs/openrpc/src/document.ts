@@ -44,8 +44,8 @@ export interface ErrorEntry {
   data: { code: ErrorCode; retry: boolean };
 }
 
-export const OPENRPC_VERSION = '1.3.2';
-export const VERSION = '0.1.0';
+const OPENRPC_VERSION = '1.3.2';
+const VERSION = '0.1.0';
 export function openRpcDocument(contracts: readonly Contract[]): OpenRpcDocument {
   const schemas = new Schemas();
   schemas.of(ErrorData, 'output');

@@ -256,7 +256,7 @@ function written(type: Type, eager = false): string {
 }
 
 /** Breaks a sentence into lines that fit; `hang` indents all but the first. */
-export function wrap(text: string, indent: string, hang = ''): string {
+function wrap(text: string, indent: string, hang = ''): string {
   const lines: string[] = [];
   let line = indent;
   for (const token of text.split(/\s+/)) {

@@ -132,6 +132,6 @@ function withNotes($ref: string, { description, default: value }: Schema): Schem
   };
 }
 
-export function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {
+function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }

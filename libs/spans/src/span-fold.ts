@@ -16,7 +16,7 @@ import type { AnyEvent, SpanStatus } from '@hero/contracts';
 type Event<T> = Extract<AnyEvent, { type: T }>;
 
 /** Milliseconds between two times; null where one of them cannot be read. */
-export function between(from: string, to: string): number | null {
+function between(from: string, to: string): number | null {
   const ms = Date.parse(to) - Date.parse(from);
   return Number.isNaN(ms) ? null : Math.max(0, ms);
 }

@@ -95,4 +95,4 @@ export function newSpan(playSid: string, id: string, seq: number, at: string): S
 }
 
 /** Shown for a span of which only the end is known: its start was dropped, or comes late. */
-export const UNKNOWN_NAME = '(unknown)';
+const UNKNOWN_NAME = '(unknown)';

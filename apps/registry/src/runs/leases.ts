@@ -23,8 +23,8 @@ import { RunStore } from './run-store.js';
 import { Runs } from './runs.js';
 import { Silence } from './silence.js';
 
-export const LEASE_MS = 5_000;
-export const CRASH_LIMIT = 5;
+const LEASE_MS = 5_000;
+const CRASH_LIMIT = 5;
 const LOOK_MS = 500;
 const BATCH = 100;
 const FORGET_EVERY = 600;

@@ -1,7 +1,7 @@
 import { HeroError } from '@hero/contracts';
 
 /** A cursor names the last row that was seen, by a number that rises: what is inserted later moves nothing. */
-export const cursorAfter = (position: number): string => Buffer.from(`n${position}`).toString('base64url');
+const cursorAfter = (position: number): string => Buffer.from(`n${position}`).toString('base64url');
 
 export function positionOf(cursor: string | undefined): number | null {
   if (cursor === undefined) return null;
