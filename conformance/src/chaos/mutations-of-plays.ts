@@ -194,18 +194,6 @@ export const OF_PLAYS: readonly Mutation[] = [
     ],
   },
   {
-    name: 'events wait for the lock of another play',
-    check: 'I12',
-    only: ['mark', 'map'],
-    patches: [
-      {
-        package: 'span-ingest',
-        find: 'WHERE sid = ANY($1) ORDER BY sid FOR UPDATE SKIP LOCKED',
-        replace: 'WHERE sid = ANY($1) ORDER BY sid FOR UPDATE',
-      },
-    ],
-  },
-  {
     name: 'a lingering play that is cancelled comes back for its slot',
     check: 'slots',
     only: ['spawn', 'mark'],

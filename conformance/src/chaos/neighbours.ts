@@ -62,7 +62,8 @@ export async function checkNeighbours(street: Street, hero: HeroClient): Promise
     const release = role === 'locked' ? await lock(street, hostile) : async () => undefined;
     try {
       const honest = await Promise.all(Array.from({ length: HONEST }, () => start('honest')));
-      for (const play_sid of honest) violations.push(...(await ended(hero, play_sid, role)));
+      const found = await Promise.all(honest.map((play_sid) => ended(hero, play_sid, role)));
+      violations.push(...found.flat());
     } finally {
       await release();
       for (const play_sid of hostile) await hero.play_cancel({ play_sid }).catch(() => undefined);
