@@ -58,7 +58,7 @@ export function authenticate(req: IncomingMessage, access: Access): void {
   const [scheme = '', token = ''] = (req.headers.authorization ?? '').split(' ');
   if (scheme.toLowerCase() === 'bearer') {
     if (access.isToken(token)) return;
-    throw new HeroError('UNAUTHORIZED', 'This token is not right; it is in var/admin.token below HERO_HOME.');
+    throw new HeroError('UNAUTHORIZED', 'Wrong token; the right one is in var/admin.token below HERO_HOME.');
   }
   const cookie = cookiesOf(req).get(sessionCookie(door));
   if (cookie === undefined || !access.isSession(cookie)) {

@@ -58,7 +58,7 @@ const failed = (log: Log) => ({ service: 'admin-gateway', method: HOOKS_PATH, ab
 function tokenOf(req: IncomingMessage): string {
   const token = HookToken.safeParse((req.url ?? '').slice(HOOKS_PATH.length));
   if (req.method !== 'POST') throw new HeroError('NOT_FOUND', 'A link is answered by POST.');
-  if (!token.success) throw new HeroError('NOT_FOUND', 'The token has not the shape of one.');
+  if (!token.success) throw new HeroError('NOT_FOUND', 'Malformed token.');
   return token.data;
 }
 
@@ -70,7 +70,10 @@ async function payloadOf(req: IncomingMessage, maxBytes: number): Promise<RawJso
   if (body.length === 0) return new RawJson('null');
   const scan = scanJson(body);
   if (scan.tooDeep || scan.calls.some(({ refusedKey }) => refusedKey) || !isUtf8(body)) {
-    throw new HeroError('INVALID_PARAMS', 'The body is too deep, has refused keys, or is not UTF-8.');
+    throw new HeroError(
+      'INVALID_PARAMS',
+      'The body is nested too deep, has keys that are not accepted, or is not UTF-8.',
+    );
   }
   const text = body.toString('utf8');
   try {

@@ -96,7 +96,8 @@ export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
     );
     req.once('error', reject);
     req.once('close', () => {
-      if (!req.complete) reject(new HeroError('UNAVAILABLE', 'The caller went away in the middle of its body.'));
+      if (!req.complete)
+        reject(new HeroError('UNAVAILABLE', 'The caller closed the connection in the middle of the body.'));
     });
   });
 }

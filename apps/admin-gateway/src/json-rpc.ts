@@ -124,7 +124,7 @@ export class JsonRpc {
   private async call(contract: Contract, params: unknown, scanned: Given, signal: AbortSignal): Promise<unknown> {
     if (Array.isArray(params)) {
       const issues = [{ path: '', message: 'must be an object, not a list' }];
-      throw new HeroError('INVALID_PARAMS', 'Parameters go by name.', { issues });
+      throw new HeroError('INVALID_PARAMS', 'Pass the parameters by name.', { issues });
     }
     const texts = Object.entries(scanned.texts).filter(([name]) => Object.hasOwn(params as object, name));
     const raw = Object.fromEntries(texts.map(([name, text]) => [name, new RawJson(text)]));

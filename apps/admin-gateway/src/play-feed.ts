@@ -155,7 +155,8 @@ export class PlayFeed {
         else await delay(RETRY_MS, undefined, { signal: this.stopping.signal });
       }
     } catch (err) {
-      if (!this.stopping.signal.aborted) log.error({ err, play_sid: playSid }, 'hole in a live view stays');
+      if (!this.stopping.signal.aborted)
+        log.error({ err, play_sid: playSid }, 'events that a live view missed could not be read');
     }
   }
 

@@ -238,7 +238,7 @@ function mayRead(req: IncomingMessage, access: Access): boolean {
 function sidOf(req: Request): string {
   const sid = Sid.safeParse(req.params.sid);
   if (sid.success) return sid.data;
-  throw new HeroError('INVALID_PARAMS', 'The path is not that of a play.', { issues: issuesOf(sid.error, ['sid']) });
+  throw new HeroError('INVALID_PARAMS', 'The path does not name a play.', { issues: issuesOf(sid.error, ['sid']) });
 }
 
 function lastEventId(req: Request): number | undefined {

@@ -181,7 +181,7 @@ export class Attempt {
       this.control.attach(socket, first);
       this.greet().catch((err: unknown) => {
         if (this.stopped.signal.aborted) return;
-        this.around.log.error({ err, play_sid: this.run.play_sid }, 'the play could not be told what to do');
+        this.around.log.error({ err, play_sid: this.run.play_sid }, 'a message to the play could not be sent');
         const fenced = err instanceof HeroError && err.code === 'INVALID_STATE';
         this.kill(fenced ? 'fenced' : 'not_started', `The play could not be told what to run: ${messageOf(err)}`);
       });

@@ -59,9 +59,9 @@ export class ControlLane {
     const parsed = PlayFrame.safeParse(parse(line));
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
-      throw new Error(`no frame (${issue?.path.map(String).join('.') || 't'}: ${issue?.message})`);
+      throw new Error(`not a frame (${issue?.path.map(String).join('.') || 't'}: ${issue?.message})`);
     }
-    if (!this.started) throw new Error(`${parsed.data.t} came before the play was told to go`);
+    if (!this.started) throw new Error(`${parsed.data.t} arrived before the play was started`);
     if (parsed.data.id !== this.lastId + 1) throw new Error(`its id is ${parsed.data.id}, out of order`);
     this.lastId = parsed.data.id;
     return parsed.data;

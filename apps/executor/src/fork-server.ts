@@ -107,7 +107,8 @@ export class ForkServer {
     const splitter = new LineSplitter(MESSAGE_LIMIT);
     try {
       const first = await firstMessage(channel, splitter, gone, said);
-      if (first.t !== 'ready') throw new Error(first.t === 'failed' ? first.message : `it said ${first.t}`);
+      if (first.t !== 'ready')
+        throw new Error(first.t === 'failed' ? first.message : `its first message was ${first.t}, not ready`);
       return new ForkServer(child, channel, first, splitter, gone);
     } catch (error) {
       child.kill('SIGKILL');
@@ -177,7 +178,9 @@ function firstMessage(channel: Duplex, splitter: LineSplitter, gone: Promise<voi
     channel.on('data', read);
     void gone.then(() => {
       clearTimeout(late);
-      reject(new Error(`it ended at once: ${said.join('').trim().slice(-2000) || 'without a word'}`));
+      reject(
+        new Error(`it ended before it was ready: ${said.join('').trim().slice(-2000) || 'it wrote nothing to stderr'}`),
+      );
     });
   });
 }

@@ -83,7 +83,10 @@ export class ForkServers {
     void server.gone.then(() => {
       this.all.delete(server);
       if (server !== this.current || this.closed) return;
-      this.log.error({ pid: server.pid }, 'the fork server died; its plays are given back, another one is started');
+      this.log.error(
+        { pid: server.pid },
+        'the fork server died; its plays are handed back, and another fork server is started',
+      );
       this.replace();
     });
   }

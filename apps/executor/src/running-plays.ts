@@ -129,7 +129,7 @@ export class RunningPlays {
       const { play_sid } = wanted.data;
       if (worthRepeating(err)) {
         // Claimed without our knowing: the registry sees by our lease that we do not run it, and releases it.
-        this.around.log.warn({ err, play_sid }, 'claim not answered; the wake-up is handed back');
+        this.around.log.warn({ err, play_sid }, 'the registry did not answer a claim; the wake-up is handed back');
         message.nak(CLAIM_AGAIN_AFTER_MS);
       } else {
         this.around.log.error({ err, play_sid }, 'a wake-up that the registry refuses was removed');

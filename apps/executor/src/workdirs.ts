@@ -57,7 +57,7 @@ async function sweep(
     if (name === instance) continue;
     const owner = await readOwner(join(plays, name, OWNER_FILE));
     if (owner === undefined || isAlive(owner)) continue;
-    log.info({ folder: join(plays, name) }, 'removing the plays’ folders of an executor that was killed');
+    log.info({ folder: join(plays, name) }, 'removing the folders that a killed executor left');
     await remove(join(plays, name));
   }
 }

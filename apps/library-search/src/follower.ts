@@ -66,7 +66,7 @@ export class Follower {
 
   private heard(data: unknown): void {
     const changed = ChangedWorkflow.safeParse(data);
-    if (!changed.success) this.options.log.warn({ data }, 'announcement of a workflow is not understood');
+    if (!changed.success) this.options.log.warn({ data }, 'an announcement of a workflow is malformed');
     else if (changed.data.revision > this.revision) this.timer?.now();
   }
 

@@ -8,22 +8,22 @@ const said = (schema: Schema, value: Json) =>
 
 describe('a value against a JSON Schema', () => {
   test.each<[Schema, Json, string[]]>([
-    [{ type: 'string' }, 5, ['v must be a string, came the integer 5']],
-    [{ type: ['string', 'null'] }, 5, ['v must be a string or null, came the integer 5']],
+    [{ type: 'string' }, 5, ['v must be a string, got the integer 5']],
+    [{ type: ['string', 'null'] }, 5, ['v must be a string or null, got the integer 5']],
     [{ required: ['a', 'b'] }, { a: 1 }, ['v.b is required']],
     [
       { properties: { a: { type: 'string' } }, additionalProperties: false },
       { a: 1, b: 2 },
-      ['v.a must be a string, came the integer 1', 'v.b is no field of this object; known are a'],
+      ['v.a must be a string, got the integer 1', 'v.b is not a field of this object; known are a'],
     ],
     [{ items: { minLength: 2 } }, ['ok', 'x'], ['v.1 must have at least 2 characters, has 1']],
     [{ minLength: 2 }, '😀', ['v must have at least 2 characters, has 1']],
-    [{ enum: [{ a: 1 }] }, { a: 2 }, ['v must be one of {"a":1}; came an object']],
+    [{ enum: [{ a: 1 }] }, { a: 2 }, ['v must be one of {"a":1}; got an object']],
     [
       { anyOf: [{ type: 'string' }, { properties: { a: { type: 'integer' } }, required: ['a'], type: 'object' }] },
       { a: 'x' },
       [
-        'v fits none of the alternatives: (1) must be a string, came an object; (2) a must be an integer, came the string "x"',
+        'v fits none of the alternatives: (1) must be a string, got an object; (2) a must be an integer, got the string "x"',
       ],
     ],
     [
@@ -32,12 +32,12 @@ describe('a value against a JSON Schema', () => {
       ['v fits 2 of the alternatives and must fit exactly one'],
     ],
     [{ multipleOf: 0.1 }, 0.3, []],
-    [{ format: 'date' }, '2026-02-30', ['v must be a date such as 2026-11-21, came the string "2026-02-30"']],
+    [{ format: 'date' }, '2026-02-30', ['v must be a date such as 2026-11-21, got the string "2026-02-30"']],
     [{ format: 'email' }, 'a@b.org', []],
     [
       { $ref: '#/$defs/n', $defs: { n: { properties: { next: { $ref: '#/$defs/n' } }, type: 'object' } } },
       { next: { next: 5 } },
-      ['v.next.next must be an object, came the integer 5'],
+      ['v.next.next must be an object, got the integer 5'],
     ],
   ])('%j: %j', (schema, value, expected) => {
     expect(said(schema, value)).toEqual(expected);

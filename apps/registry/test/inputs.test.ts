@@ -74,17 +74,17 @@ describe('an input that fits', () => {
 
 describe('an input that does not fit', () => {
   test.each<[FlowField['field_type'], JsonObject[string], string]>([
-    ['string', 5, 'must be a string, came the integer 5'],
-    ['string', true, 'must be a string, came the boolean true'],
-    ['string', {}, 'must be a string, came an object'],
-    ['integer', 1.5, 'must be an integer, came the number 1.5'],
-    ['integer', '1', 'must be an integer, came the string "1"'],
-    ['integer', true, 'must be an integer, came the boolean true'],
-    ['number', '1.5', 'must be a number, came the string "1.5"'],
-    ['boolean', 'true', 'must be true or false, came the string "true"'],
-    ['boolean', 0, 'must be true or false, came the integer 0'],
-    ['object', [], 'must be an object, came an array'],
-    ['array', {}, 'must be an array, came an object'],
+    ['string', 5, 'must be a string, got the integer 5'],
+    ['string', true, 'must be a string, got the boolean true'],
+    ['string', {}, 'must be a string, got an object'],
+    ['integer', 1.5, 'must be an integer, got the number 1.5'],
+    ['integer', '1', 'must be an integer, got the string "1"'],
+    ['integer', true, 'must be an integer, got the boolean true'],
+    ['number', '1.5', 'must be a number, got the string "1.5"'],
+    ['boolean', 'true', 'must be true or false, got the string "true"'],
+    ['boolean', 0, 'must be true or false, got the integer 0'],
+    ['object', [], 'must be an object, got an array'],
+    ['array', {}, 'must be an array, got an object'],
   ])('%s says what came instead of %j', (type, value, message) => {
     const required = checkInput([field('a', type, { required: true })], { a: value });
     expect(required.issues).toEqual([{ path: 'input_data.a', message }]);
@@ -101,16 +101,16 @@ describe('an input that does not fit', () => {
     const input = { depth: 'deep', tone: 'worm', filter: { price: -1 }, topics: 'cats' };
     expect(faults(fields, input)).toEqual([
       'input_data.topic is required: pass a string (what to write about)',
-      'input_data.depth must be an integer, came the string "deep"',
-      'input_data.tone must be one of "plain", "warm"; came the string "worm"; did you mean "warm"?',
-      'input_data.filter.price must be at least 0, came -1',
-      'input_data.topics is no input of this workflow; did you mean "topic"?',
+      'input_data.depth must be an integer, got the string "deep"',
+      'input_data.tone must be one of "plain", "warm"; got the string "worm"; did you mean "warm"?',
+      'input_data.filter.price must be at least 0, got -1',
+      'input_data.topics is not an input of this workflow; did you mean "topic"?',
     ]);
   });
 
   test('passes null to a field that takes none: it is told to leave the field out', () => {
     expect(faults([field('a', 'string')], { a: null })).toEqual([
-      'input_data.a must be a string, came null; leave the field out instead',
+      'input_data.a must be a string, got null; leave the field out instead',
     ]);
   });
 
@@ -125,7 +125,7 @@ describe('an input that does not fit', () => {
         known.map((n) => field(n, 'any')),
         { [name]: 1 },
       ),
-    ).toEqual([`input_data.${name} is no input of this workflow; ${hint}`]);
+    ).toEqual([`input_data.${name} is not an input of this workflow; ${hint}`]);
   });
 
   test('enums compare values, not identities', () => {
@@ -195,12 +195,12 @@ describe('a declaration that could never be checked', () => {
     [
       'a default of another type',
       field('a', 'integer', { default: 'x' }),
-      'inputs.a.default must be an integer, came the string "x"',
+      'inputs.a.default must be an integer, got the string "x"',
     ],
     [
       'a default outside its enum',
       field('a', 'any', { enum: [1], default: 2 }),
-      'inputs.a.default must be one of 1; came the integer 2',
+      'inputs.a.default must be one of 1; got the integer 2',
     ],
     [
       'an unknown type in its schema',
@@ -210,7 +210,7 @@ describe('a declaration that could never be checked', () => {
     [
       'a broken pattern',
       field('a', 'string', { schema: { pattern: '(' } }),
-      'inputs.a.schema.pattern is no regular expression',
+      'inputs.a.schema.pattern is not a regular expression',
     ],
     [
       'a reference to nowhere',

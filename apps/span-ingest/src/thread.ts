@@ -12,7 +12,7 @@ const log = createLog({ service: 'span-ingest', instance, level: logLevel, forma
 const database = new Database({ url: databaseUrl, schema: 'spans', poolSize: 2 }, log);
 const storer = new OwnStorer(new Ingest(database, log), log);
 const port = parentPort;
-if (!port) throw new Error('thread.js is started by span-ingest, as a thread.');
+if (!port) throw new Error('thread.js must be started by span-ingest, as a thread.');
 
 const answer = (message: FromThread, moved: ArrayBuffer[] = []): void => port.postMessage(message, moved);
 

@@ -52,7 +52,8 @@ export class Threads {
   }
 
   private start(index: number): void {
-    const onReady = (): void => this.log.info({ thread: index }, 'one thread is not enough: another stores too');
+    const onReady = (): void =>
+      this.log.info({ thread: index }, 'one thread is not enough: another one stores events too');
     const onEnd = (err: Error | undefined): void => {
       delete this.threads[index];
       if (err) this.log.error({ err, thread: index }, 'a storing thread died');
@@ -84,7 +85,7 @@ class Thread implements Storer {
         this.ready = false;
         onEnd(fault);
         for (const { reject } of this.waiting.values())
-          reject(new Error('The thread that stored died.', { cause: fault }));
+          reject(new Error('The thread that stored the events died.', { cause: fault }));
         resolve();
       });
     });

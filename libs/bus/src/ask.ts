@@ -182,7 +182,7 @@ function mapFault(error: unknown, contract: Contract, timeoutMs: number): unknow
     error instanceof DrainingConnectionError ||
     error instanceof RequestError
   ) {
-    return new HeroError('UNAVAILABLE', `The connection to the bus is closed; ask again from a running service.`, {
+    return new HeroError('UNAVAILABLE', `The connection to the bus is closed: this service is stopping.`, {
       cause: error,
     });
   }

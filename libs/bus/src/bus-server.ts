@@ -95,7 +95,7 @@ export class BusServer extends Server implements CustomTransportStrategy {
     }
     this.closing.abort(new HeroError('UNAVAILABLE', `${this.options.service} is stopping; ask again.`));
     await within(Promise.allSettled(this.running), limit - performance.now());
-    if (this.running.size > 0) this.log.warn({ unanswered: this.running.size }, 'stopped with questions unanswered');
+    if (this.running.size > 0) this.log.warn({ unanswered: this.running.size }, 'stopped while calls were unanswered');
   }
 
   on(): never {
@@ -172,7 +172,7 @@ export class BusServer extends Server implements CustomTransportStrategy {
       });
       this.reply(message, encode(error.toData()), error.code);
     } catch (unsent) {
-      this.log.error({ err: unsent, method: contract.name }, 'question left unanswered');
+      this.log.error({ err: unsent, method: contract.name }, 'the answer to a call could not be sent');
     }
   }
 }

@@ -79,7 +79,10 @@ export class Bus implements Connection {
         try {
           onMessage(decode(message.data), message.subject);
         } catch (cause) {
-          this.log.error({ err: cause, subject: message.subject }, 'announcement left out');
+          this.log.error(
+            { err: cause, subject: message.subject },
+            'an announcement could not be handled and is skipped',
+          );
         }
       },
     });

@@ -62,7 +62,7 @@ function parseUrl(url: string): URL {
   try {
     return new URL(url.includes('://') ? url : `nats://${url}`);
   } catch (cause) {
-    throw new HeroError('INVALID_PARAMS', `"${withoutPassword(url)}" is no NATS address; write nats://host:4222.`, {
+    throw new HeroError('INVALID_PARAMS', `"${withoutPassword(url)}" is not a NATS address; write nats://host:4222.`, {
       cause,
     });
   }

@@ -137,7 +137,7 @@ class PullLoop implements Pull {
     const messages = this.arrived;
     this.arrived = [];
     const handled = (async () => this.options.onMessages(messages))()
-      .catch((error: unknown) => this.fail(error, 'messages not handled'))
+      .catch((error: unknown) => this.fail(error, 'messages could not be handled'))
       .finally(() => {
         this.handling.delete(handled);
         this.wake();
@@ -184,7 +184,7 @@ class PullLoop implements Pull {
         this.event({ type: 'ensured' });
         return;
       } catch (error) {
-        this.fail(error, 'stream or consumer not there yet');
+        this.fail(error, 'the stream or its consumer does not exist yet');
         await retry.wait(this.ending.signal).catch(() => undefined);
       }
     }

@@ -29,7 +29,7 @@ export function toHeroError(cause: unknown, { service, method, abortable, log }:
   }
   const faultId = randomBytes(4).toString('hex');
   log.error({ err: cause, method, fault_id: faultId }, 'call failed');
-  return new HeroError('INTERNAL', `${service} failed; its log has the cause under fault_id ${faultId}.`, {
+  return new HeroError('INTERNAL', `${service} failed; its log has the cause, with fault_id ${faultId}.`, {
     details: { fault_id: faultId },
     cause,
   });

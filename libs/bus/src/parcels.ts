@@ -43,9 +43,13 @@ export class Parcels {
   /** Keeps a body for its receiver. `forMs` 0: until it is released. */
   hold(body: Buffer, pageBytes: number, forMs = HELD_FOR_MS): Parcel {
     if (this.bytes + body.length > HELD_LIMIT) {
-      throw new HeroError('UNAVAILABLE', 'Too many large messages are under way at once; try again in a moment.', {
-        details: { held_bytes: this.bytes },
-      });
+      throw new HeroError(
+        'UNAVAILABLE',
+        'Too many large messages are being sent at the same time; try again in a moment.',
+        {
+          details: { held_bytes: this.bytes },
+        },
+      );
     }
     this.listen();
     const id = String(this.next++);

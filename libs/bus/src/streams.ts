@@ -78,7 +78,7 @@ export const connections = new WeakMap<JetStreamClient, Connection>();
 /** Fails at a reconnect: the reply to what was asked before is lost, and waiting for its limit would only cost time. */
 export function unlessReconnected<T>(bus: Connection, reply: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const forget = bus.onReconnect(() => reject(new Error('the connection was lost and came back')));
+    const forget = bus.onReconnect(() => reject(new Error('the connection was lost and is back')));
     reply.then(resolve, reject).finally(forget);
   });
 }
@@ -102,7 +102,9 @@ export async function publishJson(
     return await (bus ? unlessReconnected(bus, stored) : stored);
   } catch (cause) {
     if (cause instanceof HeroError) throw cause;
-    throw new HeroError('UNAVAILABLE', `Nothing stores ${subject}: is its stream there? Publish it again.`, { cause });
+    throw new HeroError('UNAVAILABLE', `No stream stores ${subject}; publish it again when its stream exists.`, {
+      cause,
+    });
   }
 }
 

@@ -31,7 +31,7 @@ function check(subject: string, form: RegExp): void {
   const why = long
     ? `it has ${subject.length} characters, and ${SUBJECT_LIMIT} at most are allowed`
     : 'it may hold printable ASCII without spaces, in parts that are joined by dots and not empty';
-  throw new HeroError('INVALID_PARAMS', `${shown} is no subject of the bus: ${why}. Check the identifiers in it.`);
+  throw new HeroError('INVALID_PARAMS', `${shown} is not a subject of the bus: ${why}. Check the identifiers in it.`);
 }
 
 /** The same connection, refusing such subjects at each of its doors. */

@@ -18,7 +18,7 @@ const REFUSED: [string, string][] = [
 ];
 const refusal = expect.objectContaining({
   code: 'INVALID_PARAMS',
-  message: expect.stringContaining('no subject of the bus'),
+  message: expect.stringContaining('is not a subject of the bus'),
 });
 
 /** What a call ends with, thrown or rejected. */

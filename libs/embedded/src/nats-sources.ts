@@ -74,8 +74,9 @@ async function intoCache(cache: string, work: (folder: string) => Promise<string
     const made = await work(draft);
     await chmod(made, 0o755);
     const version = await natsVersion(made);
-    if (version === undefined) throw new Error('what came does not run on this machine');
-    if (!isRecent(version)) throw new Error(`what came is ${version}, needed is 2.9 or newer`);
+    if (version === undefined) throw new Error('the program that was fetched does not run on this machine');
+    if (!isRecent(version))
+      throw new Error(`the program that was fetched has version ${version}; 2.9 or newer is needed`);
     const target = join(programs(cache), `nats-server-${version}`);
     await copyFile(made, join(draft, 'finished'));
     await rename(join(draft, 'finished'), target);
@@ -95,7 +96,7 @@ export const onPath: NatsSource = {
       if (version && isRecent(version)) return program;
       if (version) seen.push(`${program} is ${version}, needed is 2.9 or newer`);
     }
-    throw new Error(seen[0] ?? 'no nats-server there');
+    throw new Error(seen[0] ?? 'no nats-server in PATH, /usr/local/bin or /usr/sbin');
   },
 };
 
@@ -109,7 +110,7 @@ export const inCache: NatsSource = {
       const version = await natsVersion(program);
       if (version && isRecent(version)) return program;
     }
-    throw new Error(`nothing in ${programs(cache)}`);
+    throw new Error(`no program in ${programs(cache)}`);
   },
 };
 

@@ -59,9 +59,9 @@ test('the cache gives its newest version, and none that is too old or does not r
   await using folder = await tempFolder();
   const put = async (version: string) =>
     await fakeServer(join(folder.path, 'nats-server', `nats-server-${version}`), version);
-  await expect(inCache.find(folder.path, silent)).rejects.toThrow('nothing in');
+  await expect(inCache.find(folder.path, silent)).rejects.toThrow('no program in');
   await put('2.8.4');
-  await expect(inCache.find(folder.path, silent)).rejects.toThrow('nothing in');
+  await expect(inCache.find(folder.path, silent)).rejects.toThrow('no program in');
   await put('2.9.10');
   await put('2.12.15');
   await writeFile(join(folder.path, 'nats-server', 'nats-server-2.99.0'), 'cut off');
@@ -178,7 +178,7 @@ async function real(source: NatsSource, sources: string[]): Promise<void> {
 (has('apt-get') ? test : test.skip)(
   "the distribution's package is unpacked into the cache",
   async () => {
-    await real(debianPackage, ['apt-get', 'dpkg-deb', 'what came']);
+    await real(debianPackage, ['apt-get', 'dpkg-deb', 'the program that was fetched']);
   },
   120_000,
 );

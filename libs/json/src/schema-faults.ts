@@ -192,6 +192,6 @@ function patternFaults(pattern: string, path: string): Issue[] {
     patternOf(pattern);
     return [];
   } catch (error) {
-    return [{ path, message: `is no regular expression: ${messageOf(error)}` }];
+    return [{ path, message: `is not a regular expression: ${messageOf(error)}` }];
   }
 }

@@ -117,15 +117,15 @@ class Check {
     if (schema.type !== undefined) {
       const types = [schema.type].flat().map(String);
       if (!types.some((type) => isOfType(type, value))) {
-        fault(`must be ${types.map((type) => TYPE_WORDS[type] ?? type).join(' or ')}, came ${describe(value)}`);
+        fault(`must be ${types.map((type) => TYPE_WORDS[type] ?? type).join(' or ')}, got ${describe(value)}`);
         return issues;
       }
     }
     if (schema.const !== undefined && !sameJson(schema.const, value)) {
-      fault(`must be ${written(schema.const)}, came ${describe(value)}`);
+      fault(`must be ${written(schema.const)}, got ${describe(value)}`);
     }
     if (Array.isArray(schema.enum) && !schema.enum.some((allowed) => this.same(allowed, value))) {
-      fault(`must be one of ${schema.enum.slice(0, 50).map(written).join(', ')}; came ${describe(value)}`);
+      fault(`must be one of ${schema.enum.slice(0, 50).map(written).join(', ')}; got ${describe(value)}`);
     }
     if (typeof value === 'number') numberFaults(schema, value, fault);
     if (typeof value === 'string') this.stringFaults(schema, value, fault);
@@ -171,7 +171,7 @@ class Check {
     }
     if (typeof pattern === 'string' && !patternOf(pattern).test(value)) fault(`must match the pattern ${pattern}`);
     const known = typeof format === 'string' ? FORMATS[format] : undefined;
-    if (known && !known.test(value)) fault(`must be ${known.word}, came ${describe(value)}`);
+    if (known && !known.test(value)) fault(`must be ${known.word}, got ${describe(value)}`);
   }
 
   private arrayFaults(schema: Exclude<Schema, boolean>, value: Json[], path: string): Issue[] {
@@ -232,7 +232,7 @@ class Check {
       if (matching.length === 0 && additionalProperties !== undefined) {
         const known = Object.keys(properties).slice(0, 20).join(', ');
         if (additionalProperties !== false) issues.push(...this.faults(additionalProperties as Schema, item, at, 0));
-        else issues.push({ path: at, message: `is no field of this object${known && `; known are ${known}`}` });
+        else issues.push({ path: at, message: `is not a field of this object${known && `; known are ${known}`}` });
       }
       if (propertyNames !== undefined) {
         for (const { message } of this.faults(propertyNames as Schema, key, at, 0)) {
@@ -264,16 +264,16 @@ class Check {
 
 function numberFaults(schema: Exclude<Schema, boolean>, value: number, fault: (message: string) => void): void {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
-  if (typeof minimum === 'number' && value < minimum) fault(`must be at least ${minimum}, came ${value}`);
-  if (typeof maximum === 'number' && value > maximum) fault(`must be at most ${maximum}, came ${value}`);
+  if (typeof minimum === 'number' && value < minimum) fault(`must be at least ${minimum}, got ${value}`);
+  if (typeof maximum === 'number' && value > maximum) fault(`must be at most ${maximum}, got ${value}`);
   if (typeof exclusiveMinimum === 'number' && value <= exclusiveMinimum) {
-    fault(`must be more than ${exclusiveMinimum}, came ${value}`);
+    fault(`must be more than ${exclusiveMinimum}, got ${value}`);
   }
   if (typeof exclusiveMaximum === 'number' && value >= exclusiveMaximum) {
-    fault(`must be less than ${exclusiveMaximum}, came ${value}`);
+    fault(`must be less than ${exclusiveMaximum}, got ${value}`);
   }
   if (typeof multipleOf === 'number' && !isMultiple(value, multipleOf)) {
-    fault(`must be a multiple of ${multipleOf}, came ${value}`);
+    fault(`must be a multiple of ${multipleOf}, got ${value}`);
   }
 }
 

@@ -80,7 +80,9 @@ class Walk {
 export function refuseUnstorable(params: object): void {
   const issues = jsonFaults(params, '');
   if (issues.length === 0) return;
-  throw new HeroError('INVALID_PARAMS', 'The parameters contain what cannot be stored; see issues.', { issues });
+  throw new HeroError('INVALID_PARAMS', 'The parameters contain a value that cannot be stored; see issues.', {
+    issues,
+  });
 }
 
 /** Text that is the same for equal JSON values, whatever the order of their keys. */
@@ -104,7 +106,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
   );
 }
 
-/** What came, for a person: its kind, and the value where it is short. */
+/** The value that was given, for a person: its kind, and the value where it is short. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';

@@ -16,7 +16,8 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 /** Start-up options: search_path and limits hold on every connection of the pool without a query of their own. */
 export function connectionOptions(settings: DatabaseSettings) {
   const { url, schema, statementTimeoutMs = 30_000, connectWithinMs = 5_000 } = settings;
-  if (!SCHEMA.test(schema)) throw new Error(`"${schema}" is no schema name: lower-case letters, digits and _.`);
+  if (!SCHEMA.test(schema))
+    throw new Error(`"${schema}" is not a schema name: write lower-case letters, digits and _.`);
   return {
     connectionString: url,
     application_name: `hero ${schema}`,

@@ -28,7 +28,7 @@ describe('a database', () => {
     const insert = (n: number) => one.query('insert thing', 'INSERT INTO things VALUES ($1) RETURNING n', [n]);
     expect(await Promise.all([1, 2, 3, 4, 5].map(insert))).toEqual([1, 2, 3, 4, 5].map((n) => [{ n }]));
     expect(await two.query('count things', 'SELECT count(*)::int AS n FROM things')).toEqual([{ n: 0 }]);
-    expect(() => new Database({ url: place.url, schema: 'a; DROP' })).toThrow('no schema name');
+    expect(() => new Database({ url: place.url, schema: 'a; DROP' })).toThrow('is not a schema name');
   });
 
   it('prepares named statements once per connection', async () => {

@@ -171,7 +171,7 @@ async function stop({ parts, closing, reason, log, app, bus }: Stopping): Promis
 async function step(log: ProcessLog, name: string, run: () => Promise<unknown>, ms: number): Promise<void> {
   try {
     const ended = await within(run(), Math.max(100, ms));
-    if (ended === LATE) log.warn({ step: name }, 'stopping goes on without waiting');
+    if (ended === LATE) log.warn({ step: name }, 'a step of stopping takes too long; stopping goes on without it');
   } catch (err) {
     log.error({ err, step: name }, 'a step of stopping failed');
   }

@@ -15,7 +15,7 @@ export async function claimSocket(path: string): Promise<void> {
   await chmod(dirname(path), 0o700);
   const found = await lstat(path).catch(() => undefined);
   if (!found) return;
-  if (!found.isSocket()) throw new Error(`${path} is there and no socket; move it away.`);
+  if (!found.isSocket()) throw new Error(`${path} exists and is not a socket; move it away.`);
   if (await isServed(path)) {
     throw new Error(`${path} is served by a running process; stop it (hero_logic down) or set another HERO_HOME.`);
   }

@@ -39,7 +39,7 @@ rm -rf "$2"
 export async function runFolder(): Promise<string> {
   const pid = runPid();
   const start = await processStart(pid);
-  if (start === undefined) throw new Error(`HERO_TEST_RUN names process ${pid}, which is not there; unset it`);
+  if (start === undefined) throw new Error(`HERO_TEST_RUN names process ${pid}, which does not run; unset it`);
   await mkdir(runsFolder(), { recursive: true, mode: 0o711 });
   const folder = join(runsFolder(), `${pid}-${start.split(':').at(-1)?.trim().replace(/\W+/g, '-')}`);
   // Of several workers, the one that makes the folder starts the watcher; `mkdir` without `recursive` decides.

@@ -6,7 +6,7 @@ import { check, type Checked, type Task } from './check.js';
 export type Reply = ({ checked: Checked } | { failure: string }) & { ms: number };
 
 const port = parentPort;
-if (!port) throw new Error('check-thread.js is started by the registry, as a thread.');
+if (!port) throw new Error('check-thread.js must be started by the registry, as a thread.');
 port.on('message', (task: Task) => {
   const began = performance.now();
   const ms = (): number => performance.now() - began;

@@ -99,5 +99,5 @@ const nameFaults = (prefills: JsonObject): Issue[] =>
     .slice(0, 20)
     .map((name) => ({
       path: 'prefill_resumes',
-      message: `${JSON.stringify(name.slice(0, 100))} is no name of a question`,
+      message: `${JSON.stringify(name.slice(0, 100))} is not a name of a question`,
     }));

@@ -48,7 +48,7 @@ export class Reconciler {
     const made = await ensureStreams(this.bus);
     const isNew = this.made !== undefined && this.made !== made;
     if (isNew) {
-      this.log?.warn({ made }, 'the work stream is a new one; telling every pending play again');
+      this.log?.warn({ made }, 'the work stream was made anew; every pending play is announced again');
       await this.store.allOverdue();
     }
     this.made = made;
@@ -60,7 +60,8 @@ export class Reconciler {
         ({ told_at }) => oldest === undefined || told_at.getTime() + SKEW_MS < oldest.getTime(),
       );
       await Promise.all(lost.map((play) => this.relay.wakeAgain(play)));
-      if (lost.length > 0) this.log?.info({ plays: lost.length, oldest }, 'told pending plays again');
+      if (lost.length > 0)
+        this.log?.info({ plays: lost.length, oldest }, 'pending plays without a message were announced again');
       if (overdue.length < BATCH) return;
     }
   }

@@ -114,7 +114,10 @@ export class Relay {
       return true;
     } catch (err) {
       this.behind = true;
-      this.log?.warn({ err, play_sid: change.play_sid, outbox: change.id }, 'not told yet; it stays in the outbox');
+      this.log?.warn(
+        { err, play_sid: change.play_sid, outbox: change.id },
+        'a change could not be published; it stays in the outbox',
+      );
       return false;
     } finally {
       this.telling.delete(change.id);

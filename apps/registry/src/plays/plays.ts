@@ -273,7 +273,7 @@ const final = ({ play_sid, status }: Locked, then: string): HeroError =>
 
 function timeOf(path: string, time: string | undefined): string | undefined {
   if (time === undefined || !Number.isNaN(Date.parse(time))) return time && new Date(time).toISOString();
-  throw new HeroError('INVALID_PARAMS', 'A time is not one; see issues.', {
+  throw new HeroError('INVALID_PARAMS', 'Not a time; see issues.', {
     issues: [{ path, message: 'write it as 2026-11-21T09:30:00.000Z' }],
   });
 }
@@ -281,7 +281,7 @@ function timeOf(path: string, time: string | undefined): string | undefined {
 function sidOf(cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString();
   if (/^p[\w-]{1,64}$/.test(text)) return text.slice(1);
-  throw new HeroError('INVALID_PARAMS', 'The cursor is none of this list; start again without it.', {
-    issues: [{ path: 'cursor', message: 'pass next_cursor of the page before, unchanged' }],
+  throw new HeroError('INVALID_PARAMS', 'Unknown cursor: it is not from this list; start again without it.', {
+    issues: [{ path: 'cursor', message: 'pass next_cursor of the previous page, unchanged' }],
   });
 }

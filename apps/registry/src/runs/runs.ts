@@ -104,7 +104,10 @@ export class Runs {
 
   async page({ owner, play_sid, epoch, next }: Params<typeof playMemory>): Promise<MemoryPage> {
     if ((await this.store.statusOf({ owner, play_sid, epoch })) !== 'running') {
-      throw new HeroError('INVALID_STATE', `Play ${play_sid} is no longer yours in epoch ${epoch}; end its process.`);
+      throw new HeroError(
+        'INVALID_STATE',
+        `Play ${play_sid} is no longer owned by this executor in epoch ${epoch}; end its process.`,
+      );
     }
     return this.memory.page(play_sid, epoch, next);
   }

@@ -7,8 +7,8 @@ export function positionOf(cursor: string | undefined): number | null {
   if (cursor === undefined) return null;
   const [, digits] = /^n(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
   if (digits !== undefined) return Number(digits);
-  throw new HeroError('INVALID_PARAMS', 'The cursor is none of this list; start again without it.', {
-    issues: [{ path: 'cursor', message: 'pass next_cursor of the page before, unchanged' }],
+  throw new HeroError('INVALID_PARAMS', 'Unknown cursor: it is not from this list; start again without it.', {
+    issues: [{ path: 'cursor', message: 'pass next_cursor of the previous page, unchanged' }],
   });
 }
 

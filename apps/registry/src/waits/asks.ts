@@ -38,7 +38,7 @@ export class Asks {
       return result;
     } catch (error) {
       if (!isDataError(error)) throw error;
-      return { ...just('refused'), message: `What it waits for cannot be stored: ${messageOf(error)}.` };
+      return { ...just('refused'), message: `The waits of the play cannot be stored: ${messageOf(error)}.` };
     }
   }
 

@@ -65,7 +65,10 @@ export class Children {
       }
       if (has_children) await this.cancelBelow(play_sid);
     } catch (err) {
-      this.log?.warn({ err, play_sid }, 'the end of a play was not delivered yet; the sweep does it');
+      this.log?.warn(
+        { err, play_sid },
+        'the end of a play could not be delivered to its parent; the sweep tries again',
+      );
     }
   }
 

@@ -83,7 +83,7 @@ export class Hooks {
     const play = await this.plays.mark(playSid);
     if (!play) throw noPlay(playSid);
     if (!isFinal(play.status)) return;
-    throw new HeroError('INVALID_STATE', `Play ${playSid} is ${play.status}: it asks nothing any more.`);
+    throw new HeroError('INVALID_STATE', `Play ${playSid} is ${play.status}: it has no open question.`);
   }
 
   private async sign(text: string): Promise<Buffer> {
@@ -107,7 +107,7 @@ export class Hooks {
     );
     const text = `SELECT value FROM secrets WHERE name = 'hooks'`;
     const [row] = await database.query<{ value: Buffer }>('secret_read', text, []);
-    if (!row) throw new Error('The secret of the links was neither found nor made.');
+    if (!row) throw new Error('The secret of the links was neither found nor created.');
     return row.value;
   }
 }

@@ -60,7 +60,7 @@ export class Pauses {
       return { result: just('ended'), told };
     }
     if (!p.replay && isNothing(found)) {
-      return { result: { ...just('refused'), message: 'A pause needs a question; a flow cannot wait for nothing.' } };
+      return { result: { ...just('refused'), message: 'A pause needs at least one question or other wait.' } };
     }
     const before = again ? await this.questions.handedOver(p, found, sql) : undefined;
     const result = before ? 'answered' : resultOf(p, found);

@@ -41,7 +41,7 @@ export class PrefillStore {
        UNION ALL SELECT ${iso('k.kept_at')}, false FROM kept k WHERE k.play_sid = $1 AND k.name = $2`,
       [playSid, name, payload],
     );
-    if (!row) throw new Error('An answer was neither kept nor there; the play was not locked.');
+    if (!row) throw new Error('An answer was neither inserted nor found; the play was not locked.');
     return row;
   }
 

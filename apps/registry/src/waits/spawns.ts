@@ -59,7 +59,10 @@ export class Spawns {
 
   async resolve({ workflow_name, version_sid, ...fence }: Params<typeof playResolve>) {
     if ((await this.runs.statusOf(fence)) !== 'running') {
-      throw new HeroError('INVALID_STATE', `Play ${fence.play_sid} is no longer yours; end its process.`);
+      throw new HeroError(
+        'INVALID_STATE',
+        `Play ${fence.play_sid} is no longer owned by this executor; end its process.`,
+      );
     }
     const found = await this.versions.pin({ workflow_name, version_sid: version_sid ?? undefined });
     const { workflow_sid, version_number, source, entry } = found;
@@ -79,7 +82,7 @@ export class Spawns {
     const known = await this.children.childOf(id, sql);
     if (known !== undefined) return { result: { result: 'spawned', child_play_sid: known } };
     if ((await this.children.depthOf(p.play_sid, sql)) >= DEEPEST) {
-      return { result: refused('TOO_DEEP', `A play spawned plays ${DEEPEST} deep: something spawns itself.`) };
+      return { result: refused('TOO_DEEP', `A play spawned plays ${DEEPEST} deep: a flow probably spawns itself.`) };
     }
     if (child instanceof HeroError) return { result: refused(child.code, child.message) };
     const { version, input, issues } = child;

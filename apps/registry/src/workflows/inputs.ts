@@ -86,7 +86,7 @@ function valueFaults(field: FlowField, value: Json, path: string, steps?: number
     const hint = typeof value === 'string' ? didYouMean(value, texts(field.enum)) : '';
     issues.push({
       path,
-      message: `must be one of ${field.enum.slice(0, 50).map(written).join(', ')}; came ${describe(value)}${hint}`,
+      message: `must be one of ${field.enum.slice(0, 50).map(written).join(', ')}; got ${describe(value)}${hint}`,
     });
   }
   if (field.schema !== undefined) issues.push(...checkSchema(field.schema, value, path, steps));
@@ -98,10 +98,10 @@ function typeFault(field: FlowField, value: Json): string | undefined {
   if (type === 'any') return undefined;
   if (isOfType(type, value)) {
     const unsafe = type === 'integer' && !Number.isSafeInteger(value) && !numberFault(value as number);
-    return unsafe ? `must be an integer within ±(2⁵³−1), came ${describe(value)}` : undefined;
+    return unsafe ? `must be an integer within ±(2⁵³−1), got ${describe(value)}` : undefined;
   }
   const leaveOut = value === null && !field.required ? '; leave the field out instead' : '';
-  return `must be ${TYPE_WORDS[type]}, came ${describe(value)}${leaveOut}`;
+  return `must be ${TYPE_WORDS[type]}, got ${describe(value)}${leaveOut}`;
 }
 
 function unknownFaults(fields: readonly FlowField[], input: JsonObject): Issue[] {
@@ -116,7 +116,7 @@ function unknownFaults(fields: readonly FlowField[], input: JsonObject): Issue[]
       const hint = index >= MOST_HINTS ? '' : didYouMean(key, open) || didYouMean(key, [...known]);
       return {
         path: pathTo(INPUT_ROOT, key),
-        message: fault ? `its name ${fault}` : `is no input of this workflow${hint || `; ${names}`}`,
+        message: fault ? `its name ${fault}` : `is not an input of this workflow${hint || `; ${names}`}`,
       };
     });
 }

@@ -84,7 +84,7 @@ function grantFaults({ grants = [] }: JsonObject): Issue[] {
   return grants.flatMap((grant, index) => {
     if (typeof grant === 'string' && methods.includes(grant)) return [];
     const named = typeof grant === 'string' ? didYouMean(grant, methods) : '';
-    return [{ path: `grants.${index}`, message: `${JSON.stringify(grant)} is no public method${named}` }];
+    return [{ path: `grants.${index}`, message: `${JSON.stringify(grant)} is not a public method${named}` }];
   });
 }
 

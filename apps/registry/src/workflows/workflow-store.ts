@@ -138,7 +138,7 @@ export class WorkflowStore {
       'workflow_next_revision',
       'UPDATE workflow_counter SET revision = revision + 1 RETURNING revision::float8 AS revision',
     );
-    if (!row) throw new Error('workflow_counter has lost its row.');
+    if (!row) throw new Error('The table workflow_counter has no row.');
     return row.revision;
   }
 
