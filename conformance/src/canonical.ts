@@ -19,7 +19,7 @@ const LONE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uD
 export function canonical(value: unknown, path = 'value'): string {
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') {
-    if (LONE.test(value)) throw new NotJson(path, 'a lone surrogate is no Unicode text');
+    if (LONE.test(value)) throw new NotJson(path, 'a lone surrogate is not Unicode text');
     return JSON.stringify(value);
   }
   if (typeof value === 'number') {

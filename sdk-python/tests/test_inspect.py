@@ -136,7 +136,11 @@ def test_wrong_options_are_named_where_they_stand() -> None:
         (2, 16, "sandbox"),
     ]
     assert issues("from hero_tracing import flow\n@flow(inputs={'a': {'type': 'text'}})\ndef main(a): ...") == [
-        (2, 14, "@flow: inputs['a']: 'text' is no type; types are string, integer, number, boolean, object, array, any")
+        (
+            2,
+            14,
+            "@flow: inputs['a']: 'text' is not a type; the types are string, integer, number, boolean, object, array, any",
+        )
     ]
 
 
@@ -144,7 +148,7 @@ def test_inputs_that_do_not_fit_the_function_are_errors() -> None:
     source = "from hero_tracing import flow\n@flow(inputs={'a': 'string'})\ndef main(b): ..."
     assert [text for *_, text in issues(source)] == [
         "inputs declares 'a', but main() has no such parameter",
-        "main() needs 'b', but inputs does not declare it: no play can give it",
+        "main() needs 'b', but inputs does not declare it: no play can pass it",
     ]
 
 
@@ -218,7 +222,7 @@ def main():
     step(uuid.uuid4())
     step(flow.now())
 """)
-    told = [issue["message"].rpartition("with ")[2] for issue in found["issues"]]
+    told = [issue["message"].rpartition("use ")[2] for issue in found["issues"]]
     assert told == ["flow.now()", "flow.uuid()"]
 
 

@@ -117,7 +117,7 @@ def test_async_flows_run_in_the_callers_loop() -> None:
 
 def test_outside_of_a_flow_there_is_nothing_to_tag_or_to_ask() -> None:
     for wrong in (lambda: flow.current_span.tag("a", 1), lambda: ask_user.text("?"), lambda: flow.current_step.key):
-        with pytest.raises(NoContext, match="inside a flow only"):
+        with pytest.raises(NoContext, match="only inside a flow"):
             wrong()
 
 
@@ -147,10 +147,10 @@ def test_a_thread_without_context_is_told() -> None:
         (lambda: flow(nmae="x"), "@flow has no option 'nmae'; it has name, inputs, outputs"),
         (lambda: flow("name"), "takes its options by name"),
         (lambda: flow(name="a\n")(lambda: 1), "control characters"),
-        (lambda: flow(inputs={"a": "text"})(lambda a: 1), "'text' is no type"),
+        (lambda: flow(inputs={"a": "text"})(lambda a: 1), "'text' is not a type"),
         (lambda: flow(lambda: (yield)), "is a generator"),
         (lambda: flow.step(""), "1 to 200 characters"),
-        (lambda: flow.span("x", kind="flow_root"), "kind is one of step, rpc, other"),
+        (lambda: flow.span("x", kind="flow_root"), "kind must be one of step, rpc, other"),
         (lambda: ask_user.choice("Which?", []), "there are no options"),
         (lambda: ask_user.choice("Which?", [1, 1]), "two options are equal"),
         (lambda: ask_user.number("N?", minimum=2, maximum=1), "minimum is above maximum"),
@@ -182,7 +182,7 @@ def test_wrong_uses_inside_of_a_flow() -> None:
         return told
 
     told = main()
-    assert len(told) == 5 and "needs a timeout" in told[0] and "max_workers" in told[3]
+    assert len(told) == 5 and "default is the answer after the timeout" in told[0] and "max_workers" in told[3]
 
 
 def test_the_welcome_flow_runs_on_the_terminal() -> None:

@@ -90,9 +90,9 @@ def main():
         ("{'a': [1, {'b': float('nan')}]}", "result.a[1].b: nan is not a JSON number"),
         ("[float('inf')]", "result[0]: inf is not a JSON number"),
         ("{'a': 2**53}", "result.a: an integer beyond 2**53 - 1 is not exact in JSON; pass it as a string"),
-        ("{'a': {1: 2}}", "result.a: the key 1 is a int; keys of JSON are strings"),
+        ("{'a': {1: 2}}", "result.a: the key 1 is of type int; JSON keys must be strings"),
         ("{'a': {2, 3}}", "result.a: a value of type set is not JSON"),
-        ("['\\ud800']", "result[0]: a lone surrogate is no Unicode text"),
+        ("['\\ud800']", "result[0]: a lone surrogate is not Unicode text"),
         ("(lambda a: a.append(a) or a)([])", "nested deeper than 400 levels"),
         ("b'x'", "result: a value of type bytes is not JSON"),
     ],
@@ -328,4 +328,4 @@ def main(n): return len(step(n)) + len(flow.pause("big"))
     )
     too_large = play(executor.start["source"], input={"n": 19_000_000})
     too_large.run()
-    assert too_large.error["type"] == "PayloadTooLarge" and "18 MiB; 16 MiB fit" in too_large.error["message"]
+    assert too_large.error["type"] == "PayloadTooLarge" and "18 MiB; the limit is 16 MiB" in too_large.error["message"]

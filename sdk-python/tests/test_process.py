@@ -46,7 +46,7 @@ def test_garbage_from_the_executor_ends_the_process(play: Any, garbage: bytes, c
     executor = play(HEAD + "@flow\ndef step(): ...\n@flow\ndef main(): step()")
     executor.on_frame = lambda frame: garbage
     assert executor.run().code == 71
-    assert "no frame" in capfd.readouterr().err
+    assert "not a frame" in capfd.readouterr().err
 
 
 def test_a_reply_in_pieces_and_replies_in_one_piece_are_read(play: Any) -> None:
@@ -111,7 +111,7 @@ def test_flow_failed_has_no_traceback(play: Any) -> None:
         (
             "from hero_tracing import flow\n@flow(retries=-1)\ndef main(): ...",
             "OptionError",
-            "retries is a whole number",
+            "retries must be a whole number",
         ),
         ("from hero_tracing import flow\n@flow\ndef main(a): ...", "TypeError", "missing"),
         (

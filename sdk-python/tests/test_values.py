@@ -396,4 +396,4 @@ print(main())
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("[True, True, 3, ") and ran.stdout.rstrip().endswith("7]")
-    assert "outside of the runtime" in ran.stdout and "✓ sleep" in ran.stderr
+    assert "outside the runtime" in ran.stdout and "✓ sleep" in ran.stderr

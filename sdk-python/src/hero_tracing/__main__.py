@@ -44,7 +44,7 @@ def _pair(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise SystemExit(f"{text!r} is no input: write name=value")
+        raise SystemExit(f"{text!r} is not an input: write name=value")
     try:
         return name, json.loads(value)
     except ValueError:

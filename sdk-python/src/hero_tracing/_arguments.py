@@ -1,6 +1,6 @@
 """The arguments that a body gets: its own copy, as the caller gets a decoded result.
 
-What a body changes in its arguments, or in a mutable default, no replay would change: nobody else may see it.
+A replay could not repeat what a body changes in its arguments, or in a mutable default, so nothing else may see the changes.
 """
 
 from __future__ import annotations

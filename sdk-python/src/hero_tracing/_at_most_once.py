@@ -1,6 +1,6 @@
 """The durable begin of an `at_most_once` body (docs/protocol.md, section 4).
 
-Where it had begun before, and no outcome is remembered, nobody knows how far it came: somebody decides.
+If an earlier attempt began the body and no outcome is remembered, it is unknown how far the body got: a person decides.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DECISION = {
 
 
 def begin(node: Node, label: str, step: Callable[[str, str], str]) -> Effects[Outcome | None]:
-    """Commits that the body begins, as the `step` of this node; an outcome where somebody decided against it."""
+    """Commits that the body begins, as the `step` of this node; or returns an outcome if a person decided against running it."""
     session, begins = node.session, 0
     if node.place in session.memory:
         yield Turn(session, node.place)
@@ -65,10 +65,10 @@ def _decide(node: Node, label: str, begins: int) -> Effects[dict[str, Any]]:
     leaf.span.start(node.span.id, "other", place, '{"pause":true}', None, None)
     ui = {
         "kind": "decision",
-        "label": f"{label} had begun when its process was cut, and nobody knows how far it came. What now?",
+        "label": f"{label} had begun when its process died, and it is unknown how far it got. What now?",
         "options": [
             {"value": {"action": "run"}, "label": "Run it again"},
-            {"value": {"action": "result", "result": None}, "label": "Go on with a result"},
+            {"value": {"action": "result", "result": None}, "label": "Continue with a result"},
             {"value": {"action": "fail"}, "label": "Fail it"},
         ],
     }

@@ -26,7 +26,7 @@ def check_sync_here(what: str, node: Node) -> bool:
     if not node.is_async:
         raise OptionError(
             f"{what} would block the event loop: the flow {node.span.name!r} is not async but was called from a "
-            f"coroutine. Make it `async def`, or call it by `await asyncio.to_thread(…)`"
+            f"coroutine. Make it `async def`, or call it with `await asyncio.to_thread(…)`"
         )
     return True
 

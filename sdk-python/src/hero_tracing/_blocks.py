@@ -28,7 +28,7 @@ class StepBlock:
     def __init__(self, name: str, kind: str, tags: dict[str, Any], what: str) -> None:
         check_name(name, what)
         if kind not in KINDS:
-            raise OptionError(f"{what}: kind is one of {', '.join(KINDS)}, not {kind!r}")
+            raise OptionError(f"{what}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
         self._name = name
         self._kind = kind
         self._tags = tags
@@ -58,7 +58,7 @@ class StepBlock:
 
     def _enter(self, parent: Node, frame: FrameType) -> StepBlock:
         if self._node is not None:
-            raise OptionError(f"{self._what} was used twice: make a new one for each block")
+            raise OptionError(f"{self._what} was used twice: create a new one for each block")
         session = parent.session
         session.check_awaited()
         tags = clean_object(self._tags)

@@ -1,10 +1,10 @@
 """One call of a flow, from its place to its committed outcome, once for sync and async.
 
 Rules:
- 1. The place is counted where the call is written; what is remembered there is its outcome, and the body does not run.
+ 1. The place is counted where the call is written. If an outcome is remembered there, it is returned, and the body does not run.
  2. The outcome is committed before the caller sees it (I3), and the caller sees the decoded JSON, also the first time.
- 3. What is not remembered (SystemExit, KeyboardInterrupt, cancellation) closes the call without an outcome.
- 4. The body gets its own copy of its arguments: what it changes in them, no replay would change.
+ 3. SystemExit, KeyboardInterrupt and cancellation are not remembered: they close the call without an outcome.
+ 4. The body gets its own copy of its arguments: a replay could not repeat what the body changes in them.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class RunBody:
             return None, error
 
     def _own_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Rule 4. Without memory the body runs in each attempt, and changes the same."""
+        """The body's copy (rule 4). With `memo=False` the body runs in each attempt and repeats its changes, so that it needs none."""
         if not self._declaration.memo:
             return self._args, self._kwargs
         return own_arguments(self._declaration, self._args, self._kwargs)
@@ -147,7 +147,9 @@ def encoded(declaration: Declaration, value: Any) -> tuple[str | None, BaseExcep
     try:
         text = dump(value, "result")
         if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
-            return None, PayloadTooLarge(f"{declaration.name!r} returned {len(text.encode()) >> 20} MiB; 16 MiB fit")
+            return None, PayloadTooLarge(
+                f"{declaration.name!r} returned {len(text.encode()) >> 20} MiB; the limit is 16 MiB"
+            )
         if declaration.outputs is not None:
             check_outputs(declaration.outputs, value)
         return text, None
@@ -161,7 +163,7 @@ def remembered(declaration: Declaration, parent: Node, place: str) -> Recall | N
     """What memory has at the place of a call, asked for now."""
     session = parent.session
     if parent.closed:
-        raise no_context(f"The flow {declaration.name!r} (its caller has returned already; it)")
+        raise no_context(f"The flow {declaration.name!r} (whose caller has already returned)")
     if session.missing_await is not None:
         session.check_awaited()
     item = session.memory.take_outcome(place) if declaration.memo else None

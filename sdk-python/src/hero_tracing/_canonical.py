@@ -196,7 +196,7 @@ def _write(value: Any, path: str, parts: list[str], depth: int) -> None:
         for key in value:
             if not isinstance(key, str):
                 raise NotJson(
-                    _short(path), f"the key {_shown(key)} is a {type(key).__name__}; keys of JSON are strings"
+                    _short(path), f"the key {_shown(key)} is of type {type(key).__name__}; JSON keys must be strings"
                 )
         opening = "{"
         for key in sorted(value, key=lambda key: str.encode(key, "utf-16-be", "surrogatepass")):
@@ -232,7 +232,7 @@ def _plain(value: Any) -> Any:
 
 def _string(text: str, path: str) -> str:
     if not text.isascii() and not _encodable(text):
-        raise NotJson(_short(path), "a lone surrogate is no Unicode text")
+        raise NotJson(_short(path), "a lone surrogate is not Unicode text")
     return encode_basestring(text)
 
 

@@ -30,7 +30,7 @@ class Commit:
         return refusal(await self.session.commits.commit_async(self.step, self.now))
 
     def post(self, replied: Callable[[Refused | None], None]) -> None:
-        """For who does not wait: `replied` is called with what `perform` gives, perhaps in another thread."""
+        """The same for a caller that does not wait: `replied` is called with what `perform` gives, perhaps in another thread."""
         self.session.commits.post(self.step, lambda reply: replied(refusal(reply)))
 
 
@@ -80,7 +80,7 @@ class DurableCommits:
         self._session.lane.post("commit", self._frame(step), replied)
 
     def drain(self) -> None:
-        """Nothing is under way that nobody waits for."""
+        """Returns immediately: each step has waited for its own commit."""
 
     async def drain_async(self) -> None:
         """As `drain`."""

@@ -2,10 +2,10 @@
 
 Rules:
  1. Whoever waits reads: the first waiting thread reads for all (the leader) and passes the lead on when it has its own
-    reply, so that a lone thread needs no hand-over. Coroutines wait for futures; their loop reads when no thread does.
+    reply, so that a single thread needs no hand-over. Coroutines wait for futures; their loop reads when no thread does.
     Posted requests, which nobody waits for, are answered to a thread of the lane's own.
  2. Ids rise from 1 in the order of the bytes on the wire.
- 3. The end of the connection, or anything that is no frame, ends the process at once: there is nobody to work for.
+ 3. The end of the connection, or anything that is not a frame, ends the process immediately.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from ._errors import Disconnected
-from ._exit import garbage, gone
+from ._exit import disconnected, garbage
 from ._futures import hand_over, resolve
 
 FRAME_LIMIT = 34 * 1024 * 1024
@@ -51,7 +51,7 @@ class ControlLane:
         self._followers: dict[int, _Waiter] = {}  # threads that wait while another one leads
         self._leading = False
         self._last_id = 0
-        self._tail = b""  # the begin of a line whose end has not come; `_long` has it in pieces
+        self._tail = b""  # the start of an incomplete line; `_long` holds a long one in pieces
         self._long: list[bytes] = []
         self._lines: list[bytes] = []
         self._size = LARGE
@@ -66,7 +66,7 @@ class ControlLane:
     # --- before `go` --------------------------------------------------------------------------------------------------
 
     def receive(self) -> Reply:
-        """The next frame, for the frames before `go`."""
+        """Reads the next frame; only used before `go`."""
         while not self._lines:
             self._fill()
         return self._parse(self._lines.pop(0))
@@ -114,7 +114,7 @@ class ControlLane:
             return replied(self.request(kind, body))
         self._post(kind, body, waiter)
         with self._attention:
-            if waiter.reply is not None and waiter.replied is not None:  # it was too large to be sent
+            if waiter.reply is not None and waiter.replied is not None:  # the request was too large to be sent
                 waiter.replied = None
                 self._posted -= 1
                 self._ready.append((replied, waiter.reply))
@@ -154,7 +154,7 @@ class ControlLane:
         waiter = _Waiter()
         waiter.arrived = arrived
         self._post(kind, body, waiter)
-        if waiter.reply is not None:  # it was too large to be sent
+        if waiter.reply is not None:  # the request was too large to be sent
             arrived(waiter.reply)
 
     def detach(self) -> None:
@@ -180,13 +180,13 @@ class ControlLane:
             try:
                 self._sock.sendall(data)
             except OSError:
-                gone()
+                disconnected()
             return id
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _take(self, blocking: bool) -> None:
-        """Reads once and hands out the replies that came. Only the leader is here."""
+        """Reads once and hands out the replies. Only the leader calls it."""
         if not self._lines and not self._fill(blocking):
             return
         lines, self._lines = self._lines, []
@@ -220,13 +220,13 @@ class ControlLane:
                 reader = threading.Thread(target=self._read_on, name="hero-replies", daemon=True)
                 try:
                     reader.start()
-                except RuntimeError:  # no thread to be had
+                except RuntimeError:  # no thread can be started
                     return False
                 self._reader = reader
         return True
 
     def _read_on(self) -> None:
-        """Reads where nobody else does while posted requests are under way, and calls back; never both at once."""
+        """Reads where nobody else does while posted requests are under way, and calls back; never both at the same time."""
         while True:
             with self._attention:
                 while not self._ready and (self._leading or not self._posted):
@@ -241,19 +241,19 @@ class ControlLane:
                 replied(reply)
 
     def _fill(self, blocking: bool = True) -> bool:
-        """False: nothing to read now. Else `_lines` may have grown."""
+        """Reads what is there into `_lines`; False if there is nothing to read now."""
         sock = self._sock
         if sock is None:
-            gone()
+            disconnected()
         try:
             data = sock.recv(self._size, 0 if blocking else socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
-            gone()
+            disconnected()
         if not data:
-            gone()
-        # a large buffer costs more than the rest of a commit together, so it is taken only while much comes
+            disconnected()
+        # a large buffer costs more than the rest of a commit together, so it is used only while much data arrives
         self._size = LARGE if len(data) == self._size else SMALL
         if self._tail:
             if b"\n" not in data:
@@ -279,7 +279,7 @@ class ControlLane:
         return frame
 
     def _pass_on(self) -> None:
-        """The leader has what it wanted: the lead goes to a waiting thread."""
+        """The leader has its reply: the lead passes to a waiting thread."""
         with self._lock:
             if self._followers:
                 self._followers.pop(next(iter(self._followers))).latch.release()

@@ -19,7 +19,7 @@ _OF_STEPS = tuple(name for name, option in OPTIONS.items() if option.of == "step
 
 
 class Declaration:
-    """One `@flow` function: workflow, step and unit of memory at once."""
+    """One `@flow` function: a workflow, a step and a unit of memory in one."""
 
     memo: bool
     retries: int

@@ -2,8 +2,8 @@
 
 Rules:
  1. An async entry under a sync caller runs in an event loop of its own, in the caller's thread.
- 2. A sync entry under a coroutine runs in a thread of its own: it may wait for long, and takes no place of a thread pool.
-    When the coroutine is cancelled, the thread is left to itself: its next call says that its flow has returned.
+ 2. A sync entry under a coroutine runs in a thread of its own: it may wait for long, so that it must not occupy a worker of a thread pool.
+    When the coroutine is cancelled, its thread keeps running: its next call raises NoContext.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RunEntry:
         return RunEntry(self._declaration, Limited(attempt, seconds, self._body))
 
     def perform(self) -> Outcome:
-        """Rule 1."""
+        """Runs an async entry under a sync caller (rule 1)."""
         outcome: Outcome
         if not self._declaration.is_async:
             outcome = self._body.perform()
@@ -60,7 +60,7 @@ class RunEntry:
             return None, leaving
 
     async def perform_async(self) -> Outcome:
-        """Rule 2."""
+        """Runs a sync entry under a coroutine (rule 2)."""
         outcome: Outcome
         if self._declaration.is_async:
             outcome = await self._body.perform_async()
@@ -74,7 +74,7 @@ class RunEntry:
             ended.append(context.run(self._body.perform))
             try:
                 loop.call_soon_threadsafe(resolve, done)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            except RuntimeError:  # the loop is closed: no coroutine waits any more
                 pass
 
         threading.Thread(target=work, name=f"invoke-{self._declaration.name}", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The errors of the SDK, each named after what went wrong and saying what to do next.
+"""The errors of the SDK: each is named after what went wrong, and its message says what to do next.
 
 Exception
 └── FlowError                 everything below
@@ -14,11 +14,11 @@ Exception
     ├── PayloadTooLarge       an outcome, an answer or an input of more than 16 MiB
     ├── PauseTimeout          nobody answered a pause in time, and it has no default (a TimeoutError, too)
     ├── StepTimeout           a step worked longer than its `timeout` (a TimeoutError, too)
-    ├── FlowNotFound          `flow.invoke` of a workflow or version that is not there
+    ├── FlowNotFound          `flow.invoke` of a workflow or version that does not exist
     ├── InputsInvalid         `flow.invoke` with inputs that do not fit; `.issues` has every fault
     ├── ChildFailed           a spawned play ended without an output; `.status`, `.play_sid` and `.error_type` say how
     ├── CallFailed            a `flow.call` was refused; `.code` says why
-    └── Disconnected          the runtime is gone, or this process is a fork of the play's
+    └── Disconnected          the runtime cannot be reached, or this process is a fork of the play's
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 
 
 class FlowError(Exception):
-    """What every error of the SDK is."""
+    """The base class of every error of the SDK."""
 
 
 class Failed(FlowError):
@@ -86,11 +86,11 @@ class NotAwaited(FlowError):
 
 
 class NoContext(FlowError):
-    """A flow called from a thread that does not know which step it belongs to."""
+    """A flow called from a thread without the context of a step: start it with `contextvars.copy_context().run`."""
 
 
 class Refused(FlowError):
-    """The runtime refused what the play wanted to commit."""
+    """The runtime refused what the play wanted to commit; `code` is the stable error code."""
 
     def __init__(self, code: str = "", message: str = "") -> None:
         super().__init__(message)
@@ -102,15 +102,15 @@ class PayloadTooLarge(FlowError):
 
 
 class PauseTimeout(FlowError, TimeoutError):
-    """Nobody answered the pause in time, and it has no default."""
+    """Nobody answered the pause in time, and it has no default. `except TimeoutError` catches it, too."""
 
 
 class StepTimeout(FlowError, TimeoutError):
-    """The step worked longer than its `timeout`; the time in which it waited does not count."""
+    """The step worked longer than its `timeout`; the time in which it waits for answers, timers or children does not count."""
 
 
 class FlowNotFound(FlowError):
-    """There is no such workflow, or it has no such version."""
+    """The workflow that `flow.invoke` names does not exist, or has no such version."""
 
 
 class InputsInvalid(FlowError):
@@ -126,7 +126,7 @@ class InputsInvalid(FlowError):
 
 
 class ChildFailed(FlowError):
-    """The spawned play ended without an output."""
+    """A spawned play ended without an output; `status` says how (`failed`, `cancelled`, `timed_out`), and `play_sid` which play it is."""
 
     def __init__(self, message: str = "", play_sid: str = "", status: str = "failed", error_type: str = "") -> None:
         super().__init__(message)
@@ -136,7 +136,7 @@ class ChildFailed(FlowError):
 
 
 class CallFailed(FlowError):
-    """A method refused the call."""
+    """A method of the runtime refused a `flow.call`; `code` is the stable error code. It is remembered: a replay raises it again."""
 
     def __init__(self, message: str = "", code: str = "") -> None:
         super().__init__(message)
@@ -144,4 +144,4 @@ class CallFailed(FlowError):
 
 
 class Disconnected(FlowError):
-    """There is no runtime to speak to (any more)."""
+    """The runtime cannot be reached from this process: it is a fork of the play's process. Call flows in the play's own process."""

@@ -1,4 +1,4 @@
-"""The lines of the telemetry lane (libs/contracts/src/spans.ts, EmittedEvent), written without a detour over dicts."""
+"""The lines of the telemetry lane (libs/contracts/src/spans.ts, EmittedEvent), written without building dicts first."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _shown_error(error: dict[str, str]) -> str:
 
 
 def _shown_output(output: str | None) -> str:
-    """The output where it is small; a mark where it is not: who shows the span reads it from the outcomes."""
+    """The output where it is small; where it is large, a mark: a viewer reads it from the outcomes."""
     if output is None:
         return ""
     text = with_stack(lambda: _event_json(output)) if len(output) <= OUTPUT_LIMIT else ""

@@ -10,16 +10,16 @@ EXIT_DISCONNECTED = 71
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process with nothing unwound: no `except`, no `finally`, no `atexit` sees it."""
+    """Ends the process with nothing unwound: no `except`, no `finally` and no `atexit` runs."""
     os._exit(code)
 
 
-def gone() -> NoReturn:
-    """The executor's connection ended: nothing that this process does counts any more."""
+def disconnected() -> NoReturn:
+    """Ends the process because the connection to the executor ended: nothing that it does can be committed any more."""
     leave(EXIT_DISCONNECTED)
 
 
 def garbage() -> NoReturn:
-    """The executor said something that is no frame."""
-    os.write(2, b"hero_tracing: the executor sent something that is no frame; the play ends here\n")
+    """Ends the process because the executor sent something that is not a frame."""
+    os.write(2, b"hero_tracing: the executor sent something that is not a frame; the play ends here\n")
     leave(EXIT_DISCONNECTED)

@@ -35,13 +35,13 @@ def fields_of(declared: Mapping[str, Any], where: str) -> list[Field]:
     [{'name': 'n', 'field_type': 'integer', 'required': False, 'default': 3}]
     """
     if not isinstance(declared, Mapping):
-        raise OptionError(f"@flow: {where} is an object of fields, as {{'topic': {{'type': 'string'}}}}")
+        raise OptionError(f"@flow: {where} must be an object of fields, for example {{'topic': {{'type': 'string'}}}}")
     return [field_of(name, spec, f"{where}[{name!r}]", where == "outputs") for name, spec in declared.items()]
 
 
 def field_of(name: Any, spec: Any, where: str, required: bool) -> Field:
     if not isinstance(name, str):
-        raise OptionError(f"@flow: {where}: names of fields are texts")
+        raise OptionError(f"@flow: {where}: the names of fields must be strings")
     if isinstance(spec, Mapping):
         for key in spec:
             if key not in FIELD_KEYS:
@@ -101,7 +101,7 @@ def input_faults(fields: list[Field], given: dict[str, Any]) -> list[Issue]:
 
     >>> fields = fields_of({"topic": {"type": "string", "required": True}, "n": "integer"}, "inputs")
     >>> [f"{fault['path']} {fault['message']}" for fault in input_faults(fields, {"n": "3", "m": 1})]
-    ['topic is required: pass string', 'n must be integer, but it is a string', 'm is no input of it; it has topic, n']
+    ['topic is required: pass string', 'n must be integer, but it is a string', 'm is not an input of this workflow; it has topic, n']
     """
     faults: list[Issue] = []
     for field in fields:
@@ -120,7 +120,9 @@ def input_faults(fields: list[Field], given: dict[str, Any]) -> list[Issue]:
             faults.append({"path": name, "message": f"must be one of {field['enum']}"})
     known = {field["name"] for field in fields}
     has = f"it has {_names(fields)}" if fields else "it has none"
-    faults += [{"path": name, "message": f"is no input of it; {has}"} for name in given if name not in known]
+    faults += [
+        {"path": name, "message": f"is not an input of this workflow; {has}"} for name in given if name not in known
+    ]
     return faults
 
 
@@ -155,7 +157,7 @@ def _type_name(kind: Any, where: str) -> str:
     try:
         return _PYTHON_TYPES[kind]
     except (KeyError, TypeError):
-        raise OptionError(f"@flow: {where}: {kind!r} is no type; types are {', '.join(FIELD_TYPES)}") from None
+        raise OptionError(f"@flow: {where}: {kind!r} is not a type; the types are {', '.join(FIELD_TYPES)}") from None
 
 
 def _names(fields: list[Field]) -> str:

@@ -32,26 +32,34 @@ T = TypeVar("T")
 
 
 class CurrentSpan:
-    """The span that this code runs in; in a thread or Task its own."""
+    """The span in which this code runs; a branch (an item of a map, a Task) shows itself in the span of its node."""
 
     def _span(self, what: str) -> Span:
         return here(f"flow.current_span.{what}").span
 
     def tag(self, name: str, value: Any) -> None:
-        """Shows a value beside the span. Any value: what is no JSON is shown as its repr.
+        """Shows a value beside the span. A value that is not JSON is shown as its repr.
 
-        On a replay the code outside of remembered steps runs again, and so do its tags.
+        In a replay, code outside remembered steps runs again, and sets its tags again. Raises NoContext outside a flow.
+
+        >>> @flow
+        ... def count(words: list) -> int:
+        ...     flow.current_span.tag("words", len(words))
+        ...     return len(words)
+        >>> count(["tea", "milk"])
+        2
         """
         self._span("tag").tag(name, value)
 
     def log(self, text: Any) -> None:
-        """Adds a line to the span's log; `print` does the same."""
+        """Adds a line to the log of the span; `print` does the same. A remembered step does not log again in a replay."""
         self._span("log").log(text)
 
     def cost(self, usd: float, /, **usage: Any) -> None:
-        """Adds a cost in US dollars, and what was used for it, as `cost(0.002, input_tokens=900)`.
+        """Adds a cost in US dollars, and what it was paid for, for example `cost(0.002, input_tokens=900)`.
 
-        Several costs of one span add up; the cost of a play is the sum over the spans that really ran.
+        Several costs of one span add up; the cost of a play is the sum over the spans that really ran, so that a replayed step
+        costs nothing again. Raises OptionError unless `usd` is a number, 0 or more.
         """
         self._span("cost").cost(usd, usage)
 
@@ -76,8 +84,8 @@ class CurrentStep:
 class Flow:
     """The one object that flows are written with: `from hero_tracing import flow`.
 
-    As a decorator it makes a function a workflow, a step and a unit of memory at once. The first call of a flow is the
-    play; each call of another flow inside of it is a step whose outcome is remembered.
+    As a decorator it makes a function a workflow, a step and a unit of memory in one. The outermost call of a flow is the
+    play; each call of another flow inside it is a step whose outcome is remembered.
 
     >>> @flow
     ... def double(n: int) -> int:
@@ -115,24 +123,25 @@ class Flow:
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
     def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]
-        """Declares a flow, as `@flow` or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, …)`.
+        """Declares a flow: `@flow`, or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, …)`.
 
-        The options are those of the table in docs/authoring.md. Of the entry flow only: `durability` and `grants`.
+        docs/authoring.md has the table of options; `durability` and `grants` have an effect only on the entry flow.
 
-        Arguments and results are JSON; the caller gets the decoded JSON of the result, also the first time, so that a
-        replay sees the same. With `memo=False` the call is only a span, and runs again in every attempt.
-        Raises OptionError for an option that is not there; ArgumentNotJson and ResultNotJson name the path of a value.
+        Arguments and results are JSON, up to 16 MiB; the caller gets the decoded JSON of the result, in the first run as in a
+        replay. With `memo=False` the call is only a span, and runs again in every attempt.
+        Raises OptionError for an unknown or wrong option. A call raises ArgumentNotJson or ResultNotJson, with the path of
+        the value, StepTimeout, and whatever the function raises.
         """
         for option in options:
             check_option(option)
         if fn is None:
             return lambda fn: _decorate(fn, options)
         if not callable(fn):
-            raise OptionError("@flow takes its options by name, as @flow(name='pick')")
+            raise OptionError("@flow takes its options by name, for example @flow(name='pick')")
         return _decorate(fn, options)
 
     def step(self, name: str, /, **tags: Any) -> StepBlock:
-        """A span without memory around a block of code; `with` and `async with` both work.
+        """A span without memory around a block of code; `with` and `async with` both work. The block runs again in a replay.
 
         >>> @flow
         ... def write():
@@ -145,15 +154,29 @@ class Flow:
         return StepBlock(name, "step", tags, f"flow.step({name!r})")
 
     def span(self, name: str, /, *, kind: str = "other", **tags: Any) -> StepBlock:
-        """As `flow.step`, with a kind: `step`, `rpc` or `other`. A pipelined play commits before an `rpc` span begins."""
+        """As `flow.step`, with a kind: `step`, `rpc` or `other`. A pipelined play waits for its commits before an `rpc` span begins.
+
+        >>> @flow
+        ... def fetch() -> int:
+        ...     with flow.span("GET /prices", kind="rpc"):
+        ...         return 200
+        >>> fetch()
+        200
+        """
         return StepBlock(name, kind, tags, f"flow.span({name!r})")
 
     def map(self, fn: Callable[[T], Any], items: Iterable[T], *, max_workers: int | None = None) -> Any:
         """Calls a flow with each item, at most `max_workers` (32) at a time, and returns the results in order.
 
-        Each item is remembered by itself: a replay runs only those that were not done. An item that waits for an answer
-        gives its place to the next one. When items fail, the others still end; then the first error is raised.
-        In a coroutine: `await flow.map(…)`.
+        Each item is remembered by itself: a replay runs only the items without an outcome. An item that waits for an answer
+        gives its worker to the next one. If items fail, the others still end; then the error of the first failed item (by
+        index) is raised. In a coroutine: `await flow.map(…)`.
+
+        >>> @flow
+        ... def half(n: int) -> float:
+        ...     return n / 2
+        >>> flow(lambda: flow.map(half, [2, 4]))()
+        [1.0, 2.0]
         """
         return map_items(fn, items, max_workers)
 
@@ -170,7 +193,8 @@ class Flow:
 
         `schema` is the JSON Schema that an answer must satisfy; without `ui` no form is shown. After `timeout` seconds
         the answer is `default`, or PauseTimeout is raised. While the play waits it holds no process: it is replayed
-        when the answer is there, and no `except` or `finally` notices. In a coroutine: `await flow.pause(…)`.
+        when the answer has arrived, and no `except` or `finally` runs in between. Raises Refused for a question that cannot
+        be asked, for example because of a bad schema. In a coroutine: `await flow.pause(…)`.
         """
         return _pause.pause(name, schema=schema, ui=ui, timeout=timeout, default=default)
 
@@ -179,7 +203,7 @@ class Flow:
 
         In this process, or with `spawn=True` as a play of its own, which this branch waits for without a slot and, after
         two seconds, without a process. The current version is taken unless `version_sid` names one; a replay
-        takes the same. Raises FlowNotFound, InputsInvalid with every fault, or what the flow raises; of a spawned play
+        takes the same. Raises FlowNotFound, InputsInvalid with every fault, and what the flow raises; for a spawned play
         ChildFailed. In a coroutine: `await flow.invoke(…)`.
         """
         return _invoke.invoke(name, spawn, version_sid, inputs)
@@ -188,31 +212,31 @@ class Flow:
         """Calls a method of the runtime, within the play's grant, and returns its result; it is remembered like a step's.
 
         `flow_library_search` is granted to every play, others by `@flow(grants=["workflow_list"])` on the entry flow.
-        Raises CallFailed, with `.code`. In a coroutine: `await flow.call(…)`.
+        Raises CallFailed with the error's `.code`, also in a replay. In a coroutine: `await flow.call(…)`.
         """
         return _methods.call(method, params)
 
     def webhook(self, name: str, /, *, expires: float | None = None) -> Any:
-        """A signed link that answers the next `flow.pause(name)` once, first of all that of this branch: `/hooks/resume/<token>` at the gateway.
+        """Makes a signed link (`/hooks/resume/<token>` at the gateway) that answers the next `flow.pause(name)` once.
 
-        Hand it to another service; its POST body is the answer, and may come before the pause. The link is good for `expires`
-        seconds, 30 days by default. In a coroutine: `await flow.webhook(…)`.
+        A pause of this branch has precedence. Pass the link to another service: the body of its POST is the answer, and may
+        arrive before the pause. The link is valid for `expires` seconds, 30 days by default. A replay returns the same link. In a coroutine: `await flow.webhook(…)`.
         """
         return _methods.webhook(name, expires)
 
     def sleep(self, seconds: float, /) -> Any:
-        """Waits. Up to 2 s the process stays; longer, it is a timer that survives everything.
+        """Waits for so many seconds. Up to 2 s the process stays; a longer sleep is a timer, and the process may exit.
 
-        In a coroutine: `await flow.sleep(…)`.
+        A timer runs from the first call, also while the process is dead: a replay waits only for the rest. In a coroutine: `await flow.sleep(…)`.
         """
         return _values.sleep(seconds)
 
     def sleep_until(self, when: datetime | str, /) -> Any:
-        """Waits until a time: a datetime with a time zone, or ISO 8601 text. As `flow.sleep`."""
+        """Waits, as `flow.sleep`, until a time: a datetime with a time zone, or an ISO 8601 string with one."""
         return _values.sleep_until(when)
 
     def now(self) -> datetime:
-        """The time (UTC) as a remembered value: a replay sees the same. Not awaited, also in a coroutine.
+        """The time (UTC) as a remembered value: a replay sees the same. It is never awaited, not even in a coroutine.
 
         >>> @flow
         ... def age():
@@ -231,7 +255,7 @@ class Flow:
         return _values.make_random()
 
     def flush(self) -> Any:
-        """Returns when everything that returned before is committed. A durable play has nothing to wait for.
+        """Returns when everything that returned earlier is committed. In a durable play that is already the case.
 
         In a coroutine: `await flow.flush()`.
         """

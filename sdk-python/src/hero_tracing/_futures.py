@@ -8,11 +8,11 @@ from typing import Any
 
 
 class Waiting(asyncio.Future[Any]):
-    """A branch waits for its turn, an answer or a worker: nothing that the loop could bring about by itself."""
+    """A future of a branch that waits for its turn, an answer or a worker: the loop cannot resolve it by itself."""
 
 
 def resolve(future: asyncio.Future[Any], value: Any = None) -> bool:
-    """Lets a coroutine go on; False: it was cancelled meanwhile."""
+    """Lets a coroutine continue; False if it was cancelled meanwhile."""
     if future.done():
         return False
     future.set_result(value)
@@ -20,7 +20,7 @@ def resolve(future: asyncio.Future[Any], value: Any = None) -> bool:
 
 
 def hand_over(loop: asyncio.AbstractEventLoop, hand_out: Callable[[], bool], first: bool = False) -> None:
-    """From any thread: the loop calls it in its turn (`_turns`), in the order in which it came."""
+    """Has the loop call it in its turn (`_turns`), in the order of arrival; may be called from any thread."""
     turns = getattr(loop, "_hero_turns", None)
     try:
         if turns is not None:

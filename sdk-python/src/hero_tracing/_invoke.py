@@ -35,16 +35,14 @@ def invoke(name: str, spawn: bool, version_sid: str, inputs: dict[str, Any]) -> 
     node = here(what)
     check_name(name, "flow.invoke")
     if not isinstance(spawn, bool) or not isinstance(version_sid, str):
-        raise OptionError(
-            "flow.invoke: spawn is True or False, and version_sid a text; inputs are given by their names"
-        )
+        raise OptionError("flow.invoke: spawn must be True or False and version_sid a string; pass inputs by name")
     try:
         args = f'{{"inputs":{canonical(inputs, "inputs")},"version_sid":{dump(version_sid)}}}'
         text = dump(inputs)
     except NotJson as error:
         raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
-        raise PayloadTooLarge(f"{what}: the inputs have {len(text.encode()) >> 20} MiB; 16 MiB fit")
+        raise PayloadTooLarge(f"{what}: the inputs have {len(text.encode()) >> 20} MiB; the limit is 16 MiB")
     if not spawn:
         return operate(
             what, node, f"invoke:{name}", args, lambda node, place: _in_process(node, place, name, version_sid, text)
@@ -62,7 +60,7 @@ def invoke(name: str, spawn: bool, version_sid: str, inputs: dict[str, Any]) -> 
 
 
 def _unresolved() -> None:
-    """What stands for a workflow of which the source is not there yet."""
+    """A placeholder for a workflow whose source is not loaded yet."""
 
 
 def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:
@@ -111,7 +109,7 @@ def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> 
 
 
 def _spawned_here(node: Node, place: str, name: str, version_sid: str, text: str) -> Effects[Outcome]:
-    """Outside of the runtime there are no other plays: it runs in this process, and fails as a child would."""
+    """Outside the runtime there are no other plays: the workflow runs in this process, and fails as a child would."""
     value, error = yield from _in_process(node, place, name, version_sid, text)
     if isinstance(error, Exception) and not isinstance(error, (FlowNotFound, InputsInvalid)):
         failed = ChildFailed(text_of(error), node.session.play_sid, "failed", type(error).__qualname__)

@@ -83,7 +83,7 @@ class Leaf:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        """What was kept, or waited for, is closed already; here is what was cut off."""
+        """Closes the leaf if an error interrupted it; a leaf that was kept or waited for is closed already."""
         if error is None or self.known is not None or self.node.closed:
             return
         if isinstance(error, NOT_REMEMBERED):

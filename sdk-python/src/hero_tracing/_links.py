@@ -1,9 +1,9 @@
 """Signed links that no pause has taken yet: a link answers the next pause of its name (`flow.webhook`).
 
 Rules:
- 1. In the branch that made it that is its next pause of the name, whose place is known when the link is made.
- 2. Else it is the next pause of the name further inside, or anywhere once the branch, block or flow call that made it has
-    ended: such a question names the link, and an answer to the link is its answer.
+ 1. Such a pause in the branch that made the link is found by its place, which is known when the link is made.
+ 2. Otherwise it is the next pause of the name further inside, or anywhere once the branch, block or flow call that made the
+    link has ended: its question names the link, and an answer to the link answers it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Links:
             self._open.setdefault(name, []).append(Link(id, node))
 
     def take(self, name: str, id: str, node: TreeNode) -> list[str]:
-        """The ids of other links that the pause with this id answers to; nobody else gets them."""
+        """Takes the ids of the other links that answer the pause with this id: no later pause gets them."""
         if not self._open:
             return []
         around = []

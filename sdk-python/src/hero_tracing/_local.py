@@ -1,4 +1,4 @@
-"""Outside of the runtime: the same flow, with its spans printed as a tree and its pauses asked on the terminal."""
+"""Outside the runtime: the same flow, with its spans printed as a tree and its pauses asked on the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._terminal import ask_on_terminal, print_tree
 
 
 class _LocalLane:
-    """Nothing is kept: every commit is done at once. Timers are slept through, workflows are files nearby."""
+    """Stands for the executor outside the runtime: commits keep nothing, timers sleep, and workflows are files nearby."""
 
     def __init__(self, file: str | None) -> None:
         self._folder = Path(file).resolve().parent if file else Path.cwd()
@@ -36,7 +36,7 @@ class _LocalLane:
         return {
             "t": "refused",
             "code": "UNAVAILABLE",
-            "message": f"there is no {kind} outside of the runtime: start the flow as a play",
+            "message": f"there is no {kind} outside the runtime: start the flow as a play",
         }
 
     def _wait(self, frame: dict[str, Any], at_rest: bool) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class _LocalLane:
                         "entry": found["entry"], "file": str(path),
                     }  # fmt: skip
         where = ", ".join(map(str, looked))
-        message = f"outside of the runtime a workflow is a file, and none of these is there: {where}"
+        message = f"outside the runtime a workflow is a file, and none of these files exists: {where}"
         return {"t": "refused", "code": "NOT_FOUND", "message": message}
 
     def post(self, kind: str, body: str, replied: Callable[[dict[str, Any]], None]) -> None:
@@ -86,13 +86,13 @@ class _LocalLane:
         arrived(self.request(kind, body))
 
     def listen(self, loop: Any, woken: Callable[[], None]) -> None:
-        """Nobody wakes it."""
+        """Does nothing: no executor sends `woken`."""
 
     async def request_async(self, kind: str, body: str) -> dict[str, Any]:
         return self.request(kind, body)
 
     def detach(self) -> None:
-        """A fork may go on by itself: there is nothing to share."""
+        """Does nothing: there is no connection that a fork would share."""
 
 
 class LocalEvents:

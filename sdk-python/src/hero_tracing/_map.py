@@ -25,7 +25,7 @@ def map_items(fn: Callable[..., Any], items: Iterable[Any], max_workers: int | N
     node = here(what)
     workers = WORKERS if max_workers is None else max_workers
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise OptionError("flow.map: max_workers is a whole number, 1 or more")
+        raise OptionError("flow.map: max_workers must be a whole number, 1 or more")
     site = Site(node, quoted(f"map:{declaration.name}"))
     if check_sync_here(what, node):
         return Awaited(what, _map_async(declaration, list(items), workers, site), node.session)

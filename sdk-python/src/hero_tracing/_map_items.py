@@ -3,9 +3,9 @@
 Rules:
  1. The map is a node, item i is its branch `map:<i>`: equal items are told apart, and places do not depend on timing.
  2. Remembered items need no worker. The others run in at most `max_workers` slots; an item whose every open leaf waits
-    gives its slot up and takes one again when it goes on.
+    gives its slot up and takes one again when it continues.
  3. Items that no worker has taken count as active: the play is not suspended before they had their turn, unless so many
-    wait already that no further thread is to be had (`MOST_WAITING`): then the rest waits too.
+    wait already that no further thread may be started (`MOST_WAITING`): then the rest waits too.
  4. All items run to their end; then the error of the first failed item is raised, so that a replay raises the same.
  5. An item's outcome is committed while its worker runs the next item already: nobody sees the result before the map
     returns, and then all of them are committed (I3).
@@ -47,7 +47,7 @@ class Map:
         self.errors: dict[int, BaseException] = {}
         self.left: deque[tuple[int, str]] = deque()
         self.changed = threading.Lock()
-        self.entering: deque[WorkerSlot] = deque()  # items that go on and want a slot again
+        self.entering: deque[WorkerSlot] = deque()  # items that continue and need a slot again
         self.running = 0  # slots that are held
         self.waiting = 0  # items that gave theirs up
         self.unfinished = 0
@@ -77,7 +77,7 @@ class Map:
         session.tree.reserve(node, self.unfinished)
 
     def in_turn(self, index: int, place: str) -> bool:
-        """Whether it is a remembered item that comes in its turn."""
+        """Whether it is a remembered item that must wait for its turn."""
         return False
 
     def ended(self, index: int, outcome: Outcome) -> None:
@@ -120,11 +120,11 @@ class Map:
             call()
 
     def queue_up(self, slot: WorkerSlot) -> None:
-        """The item wants to go on; `changed` is held."""
+        """The item wants to continue; `changed` is held."""
         self.entering.append(slot)
 
     def given_up(self) -> None:
-        """An item rests: its slot is for the next one. The tree's lock is held."""
+        """An item waits: its slot passes to the next one. The tree's lock is held."""
         with self.changed:
             self.running -= 1
             self.waiting += 1
@@ -136,7 +136,7 @@ class Map:
         raise NotImplementedError
 
     def _hand_over(self) -> None:
-        """Items that go on come before items that have not begun; `changed` is held."""
+        """Items that continue go before items that have not begun; `changed` is held."""
         while self.entering and self.running < self.workers:
             self.give_to(self.entering.popleft())
 

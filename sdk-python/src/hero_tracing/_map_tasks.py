@@ -45,7 +45,7 @@ class TaskMap(Map):
         return True
 
     def _take_turn(self, index: int, place: str) -> bool:
-        """Only with the last item of the map somebody goes on."""
+        """Takes a remembered item; only the last one of the map lets a branch continue."""
         if self.finished.done():
             return False
         known = remembered(self.declaration, self.node, place)

@@ -43,7 +43,7 @@ class ThreadMap(Map):
     def __init__(self, declaration: Declaration, items: list[Any], workers: int, parent: Node, site: Site) -> None:
         super().__init__(declaration, items, workers, parent, site)
         self.flying = 0  # outcomes whose commits are under way
-        self.parked = 0  # items that wait because no further thread is to be had
+        self.parked = 0  # items that wait because no further thread may be started
         self.finished = threading.Lock()
         self.context = contextvars.copy_context()
 
@@ -55,7 +55,7 @@ class ThreadMap(Map):
         return self.end()
 
     def _ramp_up(self) -> None:
-        """A few workers at once and the others one by one: where items are quick, more would only be in the way."""
+        """Starts a few workers together and the others one by one: quick items do not need more."""
         with self.changed:
             self._hire(WORKERS_AT_ONCE)
         while self.left and self.running < self.workers:
@@ -72,11 +72,11 @@ class ThreadMap(Map):
             self.node.busy -= self.parked
 
     def _hire(self, most: int) -> None:
-        """Starts workers for free places; `changed` is held."""
+        """Starts workers for free slots; `changed` is held."""
         while most and self.left and self.running < self.workers and self.running + self.waiting < MOST_WAITING:
             try:
                 threading.Thread(target=self._work, args=(self.left[0],), name="hero-map", daemon=True).start()
-            except RuntimeError:  # no more threads: those that run take what is left, one after the other
+            except RuntimeError:  # no further thread can be started: the running ones take what is left
                 if not self.running and not self.waiting:
                     raise
                 return
@@ -105,7 +105,7 @@ class ThreadMap(Map):
             self._commit(_Item(index, commit(opened, outcome), branch))
 
     def _next(self, branch: Node) -> tuple[int, str] | None:
-        """The body is done: its worker takes another item, if its slot is not wanted by an item that goes on."""
+        """The body is done: its worker takes another item, unless an item that continues needs its slot."""
         taken = None
         with self.changed:
             self.leave_slot(branch)

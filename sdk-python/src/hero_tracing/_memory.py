@@ -1,11 +1,12 @@
-"""What earlier attempts of a play left behind (docs/protocol.md, sections 4 and 7).
+"""What memory holds of earlier attempts of a play (docs/protocol.md, sections 4 and 7).
 
 Rules:
- 1. An item is taken once: a place is met once in an attempt. Nothing is ever put in while the play runs.
- 2. What is left below a call that really ran to its end was not asked for again: the code went another way. The first such
-    difference is told with the next frame, once. A call that was cancelled proves nothing, nor one that has open children.
- 3. Resolved versions are looked up as often as they are needed, and prove nothing either.
- 4. The items come in the order in which they were committed, or handed to the play; an event loop hands them out so (`_turns`).
+ 1. An item is taken once, because a place occurs once in an attempt. No item is added while the play runs.
+ 2. Items that are left below a call that ran to its end were not asked for again: the code took another path. The next frame
+    reports the first such difference, once. A cancelled call, or one with open children, proves nothing.
+ 3. Resolved versions may be looked up more than once, and prove nothing either.
+ 4. The items are in the order in which they were committed, or handed to the play; an event loop hands them out in that order
+    (`_turns`).
 """
 
 from __future__ import annotations

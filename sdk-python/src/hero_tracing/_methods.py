@@ -2,9 +2,9 @@
 
 Rules:
  1. A result is remembered like a step's, and so is a refusal: a replay does not call again.
- 2. A call that is cut is made again: a method that changes something is given `idempotency_key=flow.current_step.key`.
- 3. A link is that of the *next* pause of its name in this branch: its place is computed, and not counted. A pause elsewhere
-    names the links that it answers to (`_links`).
+ 2. A call whose process died is made again: pass `idempotency_key=flow.current_step.key` to a method that changes something.
+ 3. A link is that of the *next* pause of its name in this branch: its place is computed, but not counted. A pause elsewhere
+    names the links that answer it (`_links`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ def call(method: str, params: dict[str, Any]) -> Any:
     what = f"flow.call({method!r})"
     node = here(what)
     if not isinstance(method, str) or not method:
-        raise OptionError("flow.call: the first argument is the name of a method, as 'flow_library_search'")
+        raise OptionError(
+            "flow.call: the first argument must be the name of a method, for example 'flow_library_search'"
+        )
     try:
         args, text = canonical(params, "arguments"), dump(params)
     except NotJson as error:
         raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
-        raise PayloadTooLarge(f"{what}: the parameters have {len(text.encode()) >> 20} MiB; 16 MiB fit")
+        raise PayloadTooLarge(f"{what}: the parameters have {len(text.encode()) >> 20} MiB; the limit is 16 MiB")
     return operate(what, node, f"call:{method}", args, lambda node, place: _called(node, place, method, text))
 
 
@@ -59,7 +61,7 @@ def webhook(name: str, expires: float | None = None) -> Any:
 
 def _expiry(seconds: float) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST_LINK:
-        raise OptionError("flow.webhook: expires is a number of seconds, more than 0 and at most 366 days")
+        raise OptionError("flow.webhook: expires must be a number of seconds above 0, at most 366 days")
     return max(1, round(seconds * 1000))
 
 

@@ -193,9 +193,9 @@ def here(what: str) -> Node:
     if node is None:
         if active() is not None:
             raise no_context(what)
-        raise NoContext(f"{what} works inside a flow only: call it from a function decorated with @flow")
+        raise NoContext(f"{what} works only inside a flow: call it from a function decorated with @flow")
     if node.closed:
-        raise no_context(f"{what} (its flow has returned already; it)")
+        raise no_context(f"{what} (whose flow has already returned)")
     return node
 
 
@@ -203,5 +203,5 @@ def no_context(what: str) -> NoContext:
     return NoContext(
         f"{what} was called from a thread that does not know its step. Start the thread with the context of the step: "
         "threading.Thread(target=contextvars.copy_context().run, args=(fn, …)), or "
-        "executor.submit(contextvars.copy_context().run, fn, …); flow.map does it by itself."
+        "executor.submit(contextvars.copy_context().run, fn, …); flow.map does so by itself."
     )

@@ -22,7 +22,7 @@ class OpenCall:
         self.node = node
         self.key = session.step_key(node.place)
         self.under = node.known  # the place below which memory finds this call
-        self.committed = False  # its outcome is committed already, although the body was still running
+        self.committed = False  # its outcome was committed while the body was still running
         self.sha256 = ""
         self._counted = False
         self._token: Token[Node] | None = None

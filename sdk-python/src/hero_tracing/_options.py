@@ -35,7 +35,7 @@ def _name(option: str, value: Any) -> None:
 
 def _text(option: str, value: Any) -> None:
     if value is not None and not isinstance(value, str):
-        raise OptionError(f"@flow: {option} is a text, not {value!r}")
+        raise OptionError(f"@flow: {option} must be a string, not {value!r}")
 
 
 def _fields(option: str, value: Any) -> None:
@@ -46,14 +46,14 @@ def _fields(option: str, value: Any) -> None:
 def _number(least: float, most: float, what: str) -> Callable[[str, Any], None]:
     def check(option: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-            raise OptionError(f"@flow: {option} is {what}, not {value!r}")
+            raise OptionError(f"@flow: {option} must be {what}, not {value!r}")
 
     return check
 
 
 def _retries(option: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_RETRIES:
-        raise OptionError(f"@flow: {option} is a whole number from 0 to {MOST_RETRIES}, not {value!r}")
+        raise OptionError(f"@flow: {option} must be a whole number from 0 to {MOST_RETRIES}, not {value!r}")
 
 
 def _timeout(option: str, value: Any) -> None:
@@ -63,12 +63,12 @@ def _timeout(option: str, value: Any) -> None:
 
 def _switch(option: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise OptionError(f"@flow: {option} is True or False, not {value!r}")
+        raise OptionError(f"@flow: {option} must be True or False, not {value!r}")
 
 
 def _durability(option: str, value: Any) -> None:
     if value not in DURABILITIES:
-        raise OptionError(f"@flow: {option} is {' or '.join(map(repr, DURABILITIES))}, not {value!r}")
+        raise OptionError(f"@flow: {option} must be {' or '.join(map(repr, DURABILITIES))}, not {value!r}")
 
 
 def _names(example: str) -> Callable[[str, Any], None]:
@@ -76,31 +76,37 @@ def _names(example: str) -> Callable[[str, Any], None]:
         if not isinstance(value, (list, tuple, set, frozenset)) or not all(
             isinstance(one, str) and one for one in value
         ):
-            raise OptionError(f"@flow: {option} is {example}")
+            raise OptionError(f"@flow: {option} must be {example}, not {value!r}")
 
     return check
 
 
 OPTIONS: dict[str, Option] = {
-    "name": Option(None, _name, "how it is shown and found, 1 to 200 characters", "library", "the function's name"),
+    "name": Option(
+        None, _name, "the name in the tree and in the library, 1 to 200 characters", "library", "the function's name"
+    ),
     "inputs": Option(
         None,
         _fields,
-        'of each field `type`, `required`, `default`, `description`, `enum`, `schema`; or only its type, as `{"topic": str}`. Checked when a play starts',
+        'for each field `type`, `required`, `default`, `description`, `enum`, `schema`; or only its type: `{"topic": str}`. Checked when a play starts',
         "library",
         "read from the type hints",
     ),
     "outputs": Option(
         None, _fields, "the same for the result; checked when the flow returns", "library", "read from the type hints"
     ),
-    "description": Option(None, _text, "for readers and for the search of the library", "library", "the docstring"),
+    "description": Option(None, _text, "for readers, and for the library search", "library", "the docstring"),
     "tags": Option(
-        (), _names("a list of texts, as ['mail']"), "for readers and for the search of the library", "library", "none"
+        (),
+        _names("a list of strings, for example ['mail']"),
+        "for readers, and for the library search",
+        "library",
+        "none",
     ),
     "memo": Option(
         True, _switch, "`False`: a span without memory, run again in each replay; what it calls is remembered"
     ),
-    "retries": Option(0, _retries, f"how often a failed body is tried again, up to {MOST_RETRIES} times"),
+    "retries": Option(0, _retries, f"how many times a failed body is tried again, 0 to {MOST_RETRIES}"),
     "retry_delay": Option(
         1.0,
         _number(0, LONGEST_SECONDS, "a number of seconds, 0 or more"),
@@ -108,13 +114,13 @@ OPTIONS: dict[str, Option] = {
     ),
     "backoff": Option(
         2.0,
-        _number(1, 100, "the factor by which each wait is longer than the one before, 1 to 100"),
-        "by what factor each wait is longer than the one before, 1 to 100",
+        _number(1, 100, "a factor from 1 to 100"),
+        "the factor by which each wait is longer than the one before, 1 to 100",
     ),
     "jitter": Option(
         0.1,
-        _number(0, 1, "the part of a wait that is added at random at most, 0 to 1"),
-        "what part of a wait is added to it at random at most, 0 to 1",
+        _number(0, 1, "a share from 0 to 1"),
+        "the largest random addition to a wait, as a share of it, 0 to 1",
     ),
     "timeout": Option(
         None,
@@ -123,11 +129,17 @@ OPTIONS: dict[str, Option] = {
         default_doc="none",
     ),
     "at_most_once": Option(
-        False, _switch, "cut between its begin and its commit, it is not run again by itself: somebody decides"
+        False,
+        _switch,
+        "if its process dies between begin and commit, it does not run again by itself: a person decides",
     ),
     "durability": Option("durable", _durability, '[`"pipelined"`](durability.md) commits in the background', "play"),
     "grants": Option(
-        (), _names("a list of method names, as ['workflow_list']"), "methods that `flow.call` may call", "play", "none"
+        (),
+        _names("a list of method names, for example ['workflow_list']"),
+        "methods that `flow.call` may call",
+        "play",
+        "none",
     ),
 }
 OF_PLAYS = tuple(name for name, option in OPTIONS.items() if option.of == "play")
@@ -139,7 +151,7 @@ DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
 def check_option(option: str) -> None:
     """Raises an error that names an option that `@flow` does not have (yet)."""
     if option in LATER:
-        raise OptionError(f"@flow has no option {option!r} in this version of hero_tracing: leave it out")
+        raise OptionError(f"@flow has no option {option!r} in this version of hero_tracing: remove it")
     if option not in OPTIONS:
         raise OptionError(f"@flow has no option {option!r}; it has {', '.join(OPTIONS)}")
 
@@ -150,7 +162,7 @@ def check_together(options: Mapping[str, Any]) -> None:
         return
     for option in ("at_most_once", "timeout"):
         if options.get(option):
-            raise OptionError(f"@flow: {option} needs memory: leave memo=False out")
+            raise OptionError(f"@flow: {option} needs memory: remove memo=False")
 
 
 def reference() -> str:

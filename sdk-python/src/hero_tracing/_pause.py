@@ -34,7 +34,7 @@ def pause(
     check_name(name, "flow.pause")
     spec = (name, _object(schema, "schema"), _object(ui, "ui"), _milliseconds(timeout), _default(default))
     if spec[3] is None and spec[4] is not None:
-        raise OptionError("flow.pause: a default is what the timeout answers, so it needs a timeout")
+        raise OptionError("flow.pause: default is the answer after the timeout, so pass timeout, too")
     site = Site(node, quoted(f"pause:{name}"))
     if check_sync_here(what, node):
         return Awaited(what, _wait_async(node, site, *spec), node.session)
@@ -77,7 +77,7 @@ def _object(value: Mapping[str, Any] | None, what: str) -> str:
     if value is None:
         return "null"
     if not isinstance(value, Mapping):
-        raise OptionError(f"flow.pause: {what} is an object")
+        raise OptionError(f"flow.pause: {what} must be an object (a dict)")
     try:
         return dump(dict(value), what)
     except NotJson as error:
@@ -88,7 +88,7 @@ def _milliseconds(timeout: float | None) -> int | None:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout < 10**10:
-        raise OptionError("flow.pause: timeout is a number of seconds, 0 or more")
+        raise OptionError("flow.pause: timeout must be a number of seconds, 0 or more")
     return round(timeout * 1000)
 
 

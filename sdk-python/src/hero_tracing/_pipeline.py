@@ -1,8 +1,8 @@
 """Pipelined commits: outcomes go on in order, in groups, while the play works on (docs/protocol.md, section 4).
 
 Rules:
- 1. One request is under way at a time, and what comes meanwhile goes into the next: what is committed is a prefix of what ran.
- 2. So much may be under way, and no more: then a step waits for room.
+ 1. One request is under way at a time, and outcomes that arrive meanwhile go into the next: what is committed is a prefix of what ran.
+ 2. The outcomes under way are bounded in number and size; beyond, a step waits for room.
  3. `drain` returns when everything that was added before is committed. An outcome that was refused ends the play there.
 """
 
@@ -58,7 +58,7 @@ class PipelinedCommits:
         replied(DONE)
 
     def _add(self, step: str) -> None:
-        """Sends one step in the background; waits where too much is under way."""
+        """Sends one step in the background; waits while too much is under way."""
         with self._changed:
             while self._steps >= MOST_STEPS or self._bytes >= MOST_BYTES:
                 self._changed.wait()
@@ -130,7 +130,7 @@ class PipelinedCommits:
         return group
 
     def _end(self, message: str) -> NoReturn:
-        """Rule 3: the step has returned long ago, so there is nobody who could catch it."""
+        """Ends the play with the error (rule 3): the step has already returned, so that no code could catch it."""
         end_failed(
             self._session, Refused("REFUSED", f"an outcome of a pipelined play could not be committed: {message}")
         )

@@ -33,7 +33,7 @@ def run_play(control: socket.socket, telemetry: socket.socket) -> int:
     The caller has sent the `hello` line on both connections already (they are not counted in `emitted`) and has entered
     the sandbox and the play's working directory. The caller ends the process with `os._exit(code)`: 0 after a committed
     end; another code where the play ended itself by `SystemExit`. A suspended play leaves by `os._exit(75)` itself, and
-    a play whose executor is gone, or said something that is no frame, by `os._exit(71)`.
+    a play whose executor disconnected, or sent something that is not a frame, by `os._exit(71)`.
     """
     lane = ControlLane(control)
     events = Telemetry(telemetry)

@@ -3,13 +3,13 @@
 Rules:
  1. A question is sent when it begins to wait: with `ask` while something else in the play can go on, with `pause` where
     nothing can. A lone pause is one request.
- 2. It is sent once in an attempt; `pause` considers everything that was asked. What was asked and is no longer waited for is
-    withdrawn with the next request.
- 3. One `ask` or `pause` is under way at a time; what comes meanwhile goes into the next.
- 4. Nothing is asked while something remembered is still to be handed out (`_turns`).
+ 2. It is sent once in an attempt; `pause` considers everything that was asked. A question that was asked, and whose branch no
+    longer waits, is withdrawn with the next request.
+ 3. One `ask` or `pause` is under way at a time; questions that begin meanwhile go into the next one.
+ 4. No question is sent while a remembered item has not been handed out yet (`_turns`).
  5. Where event loops run, they ask when they are idle. Elsewhere `pause` is sent by the thread that brought the tree to rest,
     and `ask` by a thread of its own, a moment later: a fan-out that comes to rest meanwhile is one request.
- 6. A suspended process leaves at once, with nothing unwound.
+ 6. A suspended process exits immediately, with nothing unwound.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ._turns import LoopTurns
 
 A_MOMENT = 0.01
-BLOCKED_SECONDS = 0.05  # a loop that is not idle for so long may be blocked by what waits
+BLOCKED_SECONDS = 0.05  # a loop that is busy for so long may be blocked by a thread that waits for an answer
 
 
 class Questions:
@@ -44,15 +44,15 @@ class Questions:
         self._open: dict[str, Question] = {}  # by place
         self._new: list[Question] = []  # not sent yet
         self._withdrawn: list[str] = []
-        self._timeouts: dict[Timeout, None] = {}  # that run, in the order of their begin
+        self._timeouts: dict[Timeout, None] = {}  # those that run, in the order in which they began
         self._asking = False
         self._poked = False  # the executor may have answers
-        self._wanted = False  # the asker is to look
+        self._wanted = False  # the asker has to check what to send
         self._replies: list[tuple[Reply, list[Question]]] = []
         self._asker: threading.Thread | None = None
 
     def __bool__(self) -> bool:
-        """Whether anything is open or to be told."""
+        """Whether a question is open, or a withdrawal has not been sent yet."""
         return bool(self._open or self._withdrawn)
 
     # --- branches -----------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class Questions:
         self._look(True)
 
     def _look(self, asker: bool) -> None:
-        """Whoever asks is to look again."""
+        """Wakes the event loops, and with `asker` the asker thread, so that they check what to send."""
         for turns in self._session.turns.running():
             turns.poke()
         if asker:
@@ -110,7 +110,7 @@ class Questions:
         self._timeouts.pop(timeout, None)
 
     def timeout_is_due(self, timeout: Timeout) -> None:
-        """In its loop: it is recorded, and taken, before it fires."""
+        """Called in the loop of the timeout: it is recorded and taken before it fires."""
         self._record([timeout])
         self._poked = True
 
@@ -125,7 +125,7 @@ class Questions:
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def idle(self, turns: LoopTurns) -> float | None:
-        """An event loop has nothing left to do. Returns after how many seconds it is to look again."""
+        """An event loop has nothing left to do. Returns the seconds until it must check again."""
         if self._asking or not self:
             return None
         session = self._session
@@ -224,7 +224,7 @@ class Questions:
         session.lane.send("ask", f"{body},{session.told()}", arrived)
 
     def _pause(self) -> None:
-        """Every branch waits: the process may have to leave."""
+        """Every branch waits: the process may have to exit."""
         new: list[Question] = []
         try:
             body, new = self._body()
@@ -290,7 +290,7 @@ class Questions:
             self._leave()
 
     def leave_for_replay(self) -> None:
-        """A body that cannot be stopped must not run on: the process goes, and the play is replayed."""
+        """Ends the process because of a body that cannot be stopped; the play is then replayed."""
         with self._changed:
             while self._asking:
                 self._changed.wait()
@@ -300,7 +300,7 @@ class Questions:
     def _leave(self) -> None:
         try:
             self._send_pause('"questions":[],"withdrawn":[]', replay=True)
-        finally:  # outside of the runtime nothing replays: the body goes on to its end
+        finally:  # outside the runtime nothing is replayed: the body runs to its end
             self._asked()
 
     def _asked(self) -> None:

@@ -43,14 +43,14 @@ class Recall:
         text, span_id = item.text, session.span_id(self._place)
         try:
             value = recall(item.kind, text, span_id)
-        except BaseException as error:  # what is remembered may be one
+        except BaseException as error:  # the remembered outcome may be an error
             happened_in(error, span_id)
             told = None if self._kind == "step" else {**describe(error), "traceback": ""}
             self._show(span_id, None, told)
             return None, error
         if self._kind == "step":
             session.last_output = text
-            self._show(span_id, text if session.first else None)  # else the span keeps the output that it had
+            self._show(span_id, text if session.first else None)  # otherwise the span keeps its earlier output
         else:
             self._show(span_id, text)
         return value, None

@@ -7,7 +7,7 @@ Rules, for a Task that is not done while nothing in the loop is ready:
     thread that carries a flow's context is a leaf of the tree, which says whether it waits.
  3. A future of the flow's own (`loop.create_future()`) is resolved by another Task, as far as anybody knows; but where
     connections are open it may be I/O of the flow's own.
- 4. Timers other than those of asyncio's timeouts lead on. Connections and threads that no Task waits for do not count.
+ 4. A timer that is not one of asyncio's timeouts makes the loop go on. Connections and threads that no Task awaits do not count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_DEEP = 1000
 
 
 class Loop(Protocol):
-    """What is asked of an event loop (`_turns`)."""
+    """What this module needs of an event loop (`_turns`)."""
 
     session: Session
     tasks: set[asyncio.Task[Any]]
@@ -55,7 +55,7 @@ def _resolves(future: Any, coro: Any, turns: Loop) -> bool:
     if future.done() or isinstance(future, Waiting):
         return False
     if isinstance(future, asyncio.Task):
-        return future not in turns.tasks  # of somebody else: nothing is known about it
+        return future not in turns.tasks  # not a Task of the play: nothing is known about it
     children = getattr(future, "_children", None)
     if children is not None:  # of a gather
         return any(_resolves(child, None, turns) for child in children)

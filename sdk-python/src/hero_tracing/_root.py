@@ -92,5 +92,5 @@ async def run_root_async(
 def _run_loop(session: Session, declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
     try:
         return asyncio.run(run_root_async(session, declaration, args, kwargs))
-    except (SystemExit, KeyboardInterrupt) as leaving:  # from another Task: asyncio lets them pass at once
+    except (SystemExit, KeyboardInterrupt) as leaving:  # from another Task: asyncio lets them pass immediately
         return Outcome(None, leaving)

@@ -1,4 +1,4 @@
-"""Tags, usage and log texts are decoration: whatever they hold becomes JSON that everybody can store and show."""
+"""Tags, usage and log texts are decoration: whatever they hold is turned into JSON that can be stored and shown."""
 
 from __future__ import annotations
 

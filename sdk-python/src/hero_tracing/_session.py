@@ -23,7 +23,7 @@ Reply = dict[str, Any]
 
 
 class Lane(Protocol):
-    """Requests to the executor over the control lane, or to what stands for it outside of the runtime."""
+    """Requests to the executor over the control lane, or to its stand-in outside the runtime."""
 
     def request(self, kind: str, body: str) -> Reply: ...
     def post(self, kind: str, body: str, replied: Callable[[Reply], None]) -> None: ...
@@ -46,7 +46,7 @@ class Commits(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether outcomes are under way that no step waits for."""
+        """Whether outcomes are under way that no step awaits."""
         ...
 
     def commit(self, step: str, now: bool = False) -> Reply:
@@ -101,7 +101,7 @@ class Turns(Protocol):
 
 
 class Cost:
-    """What the spans of this attempt cost and no frame has told yet."""
+    """The cost of the spans of this attempt that no frame has reported yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -146,7 +146,7 @@ class Session:
         self.play_sid = play_sid
         self.version_sid = version_sid
         self.parent_span_id = parent_span_id  # of the caller, in another play
-        self.spawns = spawns  # outside of the runtime a child runs in the caller's process
+        self.spawns = spawns  # outside the runtime a child runs in the caller's process
         self.first = attempt == 1
         self.always_replay = always_replay and attempt <= ALWAYS_REPLAYS
         self.memory = memory or Memory()

@@ -1,15 +1,15 @@
-"""A short wait inside of the process."""
+"""A short sleep inside the process."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-SHORT_SECONDS = 2.0  # what is longer is a timer of the runtime, and the process may leave
+SHORT_SECONDS = 2.0  # a longer sleep is a timer of the runtime, and the process may exit
 
 
 class Sleep:
-    """An effect."""
+    """The effect of sleeping, in seconds."""
 
     __slots__ = ("_seconds",)
 

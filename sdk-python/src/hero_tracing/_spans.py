@@ -86,7 +86,7 @@ def show_replayed(
     output: str | None = None,
     error: dict[str, str] | None = None,
 ) -> None:
-    """Shows what is not run because it is remembered. A first attempt that remembers is a fork: nobody saw the span yet."""
+    """Shows a call that does not run because it is remembered. In the first attempt of a fork no viewer has seen the span yet."""
     if session.first:
         line = _events.span_started(span_id, parent_id, name, kind, place, "{}", None, None)
         session.telemetry.emit(line, True)
@@ -102,7 +102,7 @@ def _amount(usd: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         amount = -1.0
     if not 0 <= amount < float("inf"):
-        raise OptionError(f"cost: usd is a number of dollars, 0 or more; not {usd!r}")
+        raise OptionError(f"cost: usd must be a number of dollars, 0 or more, not {usd!r}")
     return amount
 
 

@@ -1,7 +1,7 @@
 """Work of the SDK where a flow has used up the stack.
 
 Rules:
- 1. What a flow may do does not depend on how deep it does it (`with_stack`).
+ 1. What a flow may do does not depend on the depth of its stack (`with_stack`).
  2. A node is opened only where there is room to close it (`check_room`): a RecursionError in the middle of opening or closing one
     would leave it open, and the play could never be suspended.
 """

@@ -1,10 +1,11 @@
 """Time limits of steps (docs/protocol.md, section 4).
 
 Rules:
- 1. The time counts in which the step works. While every open leaf of it waits for an answer, a timer or a child, it stands still.
+ 1. Only the time in which the step works counts: the clock stands still while every open leaf of it waits for an answer, a timer
+    or a child.
  2. A coroutine is cancelled, and the cancellation becomes StepTimeout. The body of a sync step cannot be stopped: its outcome is
     committed while it still runs.
- 3. What still runs a second later is ended with its process, and the play is replayed: the outcome is remembered.
+ 3. If the body still runs a second later, the process ends and the play is replayed: the outcome is remembered.
  4. One thread serves all limits and needs no other one. Where it cannot be started, a limit is judged when its body ends.
 """
 
@@ -127,7 +128,7 @@ class Limit(Gate):
         return struck or late
 
     def strike(self, version: int) -> None:
-        """The clock says that it is time. Never waits for the body."""
+        """Called by the clock when the time is over; never waits for the body."""
         with self._lock:
             if self.over or (version != self._version and version != _GRACE):
                 return
@@ -145,7 +146,7 @@ class Limit(Gate):
                 self._attempt.commit_timeout(self.error, self._committed.set)
 
     def failed(self) -> None:
-        """Striking it raised an error: nobody waits for it."""
+        """Called when `strike` raised an error: releases whoever waits for it."""
         self._committed.set()
 
 
@@ -165,7 +166,7 @@ class _Clock:
                 thread = threading.Thread(target=self._run, name="hero-limits", daemon=True)
                 try:
                     thread.start()
-                except RuntimeError:  # no thread is to be had: rule 4, and the next limit tries again
+                except RuntimeError:  # no thread can be started: rule 4, and the next limit tries again
                     return
                 self._thread = thread
             self._changed.notify()

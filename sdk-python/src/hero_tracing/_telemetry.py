@@ -1,11 +1,11 @@
-"""The telemetry lane: one JSON line an event, never in the way of the work (I10).
+"""The telemetry lane: one JSON line an event, which never blocks the work for long (I10).
 
 Rules:
- 1. A line is written whole or not at all; what could not be written is counted and said in a `dropped` event.
- 2. Lines are written at once, up to 5 in 10 ms; what is beyond (and soft lines: replayed steps, ends) goes together, when
-    the next line is written, at 64 KiB, or after 10 ms.
- 3. What the lane does not take waits in a queue of 4 MiB. Where that is full, a writer waits 50 ms once; while it stays
-    full, the next ones do not wait at all, and their lines are dropped.
+ 1. A line is written whole or not at all; lines that could not be written are counted and reported in a `dropped` event.
+ 2. Up to 5 lines in 10 ms are written immediately. Further lines, and soft ones (replayed steps, ends), are written together:
+    with the next line, at 64 KiB, or after 10 ms.
+ 3. Lines that the lane does not take wait in a queue of 4 MiB. If it is full, a writer waits 50 ms once; while it stays
+    full, the next writers do not wait at all, and their lines are dropped.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Telemetry:
         return not self._full
 
     def _write(self, seconds: float) -> None:
-        """Writes what waits, and waits at most so long for room."""
+        """Writes what is queued, and waits at most `seconds` for room."""
         deadline = time.monotonic() + seconds if seconds else 0.0
         queue = self._queue
         while queue or self._rest:
@@ -122,7 +122,7 @@ class Telemetry:
                 return
 
     def _send(self, data: bytes, deadline: float) -> int:
-        """Returns how many bytes could not be written: the lane is full. A lane that is gone takes everything."""
+        """Returns how many bytes could not be written: the lane is full. A closed lane takes everything."""
         view = memoryview(data)
         while view and self._sock is not None:
             try:
@@ -130,7 +130,7 @@ class Telemetry:
                 continue
             except (BlockingIOError, InterruptedError):
                 pass
-            except OSError:  # the executor is gone: the control lane says so
+            except OSError:  # the executor has closed the connection: the control lane notices
                 self._sock = None
                 return 0
             left = deadline - time.monotonic() if deadline else 0.0
@@ -149,7 +149,7 @@ class Telemetry:
             self._flusher = threading.Event()
             try:
                 threading.Thread(target=self._flush_on, name="hero-telemetry", daemon=True).start()
-            except RuntimeError:  # no thread to be had: these lines wait for the next one
+            except RuntimeError:  # no thread can be started: these lines wait for the next one
                 self._flusher = None
                 return
         if not self._flusher.is_set():  # a third of the cost of a line, where its thread is told already

@@ -1,4 +1,4 @@
-"""The terminal of a flow that runs outside of the runtime: its tree, and the answers to its questions."""
+"""The terminal of a flow that runs outside the runtime: its tree, and the answers to its questions."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Rules:
  1. `Thread(target=context.run, …)`, `pool.submit(context.run, …)`, `asyncio.to_thread` and `loop.run_in_executor` with such a
-    function carry the context. Other threads do not count: nobody knows what they are for.
+    function carry the context. Other threads do not count: their purpose is unknown.
  2. The thread's node has the places of the node that started it, and closes when its function returns. A function that waits
     in the queue of a pool has none yet.
 """
@@ -85,7 +85,7 @@ def submitted() -> Job | None:
 
 
 def _job(fn: Any) -> Job | None:
-    """Rule 1."""
+    """The job of a function that carries a flow's context; None for any other function (rule 1)."""
     while isinstance(fn, partial):
         fn = fn.func
     context = getattr(fn, "__self__", None)

@@ -1,12 +1,12 @@
 """The timeouts of asyncio as timers of the runtime: `timeout`, `wait_for`, `wait(timeout=)`, `as_completed(timeout=)`.
 
 Rules:
- 1. Each has a place where it is made (name and args `"timeout"`, `null`), whatever becomes of it.
+ 1. Each has a place where it is made (name and args `"timeout"`, `null`), whether it fires or not.
  2. It is recorded with the next request that asks for something while it runs, if its flow uses the runtime at all: then it
-    runs at the registry, and goes on running when the process is gone.
+    runs at the registry, and continues when the process has exited.
  3. One that fires in the process is recorded and taken before the code sees it. A replay finds it in memory and lets it fire
     in its turn, whatever its clock says.
- 4. `asyncio.sleep` and the timers of libraries are none of these.
+ 4. `asyncio.sleep` and the timers of libraries are not timeouts in this sense.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Gate:
     def woke(self) -> None: ...
 
     def enter(self) -> None:
-        """Waits, in the branch that goes on, until it may."""
+        """Blocks the branch that continues until it may."""
 
     async def enter_async(self) -> None:
         """The same in a coroutine."""
@@ -110,7 +110,7 @@ class Tree:
             return parent.busy == 0 and self._rested(parent)
 
     def wake(self, nodes: Iterable[TreeNode]) -> None:
-        """The leaves go on: all of them at once, so that none of them can bring the tree to rest before the others."""
+        """The leaves continue: all of them together, so that none can bring the tree to rest before the others."""
         with self.lock:
             for node in nodes:
                 if not node.waiting or node.closed:
@@ -125,7 +125,7 @@ class Tree:
                     self._woke(parent)
 
     def reserve(self, node: TreeNode, count: int) -> None:
-        """Counts children that are not there yet: items of a map that no worker has taken."""
+        """Counts children that do not exist yet: items of a map that no worker has taken."""
         with self.lock:
             if count == 0:
                 return
@@ -146,7 +146,7 @@ class Tree:
             return node.open > 0 and node.busy == 0 and self._rested(node)
 
     def park(self, node: TreeNode, count: int) -> bool:
-        """Reserved children cannot start before others have gone on: they wait."""
+        """Reserved children cannot start before others have continued: they count as waiting."""
         with self.lock:
             node.busy -= count
             return count > 0 and node.busy == 0 and self._rested(node)

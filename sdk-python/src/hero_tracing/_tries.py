@@ -2,9 +2,9 @@
 
 Rules (docs/protocol.md, section 4):
  1. A try is a node with a place of its own below the step. A failed try is committed there, and not run again after a crash.
- 2. A backoff over 2 s is a timer: the process may leave.
+ 2. A backoff over 2 s is a timer: the process may exit.
  3. An `at_most_once` body begins durably (`_at_most_once`).
- 4. Errors that say that the flow is written wrongly are not tried again.
+ 4. A step whose error says that the flow itself is wrong (`WRITTEN_WRONGLY`) is not tried again.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _once(attempt: Try, body: Body) -> Effects[Outcome]:
 
 
 def _backoff(call: OpenCall, number: int) -> Effects[None]:
-    """Rule 2. A try that is remembered was waited for already."""
+    """Waits before the next try (rule 2); a remembered try was waited for already."""
     session, node, declaration = call.session, call.node, call.declaration
     place = _places.nth_place(node.place, '"backoff"', number)
     if place in session.memory:

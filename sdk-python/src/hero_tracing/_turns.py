@@ -1,22 +1,20 @@
-"""The turns of an event loop: what comes from memory or from the executor is handed out one at a time.
+"""The turns of an event loop: what arrives from memory or from the executor is handed out one item at a time.
 
-A replay takes the turns that the first run took, as Temporal's Python SDK does it. An event loop is deterministic but for
-what comes from outside, so what comes from outside comes in one order, and only when the loop has nothing else to do.
+A replay takes the turns that the first run took, as in Temporal's Python SDK. An event loop is deterministic except for its
+input, so this module delivers the input in one order, and only when the loop has nothing else to do.
 
 Rules:
- 1. The loop is looked at when it is about to block in `select`: nothing is ready and no timer is due. I/O that is there goes
-    first.
- 2. Then the first thing that memory holds in the order of the commits is handed out, if a branch asked for it. One thing
-    makes one turn: the loop goes on until it is idle again.
- 3. Where nobody asked for the first one yet, the others wait for it while something may still lead there (a timer, I/O, a
-    thread), `PATIENCE` seconds in all for a play. Then it is passed over, and the play goes on as code does that is not
-    deterministic.
- 4. Only when nothing is remembered any more what arrived from the executor is handed out (replies, answers, timeouts), in the
-    order in which it came: that is the order in which a later replay finds it.
+ 1. This module acts when the loop is about to block in `select`: nothing is ready and no timer is due. Pending I/O goes first.
+ 2. Then the first remembered item, in the order of the commits, is handed out, if a branch asked for it. One item makes one
+    turn: the loop runs until it is idle again.
+ 3. If no branch has asked for the first item yet, the others wait for it while a timer, I/O or a thread may still lead to it,
+    for `PATIENCE` seconds in all for a play. Then the item is passed over: the code of the flow is not deterministic there.
+ 4. Only when no remembered item is left, what arrived from the executor (replies, answers, timeouts) is handed out, in the
+    order of its arrival. A later replay finds it in the same order.
  5. Questions are sent when nothing is left to be handed out (`_questions`).
- 6. Sync code blocks, so it takes what it asks for at once. But a thread that carries a flow's context beside others waits for
-    its turn as well, as long as what is first goes on being taken.
- 7. A branch that is alone takes what is first without a turn of the loop: there is nobody whose turn it could be.
+ 6. Sync code blocks, so it takes what it asks for immediately. But a thread that carries a flow's context beside others waits
+    for its turn as well, as long as the other branches keep taking the first item.
+ 7. A branch that runs alone takes the first item without a turn of the loop: no other branch could go first.
 """
 
 from __future__ import annotations
@@ -35,9 +33,11 @@ from ._futures import Waiting, resolve
 from ._session import Session
 
 PATIENCE = 1.0
-A_LOOK = 0.0005  # how often a thread looks whether it is its turn, and a loop while threads work
+A_LOOK = (
+    0.0005  # seconds between two checks whether it is a thread's turn, and between two of a loop while threads work
+)
 STANDSTILL = 0.05
-HandOut = Callable[[], bool]  # hands one thing out; False: it made no turn, as nobody goes on with it
+HandOut = Callable[[], bool]  # hands one item out; False: it made no turn, because no branch continues with it
 
 
 class LoopTurns:
@@ -66,7 +66,7 @@ class LoopTurns:
         return len(self.tasks) < 2 and not self._arrived and not self._asked
 
     async def turn(self, place: str) -> None:
-        """Returns when what memory holds at this place may be taken."""
+        """Returns when the item that memory holds at this place may be taken."""
         waiting = Waiting(loop=self.loop)
         self._asked[place] = partial(resolve, waiting)
         try:
@@ -77,22 +77,22 @@ class LoopTurns:
             raise
 
     def expect(self, place: str, hand_out: HandOut) -> None:
-        """`hand_out` takes what memory holds at this place when it is its turn."""
+        """Calls `hand_out`, which takes the remembered item at this place, when it is its turn."""
         self._asked[place] = hand_out
 
     def forget(self, place: str) -> None:
-        """Nobody waits for it any more."""
+        """No branch waits for this place any more."""
         if self._asked.pop(place, None) is not None:
             self.session.memory.drop(place)
 
     async def pass_turn(self) -> None:
-        """Goes on when everything that came before was handed out."""
+        """Returns when everything that arrived earlier has been handed out."""
         waiting = Waiting(loop=self.loop)
         self._arrived.append(partial(resolve, waiting))
         await waiting
 
     def arrived(self, hand_out: HandOut, first: bool = False) -> None:
-        """From any thread. `first`: before what waits already."""
+        """Queues `hand_out`, from any thread; with `first`, before what is queued already."""
         if first:
             self._arrived.appendleft(hand_out)
         else:
@@ -100,11 +100,11 @@ class LoopTurns:
         self.poke()
 
     def poke(self) -> None:
-        """Makes the loop look again."""
+        """Makes the loop run `_select` again."""
         if threading.get_ident() != self._thread or not self.loop.is_running():
             try:
                 self.loop.call_soon_threadsafe(_nothing)
-            except RuntimeError:  # it is closed
+            except RuntimeError:  # the loop is closed
                 pass
 
     # --- the loop is about to block -----------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class LoopTurns:
             self.idle = False
 
     def _hand_out(self) -> bool:
-        """Hands one thing out, if something is there whose turn it is."""
+        """Hands one item out, if it is the turn of one; returns whether it did."""
         memory = self.session.memory
         if memory.has_late:
             for place in [place for place in self._asked if memory.is_late(place)]:
@@ -171,7 +171,7 @@ class LoopTurns:
     # --- what may go on -----------------------------------------------------------------------------------------------
 
     def _may_lead_on(self) -> bool:
-        """Rule 3."""
+        """Whether a timer, I/O or a thread may still lead to the first item (rule 3)."""
         return (
             _rest.has_timer(self.loop)
             or _rest.has_connection(self._selector)
@@ -207,7 +207,7 @@ class Turns:
         self._loops: dict[Any, LoopTurns] = {}
 
     def here(self) -> LoopTurns | None:
-        """Those of the running loop; None: it cannot be looked at (it is not one of asyncio's own)."""
+        """The turns of the running loop; None if the loop is not one of asyncio's own."""
         return self._of(asyncio.get_running_loop())
 
     def _of(self, loop: Any) -> LoopTurns | None:
@@ -252,10 +252,10 @@ class Turns:
             elif now - since > STANDSTILL:
                 self.patience -= now - since
                 return
-        sleep(2 * A_LOOK)  # what the one before led to goes first
+        sleep(2 * A_LOOK)  # what the previous item led to goes first
 
     async def pass_turn(self) -> None:
-        """Before a coroutine goes on with what is not waited for (a pipelined outcome)."""
+        """Before a coroutine continues with an outcome whose commit it does not await (pipelined)."""
         turns = self.here()
         if turns is not None and not turns.alone:
             await turns.pass_turn()

@@ -3,7 +3,7 @@
 Rules:
  1. A value is committed before the flow sees it (I3): a replay gives the same one.
  2. A sleep of up to 2 s stays in the process and is remembered when it is over. A longer one is a timer: the process may
-    leave, and nothing that is killed makes it longer.
+    exit, and a kill does not make the sleep longer.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _value(node: Node, name: str, make: Callable[[], Any]) -> Effects[Outcome]:
 
 def sleep(seconds: float) -> Any:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < LONGEST_SECONDS:
-        raise OptionError("flow.sleep: seconds is a number, 0 or more")
+        raise OptionError("flow.sleep: seconds must be a number, 0 or more")
     what = f"flow.sleep({seconds!r})"
     return operate(what, here(what), "sleep", "null", lambda node, place: _sleep(node, place, float(seconds)))
 
@@ -98,7 +98,7 @@ def _time(when: datetime | str) -> datetime:
             until = None
     if not isinstance(until, datetime) or until.tzinfo is None:
         raise OptionError(
-            "flow.sleep_until: when is a datetime with a time zone, or ISO 8601 text with one, as '2027-01-31T09:30:00Z'; "
+            "flow.sleep_until: when must be a datetime with a time zone, or an ISO 8601 string with one, for example '2027-01-31T09:30:00Z'; "
             f"not {when!r}"
         )
     return until

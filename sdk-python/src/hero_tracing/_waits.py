@@ -1,7 +1,7 @@
-"""Waiting for something that the runtime brings: an answer, the end of a timer, the end of a child.
+"""Waiting for something that the runtime delivers: an answer, the end of a timer, the end of a child.
 
 Rules:
- 1. The branch blocks and gives up its place in every `max_workers` around it; no exception passes through user code.
+ 1. The branch blocks and gives up its slot in every `max_workers` around it; no exception passes through user code.
  2. An outcome that is an error is raised where the branch waits, as a replay would raise it.
  3. Questions of one pause are asked in the order of their branches, which no timing changes.
 """
@@ -63,7 +63,7 @@ class Question:
         self.loop: asyncio.AbstractEventLoop | None = None  # whose turn it is; none: a thread waits
         self.outcome: tuple[str, str] | None = None  # kind and JSON text
         self.error: BaseException | None = None
-        self.looks_at: float | None = None  # when it is asked again for an answer that only time brings
+        self.looks_at: float | None = None  # when to ask again, for an answer that becomes due by time alone
         self._retry = FIRST_RETRY
 
     def perform(self) -> Any:
@@ -86,7 +86,7 @@ class Question:
         )
 
     def asked(self, now: float) -> None:
-        """It is asked about now: next when its time is over, and then again and again until the registry says so too."""
+        """Notes that it is asked about now: it is asked again when its time is over, until the registry agrees that it is."""
         if self.looks_at is None:
             ends = self.deadline
             if ends is None and self.timeout_ms is not None:
@@ -97,7 +97,7 @@ class Question:
             self._retry = min(2 * self._retry, LAST_RETRY)
 
     def deliver(self) -> None:
-        """Its outcome is there: the branch goes on, in a loop in its turn."""
+        """Its outcome has arrived: the branch continues, in an event loop in its turn."""
         if self.loop is None:
             self.hand_out()
         else:
@@ -157,7 +157,7 @@ def _outcome(session: Session, question: Question) -> Any:
 
 
 def _gates(node: TreeNode) -> list[Gate]:
-    """What this branch must enter again after it waited, the outermost first."""
+    """The slots that this branch must take again after it waited, the outermost first."""
     gates = []
     step: TreeNode | None = node
     while step is not None:

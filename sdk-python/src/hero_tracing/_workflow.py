@@ -4,7 +4,7 @@ Rules:
  1. A name is resolved once per play, and the version is remembered with its source: a replay runs the same one, also after
     another became current (I9).
  2. Each version is a module of its own, with a file name of its own in spans and tracebacks.
- 3. Inputs are checked as the registry checks those of a play: every fault at once.
+ 3. Inputs are checked as the registry checks those of a play: one error names every fault.
 """
 
 from __future__ import annotations
@@ -111,12 +111,12 @@ def _loaded(session: Session, name: str, version_sid: str, found: dict[str, Any]
         module = session.sources.modules[found["version_sid"]] = _module(session, name, version_sid, found)
     entry = getattr(getattr(module, found["entry"], None), "__hero_flow__", None)
     if not isinstance(entry, Declaration):
-        raise FlowNotFound(f"flow.invoke({name!r}): its source has no flow {found['entry']!r}")
+        raise FlowNotFound(f"flow.invoke({name!r}): the source of the workflow has no flow {found['entry']!r}")
     return Workflow(name, entry, _fields_of(entry, found))
 
 
 def _module(session: Session, name: str, version_sid: str, found: dict[str, Any]) -> ModuleType:
-    """Rule 2. Its top level belongs to no step: a flow that is called there says so."""
+    """Rule 2. Its top level belongs to no step: a flow that is called there raises an error."""
     label = name.replace("/", "_")
     file = found.get("file") or (f"{label}.py" if not version_sid else "")
     if not file or file in session.sources.functions:
@@ -143,7 +143,7 @@ def inputs_invalid(name: str, faults: list[Issue]) -> InputsInvalid:
 
 
 def refusal(reply: dict[str, Any], name: str) -> Exception:
-    """What the runtime's refusal is for the flow. Behind the first line of a message each line is one fault."""
+    """The error that a refusal of the runtime becomes in the flow. Behind the first line of a message each line is one fault."""
     code, message = reply.get("code", ""), reply.get("message", "")
     if code == "NOT_FOUND":
         return FlowNotFound(f"flow.invoke({name!r}): {message}")

@@ -137,7 +137,7 @@ class _Reading:
             self.issue(error.lineno, error.offset, error.msg or "invalid syntax")
             return None
         except UnicodeError:
-            self.issue(1, 1, "the source has a lone surrogate, which is no Unicode text")
+            self.issue(1, 1, "the source has a lone surrogate, which is not Unicode text")
             return None
         except ValueError as error:  # a NUL, for instance
             self.issue(1, 1, str(error))
@@ -158,7 +158,7 @@ class _Reading:
         if not isinstance(decorator, ast.Call):
             return found
         for argument in decorator.args:
-            self._at(argument, "@flow takes its options by name, as @flow(name='pick')")
+            self._at(argument, "@flow takes its options by name, for example @flow(name='pick')")
         for keyword in decorator.keywords:
             if keyword.arg is None:
                 self._at(keyword.value, "options given by ** cannot be read without running the source", "warning")
@@ -194,7 +194,7 @@ class _Reading:
         for node, decorator in declared.items():
             for keyword in decorator.keywords if isinstance(decorator, ast.Call) and node is not self.entry else ():
                 if keyword.arg in OF_PLAYS:
-                    self._at(keyword, f"@flow: {keyword.arg} counts on the entry flow only", "warning")
+                    self._at(keyword, f"@flow: {keyword.arg} has an effect only on the entry flow", "warning")
 
     def _flow(self, node: Function, options: dict[str, Any]) -> dict[str, Any]:
         first = min(decorator.lineno for decorator in node.decorator_list)
@@ -222,8 +222,8 @@ class _Reading:
         text = options.get("description")
         self.description = text if isinstance(text, str) else inspect.cleandoc(ast.get_docstring(node) or "")
         parameters, problems = fields_of_parameters(node, scope)
-        for place, message in problems:
-            self._at(place, message, "warning")
+        for where, message in problems:
+            self._at(where, message, "warning")
         given = options.get("inputs")
         self.inputs = given if given is not None else parameters
         if given is not None and "inputs" not in self.broken:
@@ -239,7 +239,7 @@ class _Reading:
         inputs = {field["name"] for field in given}
         for field in parameters:
             if field["required"] and field["name"] not in inputs:
-                text = f"{node.name}() needs {field['name']!r}, but inputs does not declare it: no play can give it"
+                text = f"{node.name}() needs {field['name']!r}, but inputs does not declare it: no play can pass it"
                 self._at(node, text)
 
     def _warn_of_changing_arguments(self, tree: ast.Module, functions: set[str]) -> None:
@@ -253,8 +253,8 @@ class _Reading:
                     of_flow = isinstance(made, ast.Attribute) and getattr(made.value, "id", "") in self.flow_names
                     if name in _CHANGING and not of_flow:
                         text = (
-                            f"{name}() gives another value in every attempt, so this call of {call.func.id} would never "
-                            f"be remembered: make the value inside of a flow, or with {_instead(name)}"
+                            f"{name}() returns another value in every attempt, so this call of {call.func.id} would never "
+                            f"be remembered: compute the value inside a flow, or use {_instead(name)}"
                         )
                         self._at(argument, text, "warning")
 

@@ -163,7 +163,7 @@ def _above(fd: int, floor: int) -> int:
 
 
 def _read_order(fd: int) -> bytes | None:
-    """One line; None when the fork server has gone or does not need this tree any more."""
+    """One line; None when the fork server has ended or does not need this tree any more."""
     held = b""
     while not held.endswith(b"\n"):
         part = os.read(fd, 65536)

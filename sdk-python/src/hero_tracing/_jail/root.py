@@ -53,7 +53,7 @@ class JailPaths:
         return [path for path in (*self.python, *(path for path, _ in self.mounts)) if _within(path, "/tmp")]
 
     def readable(self, inside: bool) -> list[str]:
-        """What a play may read, for Landlock. Inside the jail's root, /etc is no more than it may read."""
+        """What a play may read, for Landlock. Inside the jail's root, /etc holds only what it may read."""
         read_only = [path for path, writable in self.mounts if not writable]
         etc = ["/etc"] if inside else [f"/etc/{name}" for name in (*_ETC, "passwd", "group")]
         system = [path for path in self.system if not os.path.islink(path)]
@@ -91,7 +91,7 @@ def _within(path: str, folder: str) -> bool:
 
 
 def build_root(paths: JailPaths, uid: int, gid: int) -> None:
-    """Makes the new root in the caller's mount namespace and enters it. The old one is gone afterwards."""
+    """Makes the new root in the caller's mount namespace and enters it. The old one cannot be reached afterwards."""
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     sources = _open_sources(paths)
     kernel.mount("hero", _STAGING, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755,size=1m")
@@ -119,7 +119,7 @@ def build_root(paths: JailPaths, uid: int, gid: int) -> None:
 
 
 def _open_sources(paths: JailPaths) -> dict[str, tuple[int, bool]]:
-    """Opened before the staging folder is covered: what is to be bound may lie below it."""
+    """Opens the sources before the staging folder is covered: they may lie below it."""
     wanted: dict[str, bool] = {}
     for path in (*paths.system, *paths.python):
         if not os.path.islink(path):

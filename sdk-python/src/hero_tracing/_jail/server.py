@@ -27,7 +27,7 @@ from .sandbox import what_will_hold
 
 @dataclass
 class Attempt:
-    """One ordered tree, until all of it is gone."""
+    """One process tree that was ordered, until all of its processes have ended."""
 
     number: int
     tree: Tree
