@@ -1,15 +1,15 @@
 /**
  * Outputs that were too large for the events: put in where spans and events are handed out.
  *
- * 1. They are asked for one at a time, up to so many bytes for one reply; the others keep their marks.
- * 2. While the registry is away, spans and events can be read all the same: the marks stay.
+ * 1. They are asked for one at a time, up to so many bytes for one reply; the others keep `output_omitted`.
+ * 2. While the registry is away, spans and events can be read all the same: `output_omitted` stays.
  */
 import type { Bus } from '@hero/bus';
 import { HeroError, type Json, spanOutputs } from '@hero/contracts';
 
 const MOST_BYTES = 44 * 1024 * 1024;
 
-interface Marked {
+interface WithOutput {
   id?: string;
   span_id?: string;
   output?: Json;
@@ -24,17 +24,17 @@ export async function fillOutputs(
   signal: AbortSignal,
   mostBytes = MOST_BYTES,
 ): Promise<void> {
-  const { spans, items } = (result ?? {}) as { spans?: Marked[]; items?: Marked[] };
+  const { spans, items } = (result ?? {}) as { spans?: WithOutput[]; items?: WithOutput[] };
   let left = mostBytes;
-  for (const marked of [...(spans ?? []), ...(items ?? [])]) {
-    const id = marked.span_id ?? marked.id;
-    if (!marked.output_omitted || id === undefined || left <= 0) continue;
+  for (const item of [...(spans ?? []), ...(items ?? [])]) {
+    const id = item.span_id ?? item.id;
+    if (!item.output_omitted || id === undefined || left <= 0) continue;
     const output = await outputOf(bus, playSid, id, signal);
     if (output === undefined) continue;
     left -= JSON.stringify(output).length;
     if (left < 0) return;
-    marked.output = output;
-    delete marked.output_omitted;
+    item.output = output;
+    delete item.output_omitted;
   }
 }
 

@@ -126,7 +126,7 @@ export class Attempt {
   async report(ending: Ending): Promise<void> {
     const { run, around } = this;
     // A request that was under way when the process died may still decide how the play ends.
-    if (!this.stopped.signal.aborted) await this.requests.settled();
+    if (!this.stopped.signal.aborted) await this.requests.idle();
     const { standing } = this.requests;
     const cause = causeOf(ending, standing, this.killed);
     const { play_sid, epoch } = run;
@@ -144,8 +144,8 @@ export class Attempt {
   }
 
   /** Something that it waits for has an answer. */
-  nudge(): void {
-    this.requests.nudge();
+  notify(): void {
+    this.requests.notify();
   }
 
   kill(reason: KillReason, message = ''): void {

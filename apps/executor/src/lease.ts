@@ -1,13 +1,13 @@
 /**
  * The executor's lease: renewed every second, never twice at once.
  *
- * 1. What the registry no longer takes for ours is killed, by the answer or at once by the nudge.
+ * 1. What the registry no longer takes for ours is killed, by the answer to a renewal, or earlier by a notice.
  * 2. Each renewal moves the fork servers' deadline. It counts from when the request was sent, on the system's monotonic
  *    clock, so that neither a slow reply nor a stopped executor can stretch it.
  */
 import { hostname } from 'node:os';
 import type { Bus } from '@hero/bus';
-import { ExecutorNudge, executorLease, executorNudge, type Params } from '@hero/contracts';
+import { ExecutorNotice, executorLease, executorNotice, type Params } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
 
 type Asked = Params<typeof executorLease>;
@@ -40,7 +40,7 @@ export class Lease {
   }
 
   async start(): Promise<void> {
-    await this.bus.follow(executorNudge(this.options.instance), (data) => this.nudged(data));
+    await this.bus.follow(executorNotice(this.options.instance), (data) => this.take(data));
     this.timer = every(PERIOD_MS, () => this.renew(), { atOnce: true, log: this.bus.log, name: 'lease' });
   }
 
@@ -48,8 +48,8 @@ export class Lease {
     await this.timer?.stop();
   }
 
-  private nudged(data: unknown): void {
-    const { gone, answered } = ExecutorNudge.safeParse(data).data ?? { gone: [], answered: [] };
+  private take(data: unknown): void {
+    const { gone, answered } = ExecutorNotice.safeParse(data).data ?? { gone: [], answered: [] };
     if (gone.length > 0) this.options.onGone(gone);
     if (answered.length > 0) this.options.onAnswered(answered);
   }

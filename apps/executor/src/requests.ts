@@ -7,7 +7,7 @@
  * 3. I2: `fenced` is the end of this process, without a reply.
  * 4. An ask records what a branch begins to wait for while others work (decision 14). What is answered meanwhile is told to the
  *    play at once, as `woken`: it asks for it.
- * 5. Where something may end soon the process lingers: it waits without a slot and without its clock running, for a nudge or
+ * 5. Where something may end soon the process lingers: it waits without a slot and without its clock running, for a notice or
  *    for 2 s (docs/protocol.md, section 3). I11: what got no slot in time, or no answer, is suspended.
  */
 import type { Bus } from '@hero/bus';
@@ -28,7 +28,7 @@ import {
 import { failpoint } from '@hero/service-kit';
 import { type Commits, sizeOfGroup } from './commits.js';
 import type { ControlLane } from './control-lane.js';
-import { Errands } from './errands.js';
+import { UnorderedRequests } from './unordered-requests.js';
 import { type History, now } from './history.js';
 import type { RegistryCalls } from './registry-calls.js';
 import type { Slot } from './slots.js';
@@ -64,9 +64,9 @@ export class Requests {
   private alone = 0;
   private work: Promise<void> = Promise.resolve();
   private committing = false;
-  private readonly errands: Errands;
-  private readonly nudges = new Waiters();
-  private nudged = false;
+  private readonly unordered: UnorderedRequests;
+  private readonly notices = new Waiters();
+  private notified = false;
   private pausing = false;
   private diverged: JsonObject | null = null;
 
@@ -76,7 +76,14 @@ export class Requests {
     private readonly of: RequestsOf,
   ) {
     const { run, bus, control, history, signal } = of;
-    this.errands = new Errands(calls, { run, bus, control, history, signal, onFenced: () => this.become('lost') });
+    this.unordered = new UnorderedRequests(calls, {
+      run,
+      bus,
+      control,
+      history,
+      signal,
+      onFenced: () => this.become('lost'),
+    });
   }
 
   take(frame: PlayFrame): void {
@@ -89,23 +96,23 @@ export class Requests {
     } else if (frame.t === 'pause') this.enqueue(() => this.pause(frame));
     else if (frame.t === 'end') this.enqueue(() => this.end(frame));
     else if (frame.t === 'ask') this.enqueue(() => this.ask(frame));
-    else void this.errands.run(frame);
+    else void this.unordered.run(frame);
   }
 
   /** Something that the play waits for has an answer: rule 4, or the end of lingering. */
-  nudge(): void {
-    this.nudged = true;
-    if (this.pausing) this.nudges.all();
+  notify(): void {
+    this.notified = true;
+    if (this.pausing) this.notices.all();
     else this.tellWoken();
   }
 
   /** The process is to go: nothing lingers any more. */
   release(): void {
-    this.nudges.all();
+    this.notices.all();
   }
 
   /** When all that was asked so far has its answer, or nobody needs it. */
-  settled(): Promise<void> {
+  idle(): Promise<void> {
     return this.work;
   }
 
@@ -212,7 +219,7 @@ export class Requests {
     this.tellDiverged(diverged);
     const events = await this.mark(frame.emitted);
     const asked = { ...this.fence, questions, withdrawn, replay, events };
-    this.nudged = false;
+    this.notified = false;
     this.pausing = true;
     let answer = await this.answered(id, () =>
       this.request(playPause, { ...asked, group: this.nextGroup, cost_usd, diverged, linger: true }),
@@ -221,7 +228,7 @@ export class Requests {
       this.nextGroup++;
       this.tellPaused(answer.resume_ids);
       const park = !(await this.linger());
-      this.nudged = false;
+      this.notified = false;
       answer = await this.answered(id, () =>
         this.request(playPause, { ...asked, group: this.nextGroup, cost_usd: 0, park }),
       );
@@ -235,7 +242,7 @@ export class Requests {
         if (answer.remaining_ms !== undefined) this.of.clock.start(answer.remaining_ms);
         this.of.control.reply({ t: 'answers', id, answers: answer.answers, more: answer.more });
         // What came while this was under way may not be among them.
-        if (this.nudged) this.tellWoken();
+        if (this.notified) this.tellWoken();
         return;
       case 'suspended':
         this.become('suspended');
@@ -255,7 +262,7 @@ export class Requests {
     const limit = performance.now() + LINGER_MS;
     clock.stop();
     if (!slot.lend()) return false;
-    if (!this.nudged && !(await this.nudges.next(LINGER_MS))) return false;
+    if (!this.notified && !(await this.notices.next(LINGER_MS))) return false;
     return slot.back(Math.max(1, limit - performance.now()));
   }
 

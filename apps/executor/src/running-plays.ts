@@ -81,7 +81,7 @@ export class RunningPlays {
 
   /** These plays have an answer to what they linger for. */
   answered(plays: Held[]): void {
-    for (const held of plays) this.held.get(keyOf(held))?.nudge();
+    for (const held of plays) this.held.get(keyOf(held))?.notify();
   }
 
   /** Takes nothing more, lets plays end for a while, and gives back what is left, uncounted. */

@@ -1,6 +1,6 @@
 /** No slot is lost, whatever state a play is cancelled in. The slots are those of a real executor with real processes. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { executorNudge } from '@hero/contracts';
+import { executorNotice } from '@hero/contracts';
 import { until } from '@hero/testing';
 import type { FakePlay } from './fake-registry.js';
 import { openExecutors, type TestExecutors } from './test-executors.js';
@@ -30,14 +30,14 @@ function cancel(plays: FakePlay[]): void {
     play.status = 'cancelled';
     // An announcement that comes before the reply to the claim finds no play; the next answer to the lease names it again.
     setup.registry.gone.push({ play_sid: play.sid, epoch: play.epoch });
-    setup.registry.nudge(play);
+    setup.registry.takeAway(play);
   }
 }
 
 function answer(plays: FakePlay[]): void {
   const { registry } = setup;
   const answered = plays.map(({ sid, epoch }) => ({ play_sid: sid, epoch }));
-  registry.bus.announce(executorNudge(registry.lastLease?.instance ?? ''), { gone: [], answered });
+  registry.bus.announce(executorNotice(registry.lastLease?.instance ?? ''), { gone: [], answered });
 }
 
 test('plays that are cancelled as they are claimed, work, linger or wait for their slot leave every slot free', async () => {

@@ -17,7 +17,7 @@ import {
   type EventBatch,
   type ExitCause,
   executorLease,
-  executorNudge,
+  executorNotice,
   HeroError,
   inspectSource,
   type Inspection,
@@ -172,16 +172,17 @@ export class FakeRegistry {
     await publishJson(this.bus.js, WORK_SUBJECT, { play_sid: play.sid, run_seq: play.claims + 1 });
   }
 
-  /** Something that the play asked for is answered: its executor is nudged. */
+  /** Something that the play asked for is answered: its executor is notified. */
   answer(play: FakePlay, name: string, value: unknown): void {
     this.answers.set(name, value);
     const answered = [{ play_sid: play.sid, epoch: play.epoch }];
-    this.bus.announce(executorNudge(this.lastLease?.instance ?? ''), { answered });
+    this.bus.announce(executorNotice(this.lastLease?.instance ?? ''), { answered });
   }
 
-  nudge(play: FakePlay): void {
+  /** Tells the executor that it no longer owns the play. */
+  takeAway(play: FakePlay): void {
     const gone = [{ play_sid: play.sid, epoch: play.epoch }];
-    this.bus.announce(executorNudge(this.lastLease?.instance ?? ''), { gone });
+    this.bus.announce(executorNotice(this.lastLease?.instance ?? ''), { gone });
   }
 
   async is(play: FakePlay, status: FakePlay['status'], within = 10_000): Promise<void> {

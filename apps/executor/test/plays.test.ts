@@ -219,7 +219,7 @@ def main():
 });
 
 describe('a play that is no longer ours', () => {
-  test('is killed by the nudge, also in an endless loop, with all that it daemonised', async () => {
+  test('is killed by the notice, also in an endless loop, with all that it daemonised', async () => {
     const before = executor.family();
     const play = await setup.registry.start(`
 @flow
@@ -236,7 +236,7 @@ def main():
     await until(async () => setup.registry.texts(play).includes('looping'));
     expect(executor.family().length).toBeGreaterThan(before.length);
     play.status = 'cancelled';
-    setup.registry.nudge(play);
+    setup.registry.takeAway(play);
     await nothingLeft();
     expect(play.exits).toEqual([]);
     expect(play.released).toBe(0);
@@ -276,7 +276,7 @@ def main():
 describe('what comes over a play’s connections', () => {
   const hostile: [string, string, string][] = [
     ['garbage', 'os.write(3, b"not json\\n")', 'not JSON'],
-    ['an unknown frame', `os.write(3, b'{"t":"shutdown","id":1}\\n')`, 'no frame'],
+    ['an unknown frame', `os.write(3, b'{"t":"shutdown","id":1}\\n')`, 'not a frame'],
     ['a frame out of order', `os.write(3, b'{"t":"end","id":7,"status":"success","emitted":0}\\n')`, 'out of order'],
     ['bytes of no text', 'os.write(3, b"\\xff\\xfe\\x00\\n")', 'not JSON'],
     ['a frame of 35 MiB', 'socket.socket(fileno=3).sendall(b"x" * (35 << 20))', 'longer than'],

@@ -1,6 +1,6 @@
 /** Waits are recorded when they begin (decision 14), and memory is handed out in the order in which it came about (decision 13). */
 import {
-  executorNudge,
+  executorNotice,
   hookResume,
   playCancel,
   playFork,
@@ -36,15 +36,15 @@ async function next(claim: Claim): Promise<Mine> {
 describe('a question that is asked while the play runs', () => {
   test('is shown, takes an answer at once, and its executor hears of it', async () => {
     const mine = await registry.running('executor-ask');
-    const nudges: unknown[] = [];
-    const heard = await registry.bus.follow(executorNudge('executor-ask'), (data) => nudges.push(data));
+    const notices: unknown[] = [];
+    const heard = await registry.bus.follow(executorNotice('executor-ask'), (data) => notices.push(data));
     const asked = await registry.ask(mine, 1, [question('color')]);
     expect(asked).toMatchObject({ result: 'answered', answers: [], more: false });
     expect(asked.resume_ids).toHaveLength(1);
     expect(await open(mine.play_sid)).toEqual(['color']);
     await answer(mine.play_sid, 'color', 'red');
     await registry.bus.flush();
-    expect(nudges).toEqual([{ answered: [{ play_sid: mine.play_sid, epoch: 1 }] }]);
+    expect(notices).toEqual([{ answered: [{ play_sid: mine.play_sid, epoch: 1 }] }]);
     await heard.stop();
     expect(await open(mine.play_sid)).toEqual([]);
     expect((await registry.row(mine.play_sid)).status).toBe('running');

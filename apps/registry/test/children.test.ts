@@ -1,6 +1,6 @@
 /** Children: spawned once, delivered once, cancelled with their parent. */
 import {
-  executorNudge,
+  executorNotice,
   hookCheck,
   hookResume,
   MIB,
@@ -86,11 +86,11 @@ describe('a child', () => {
     });
   });
 
-  test('ends while its parent lingers: the parent’s executor is nudged, its clock stood still, and it goes on', async () => {
+  test('ends while its parent lingers: the parent’s executor is notified, its clock stood still, and it goes on', async () => {
     const parent = await registry.running('executor-n', { timeout_ms: 60_000 });
     const sid = await spawn(parent);
-    const nudges: unknown[] = [];
-    const heard = await registry.bus.follow(executorNudge('executor-n'), (data) => void nudges.push(data));
+    const notices: unknown[] = [];
+    const heard = await registry.bus.follow(executorNotice('executor-n'), (data) => void notices.push(data));
     expect(await registry.pause(parent, 1, [child()], { linger: true })).toMatchObject({
       result: 'waiting',
       answers: [],
@@ -101,8 +101,8 @@ describe('a child', () => {
       running_since: null,
     });
     await endOf(sid);
-    await until(async () => nudges.length > 0);
-    expect(nudges[0]).toEqual({ answered: [{ play_sid: parent.play_sid, epoch: parent.epoch }] });
+    await until(async () => notices.length > 0);
+    expect(notices[0]).toEqual({ answered: [{ play_sid: parent.play_sid, epoch: parent.epoch }] });
     await heard.stop();
     const { result, remaining_ms } = await registry.pause(parent, 2, [child()]);
     expect(result).toBe('answered');

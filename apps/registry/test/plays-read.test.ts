@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Bus, Handle } from '@hero/bus';
 import {
-  executorNudge,
+  executorNotice,
   HeroError,
   type Params,
   type ParamsInput,
@@ -134,10 +134,10 @@ describe('play_cancel', () => {
     const grandchild = await registry.claimed(await child(middle.play_sid), 'executor-g');
     const pending = await child(middle.play_sid);
     await registry.end(middle);
-    const nudges = new Promise<unknown[]>((resolve) => {
+    const notices = new Promise<unknown[]>((resolve) => {
       const got: unknown[] = [];
       const heard = (data: unknown): void => void (got.push(data) === 2 && resolve(got));
-      for (const owner of ['executor-p', 'executor-g']) void registry.bus.follow(executorNudge(owner), heard);
+      for (const owner of ['executor-p', 'executor-g']) void registry.bus.follow(executorNotice(owner), heard);
     });
     await registry.bus.flush();
     const cancelled = await registry.bus.ask(playCancel, { play_sid: parent.play_sid, reason: 'enough' });
@@ -146,7 +146,7 @@ describe('play_cancel', () => {
       [middle.play_sid, grandchild.play_sid, pending].map(async (sid) => (await registry.play(sid)).status),
     );
     expect(statuses).toEqual(['success', 'cancelled', 'cancelled']);
-    expect(await nudges).toEqual(
+    expect(await notices).toEqual(
       expect.arrayContaining([parent, grandchild].map(({ play_sid, epoch }) => ({ gone: [{ play_sid, epoch }] }))),
     );
     expect(await codeOf(registry.bus.ask(playCancel, { play_sid: parent.play_sid }))).toBe('INVALID_STATE');

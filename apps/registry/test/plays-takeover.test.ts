@@ -1,5 +1,5 @@
 /** What becomes of a play whose executor is gone, or does not know of it: leases, crashes, releases, memory. */
-import { executorNudge, type MemoryItem, playMemory, playResume } from '@hero/contracts';
+import { executorNotice, type MemoryItem, playMemory, playResume } from '@hero/contracts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { codeOf, fenceOf, type Mine, PlayService, question, step } from './play-service.js';
 
@@ -28,8 +28,8 @@ describe('a lease that is over', () => {
     await registry.lease('executor-dead', lost);
     await registry.lease('executor-live', kept);
     await registry.commit(lost, 1, [step('a', 'before')]);
-    const nudges: unknown[] = [];
-    const following = await registry.bus.follow(executorNudge('executor-dead'), (data) => nudges.push(data));
+    const notices: unknown[] = [];
+    const following = await registry.bus.follow(executorNotice('executor-dead'), (data) => notices.push(data));
     const since = registry.changes.length;
     await registry.setClockForward();
     // As an executor does every second.
@@ -41,7 +41,7 @@ describe('a lease that is over', () => {
     }
     await registry.woken(lost.play_sid, 0, 2);
     expect(await registry.row(lost.play_sid)).toMatchObject({ run_seq: 2, epoch: 1, crashes: 1 });
-    expect(nudges).toEqual([{ gone: [{ play_sid: lost.play_sid, epoch: 1 }] }]);
+    expect(notices).toEqual([{ gone: [{ play_sid: lost.play_sid, epoch: 1 }] }]);
     expect(await registry.lease('executor-dead', lost)).toMatchObject({
       gone: [{ play_sid: lost.play_sid, epoch: 1 }],
     });

@@ -98,7 +98,7 @@ describe('a backlog', () => {
     await Promise.all(plays.map((play) => play.say(started(1, null, 'main'), started(2, 1, 'poison'))));
     await lines(1, 100);
     const busy = await s.process();
-    await until(async () => busy.logged().includes('another stores too'), { what: 'another thread' });
+    await until(async () => busy.logged().includes('another one stores events too'), { what: 'another thread' });
     // What comes now comes together with others in one read of the socket, and goes to the threads.
     await lines(100, 200);
     const expected = Array.from({ length: 199 }, (_, i) => [1, 2, 3].map((n) => `${i + 1}.${n}`)).flat();

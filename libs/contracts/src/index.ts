@@ -40,7 +40,7 @@ export {
 } from './plays.js';
 export {
   Diverged,
-  ExecutorNudge,
+  ExecutorNotice,
   ExitCause,
   executorLease,
   GroupResult,
@@ -99,7 +99,7 @@ export {
   ALL_TELEMETRY,
   allChanges,
   change,
-  executorNudge,
+  executorNotice,
   INFO_SUBJECT,
   playSpans,
   SELF_SUBJECT,

@@ -16,13 +16,13 @@ export class RawJson {
   toJSON(): unknown {
     if (!texts) return this.parse();
     texts.push(this.text);
-    return MARK;
+    return PLACEHOLDER;
   }
 }
 
 /** Nobody outside of this process has seen it, so no value contains it. */
-const MARK = `raw ${globalThis.crypto.randomUUID()}`;
-const WRITTEN_MARK = JSON.stringify(MARK);
+const PLACEHOLDER = `raw ${globalThis.crypto.randomUUID()}`;
+const WRITTEN_PLACEHOLDER = JSON.stringify(PLACEHOLDER);
 /** Set while `stringify` runs: the texts, in the order in which they are written. */
 let texts: string[] | undefined;
 
@@ -41,9 +41,9 @@ export function stringify(value: unknown): string {
   const pieces: string[] = [];
   let from = 0;
   for (const text of own) {
-    const at = written.indexOf(WRITTEN_MARK, from);
+    const at = written.indexOf(WRITTEN_PLACEHOLDER, from);
     pieces.push(written.slice(from, at), text);
-    from = at + WRITTEN_MARK.length;
+    from = at + WRITTEN_PLACEHOLDER.length;
   }
   pieces.push(written.slice(from));
   return pieces.join('');

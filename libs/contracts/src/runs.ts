@@ -228,7 +228,7 @@ export const playPause = contract({
     'questions and with `replay` the play is suspended and becomes pending at once (always-replay tests). `ended`: the ' +
     'play was prefill_only and has failed; the process is to be killed. With `linger` nothing is suspended where a child ' +
     'or a timer may end soon: `waiting` says that the questions are recorded and the play’s own time stands still; the ' +
-    'executor asks again, with the next group and without `linger`, when it is nudged that something was answered, or ' +
+    'executor asks again, with the next group and without `linger`, when it is notified that something was answered, or ' +
     'after 2 s.',
   params: z.strictObject({
     ...fence,
@@ -385,8 +385,8 @@ export const executorLease = contract({
 });
 
 /** What `hero.events.executor.<instance>` carries: claims that are no longer its own, and lingering plays with an answer. */
-export const ExecutorNudge = z.object({ gone: z.array(Held).default([]), answered: z.array(Held).default([]) });
-export type ExecutorNudge = z.infer<typeof ExecutorNudge>;
+export const ExecutorNotice = z.object({ gone: z.array(Held).default([]), answered: z.array(Held).default([]) });
+export type ExecutorNotice = z.infer<typeof ExecutorNotice>;
 
 /** Inner: where the history of a play ends, null while it is not final. */
 export const playEventsMark = contract({

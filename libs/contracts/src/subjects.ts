@@ -9,7 +9,7 @@ export type ChangeKind = 'play' | 'workflow';
 export const change = (kind: ChangeKind, sid: string): string => `hero.events.${kind}.${sid}`;
 export const allChanges = (kind: ChangeKind): string => `hero.events.${kind}.*`;
 /** Tells one executor at once which plays are no longer its own; its lease answer says the same within a second. */
-export const executorNudge = (instance: string): string => `hero.events.executor.${instance}`;
+export const executorNotice = (instance: string): string => `hero.events.executor.${instance}`;
 
 /** Play work: a message is a wake-up, never the truth. Body: {play_sid, run_seq}. */
 export const WORK_STREAM = 'HERO_WORK';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { isAlive, processStart } from './processes.js';
 import type { ServerHome, ServerDeath, ServerKind } from './server-kind.js';
 
-export interface Mark {
+export interface PidFile {
   readonly pid: number;
   readonly start: string;
   readonly port: number;
@@ -20,7 +20,7 @@ export const readJson = async <T>(path: string): Promise<T | undefined> =>
     .then((text) => JSON.parse(text) as T)
     .catch(() => undefined);
 
-export const markFile = (kind: ServerKind, folder: string) => join(folder, `${kind.name}.pid`);
+export const pidFilePath = (kind: ServerKind, folder: string) => join(folder, `${kind.name}.pid`);
 export const logFile = (kind: ServerKind, folder: string) => join(folder, `${kind.name}.log`);
 
 /** Starts the process; it does not wait for it to answer. */
@@ -44,9 +44,9 @@ export async function launch(kind: ServerKind, home: ServerHome, port: number) {
   child.unref();
   const pid = child.pid ?? 0;
   const processBegun = pid === 0 ? undefined : await processStart(pid);
-  const mark: Mark = { pid, start: processBegun ?? 'gone', port };
-  await writeFile(markFile(kind, home.state.folder), JSON.stringify(mark)); // L1
-  return { mark, exit, logStart };
+  const pidFile: PidFile = { pid, start: processBegun ?? 'gone', port };
+  await writeFile(pidFilePath(kind, home.state.folder), JSON.stringify(pidFile)); // L1
+  return { pidFile, exit, logStart };
 }
 
 function exitOf(kind: ServerKind, child: ChildProcess): Promise<ServerDeath> {
@@ -59,11 +59,11 @@ function exitOf(kind: ServerKind, child: ChildProcess): Promise<ServerDeath> {
 }
 
 /** The end of a server that is not our child is seen by looking. */
-export function watched(kind: ServerKind, mark: Mark): Promise<ServerDeath> {
+export function watched(kind: ServerKind, pidFile: PidFile): Promise<ServerDeath> {
   return new Promise((resolve) => {
     const look = async () => {
-      if (await isAlive(mark)) setTimeout(look, 200).unref();
-      else resolve({ name: kind.name, pid: mark.pid, code: null, signal: null });
+      if (await isAlive(pidFile)) setTimeout(look, 200).unref();
+      else resolve({ name: kind.name, pid: pidFile.pid, code: null, signal: null });
     };
     void look();
   });

@@ -205,10 +205,10 @@ export const goInstall: NatsSource = {
       const home = process.env.HOME ?? '';
       const homely = home !== '' && (await allows(home, constants.W_OK));
       // Without a home Go needs its own place for modules and builds, writable so that it can be removed again.
-      const places = homely ? {} : { HOME: folder, GOPATH: join(folder, 'go'), GOCACHE: join(folder, 'build') };
+      const goEnv = homely ? {} : { HOME: folder, GOPATH: join(folder, 'go'), GOCACHE: join(folder, 'build') };
       const env = {
         ...process.env,
-        ...places,
+        ...goEnv,
         GOBIN: folder,
         GOFLAGS: '-modcacherw',
         GOTOOLCHAIN: 'local',

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { serverAccount } from './account.js';
 import { EmbeddedServerError } from './error.js';
 import { openState, type State, stateFolder } from './folders.js';
-import { launch, logFile, type Mark, markFile, readJson, watched } from './launch.js';
+import { launch, logFile, type PidFile, pidFilePath, readJson, watched } from './launch.js';
 import { locked } from './lock.js';
 import { freePort, isFree } from './ports.js';
 import { emptyOfProcesses, endProcess, isAlive } from './processes.js';
@@ -28,18 +28,18 @@ export async function startServer(kind: ServerKind, options: ServerOptions): Pro
 }
 
 async function reuse(kind: ServerKind, home: ServerHome, options: ServerOptions): Promise<EmbeddedServer | undefined> {
-  const mark = await readJson<Mark>(markFile(kind, home.state.folder));
-  if (!mark) return undefined;
-  if (await isAlive(mark)) {
-    const wanted = options.port === undefined || options.port === mark.port;
-    const version = wanted ? await firstAnswer(kind, home, mark.port, () => isAlive(mark), 30_000) : undefined;
+  const pidFile = await readJson<PidFile>(pidFilePath(kind, home.state.folder));
+  if (!pidFile) return undefined;
+  if (await isAlive(pidFile)) {
+    const wanted = options.port === undefined || options.port === pidFile.port;
+    const version = wanted ? await firstAnswer(kind, home, pidFile.port, () => isAlive(pidFile), 30_000) : undefined;
     if (version !== undefined) {
-      home.log(`${kind.name} ${version} is still running (pid ${mark.pid})`);
-      return handle(kind, home, mark, version, watched(kind, mark), true);
+      home.log(`${kind.name} ${version} is still running (pid ${pidFile.pid})`);
+      return handle(kind, home, pidFile, version, watched(kind, pidFile), true);
     }
-    await endProcess(mark, kind.stopSignals); // S1
+    await endProcess(pidFile, kind.stopSignals); // S1
   }
-  await rm(markFile(kind, home.state.folder), { force: true });
+  await rm(pidFilePath(kind, home.state.folder), { force: true });
   return undefined;
 }
 
@@ -82,16 +82,16 @@ async function start(kind: ServerKind, home: ServerHome, options: ServerOptions)
       }
     }
     const begun = await launch(kind, home, port);
-    const version = await firstAnswer(kind, home, port, () => isAlive(begun.mark), 120_000);
+    const version = await firstAnswer(kind, home, port, () => isAlive(begun.pidFile), 120_000);
     if (version !== undefined) {
       await writeFile(portFile, String(port));
       await kind.finish?.(home, port);
-      home.log(`${kind.name} ${version} started (pid ${begun.mark.pid}, port ${port})`);
-      return handle(kind, home, begun.mark, version, begun.exit, false);
+      home.log(`${kind.name} ${version} started (pid ${begun.pidFile.pid}, port ${port})`);
+      return handle(kind, home, begun.pidFile, version, begun.exit, false);
     }
-    await endProcess(begun.mark, kind.stopSignals);
-    await rm(markFile(kind, home.state.folder), { force: true });
-    const cause = begun.mark.pid === 0 ? (await begun.exit).error : undefined;
+    await endProcess(begun.pidFile, kind.stopSignals);
+    await rm(pidFilePath(kind, home.state.folder), { force: true });
+    const cause = begun.pidFile.pid === 0 ? (await begun.exit).error : undefined;
     const said = (await readFile(logFile(kind, home.state.folder), 'utf8')).slice(begun.logStart).trim();
     const tail = (cause?.message ?? said).split('\n').slice(-12);
     if (attempt < 5 && options.port === undefined && tail.some((line) => /address already in use/i.test(line)))
@@ -107,21 +107,21 @@ async function start(kind: ServerKind, home: ServerHome, options: ServerOptions)
 function handle(
   kind: ServerKind,
   home: ServerHome,
-  mark: Mark,
+  pidFile: PidFile,
   version: string,
   exit: Promise<ServerDeath>,
   reused: boolean,
 ): EmbeddedServer {
   let stopping = false;
   return {
-    url: kind.url(home, mark.port),
-    pid: mark.pid,
+    url: kind.url(home, pidFile.port),
+    pid: pidFile.pid,
     version,
     reused,
     died: new Promise((resolve) => void exit.then((death) => stopping || resolve(death))),
     async stop() {
       stopping = true;
-      await ended(kind, home.state.folder, mark);
+      await ended(kind, home.state.folder, pidFile);
     },
   };
 }
@@ -129,19 +129,19 @@ function handle(
 /** Ends what still runs of a home, whoever started it; true when something did. */
 export async function stopServer(kind: ServerKind, options: Pick<ServerOptions, 'home' | 'state'>): Promise<boolean> {
   const folder = options.state ?? stateFolder(options.home);
-  const mark = await readJson<Mark>(markFile(kind, folder));
-  const running = mark !== undefined && (await isAlive(mark));
-  if (mark) await ended(kind, folder, mark);
+  const pidFile = await readJson<PidFile>(pidFilePath(kind, folder));
+  const running = pidFile !== undefined && (await isAlive(pidFile));
+  if (pidFile) await ended(kind, folder, pidFile);
   return running;
 }
 
-async function ended(kind: ServerKind, folder: string, mark: Mark): Promise<void> {
+async function ended(kind: ServerKind, folder: string, pidFile: PidFile): Promise<void> {
   await locked(join(folder, `${kind.name}.lock`), async () => {
-    await endProcess(mark, kind.stopSignals);
+    await endProcess(pidFile, kind.stopSignals);
     // Somebody may have started a new one meanwhile: then there is nothing to clear away.
-    if ((await readJson<Mark>(markFile(kind, folder)))?.pid !== mark.pid) return;
+    if ((await readJson<PidFile>(pidFilePath(kind, folder)))?.pid !== pidFile.pid) return;
     await emptyOfProcesses(join(folder, kind.name), kind.patience);
-    await rm(markFile(kind, folder), { force: true });
+    await rm(pidFilePath(kind, folder), { force: true });
     await kind.ended?.(folder);
   });
 }

@@ -6,8 +6,8 @@ import { expect, test } from '@jest/globals';
 import { openState } from '../src/folders.js';
 
 test('of servers that start side by side in a new HERO_HOME, one sets the earlier data aside, and none the new', async () => {
-  await using place = await tempFolder();
-  const [home, folder] = [join(place.path, 'home'), join(place.path, 'state')];
+  await using temp = await tempFolder();
+  const [home, folder] = [join(temp.path, 'home'), join(temp.path, 'state')];
   const openOne = async () => {
     const state = await openState(home, folder, async () => undefined);
     await writeFile(join(folder, `data of ${state.id} ${Math.random()}`), '');

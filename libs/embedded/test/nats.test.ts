@@ -9,7 +9,7 @@ import { startNats, stopNats } from '../src/index.js';
 
 const cache = process.env.HERO_CACHE ?? join(homedir(), '.cache', 'hero-logic');
 
-async function place() {
+async function serverHome() {
   const folder = await tempFolder();
   const options = { home: join(folder.path, 'home'), state: join(folder.path, 'state'), cache };
   return {
@@ -28,7 +28,7 @@ async function connected(url: string, pass = new URL(url).password): Promise<Nat
 }
 
 test('JetStream is on and keeps its messages over a stop and over a kill', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startNats(here.options);
   {
     await using nats = await connected(first.url);
@@ -51,7 +51,7 @@ test('JetStream is on and keeps its messages over a stop and over a kill', async
 });
 
 test('messages have at most 1 MiB, and the version told is the one that runs', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const server = await startNats(here.options);
   await using nats = await connected(server.url);
   expect(nats.info?.max_payload).toBe(1024 * 1024);
@@ -60,14 +60,14 @@ test('messages have at most 1 MiB, and the version told is the one that runs', a
 });
 
 test('nobody comes in without the password', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const { url } = await startNats(here.options);
   await expect(connected(url, 'guess')).rejects.toThrow(/authorization violation/i);
   await expect(connect({ servers: new URL(url).host, reconnect: false })).rejects.toThrow(/authorization violation/i);
 });
 
 test('a second start finds the first one running', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startNats(here.options);
   const logged: string[] = [];
   const second = await startNats({ ...here.options, log: (line) => logged.push(line) });
@@ -89,7 +89,7 @@ test('HERO_HOME may be long and hold spaces, quotes, backslashes and umlauts', a
 });
 
 test('what keeps it from starting is told from its log', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startNats(here.options);
   await first.stop();
   const store = join(here.options.state, 'nats', 'store', 'jetstream');

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(async () => await prepared[Symbol.asyncDispose]());
 
 /** A home whose database has been created already (a copy: that takes a tenth of the time), and whose server ends with the test. */
-async function place() {
+async function serverHome() {
   const folder = await tempFolder();
   for (const part of ['home', 'state']) execFileSync('cp', ['-a', join(prepared.path, part), folder.path]);
   return {
@@ -55,7 +55,7 @@ test('a database of its own, over the unix socket and over TCP, UTF-8 and byte o
 });
 
 test('nobody comes in without the password, and the file that holds it is private', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const { url } = await startPostgres(here.options);
   const password = new URL(url).password;
   await expect(ask(url.replace(password, 'guess'), 'select 1')).rejects.toThrow(/password authentication failed/);
@@ -66,7 +66,7 @@ test('nobody comes in without the password, and the file that holds it is privat
 });
 
 test('after a stop it comes back with its data on the same url, and a stop is not a death', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startPostgres(here.options);
   let died = false;
   void first.died.then(() => (died = true));
@@ -79,7 +79,7 @@ test('after a stop it comes back with its data on the same url, and a stop is no
 });
 
 test('a second start finds the first one running, even when both begin at once', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const both = await Promise.all([startPostgres(here.options), startPostgres(here.options)]);
   expect(both.map((server) => server.reused).sort()).toEqual([false, true]);
   expect(both[0].url).toBe(both[1].url);
@@ -87,7 +87,7 @@ test('a second start finds the first one running, even when both begin at once',
 });
 
 test('killed in the middle of work, it tells, and is back at once with what was committed', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startPostgres(here.options);
   await ask(first.url, 'create table note (text text)');
   // A backend that is busy does not notice its postmaster's death and holds the shared memory.
@@ -111,7 +111,7 @@ test('killed in the middle of work, it tells, and is back at once with what was 
 });
 
 test('a reused server tells of its death too', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startPostgres(here.options);
   const again = await startPostgres(here.options);
   expect(again.reused).toBe(true);
@@ -120,7 +120,7 @@ test('a reused server tells of its death too', async () => {
 });
 
 test('a pid file whose pid now belongs to somebody else is not believed', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startPostgres(here.options);
   await first.stop();
   const recycled = { pid: process.pid, start: 'another boot:1', port: Number(new URL(first.url).port) };
@@ -131,7 +131,7 @@ test('a pid file whose pid now belongs to somebody else is not believed', async 
 });
 
 test('a server whose pid file was lost is ended, never doubled', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startPostgres(here.options);
   await writeFile(join(here.options.state, 'postgres.pid'), 'half a fi');
   const second = await startPostgres(here.options);
@@ -141,7 +141,7 @@ test('a server whose pid file was lost is ended, never doubled', async () => {
 });
 
 test('when somebody took its port meanwhile it moves, unless the port was ordered', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startPostgres(here.options);
   await first.stop();
   const port = Number(new URL(first.url).port);
@@ -173,7 +173,7 @@ test('HERO_HOME may be long and hold spaces, quotes and umlauts', async () => {
 });
 
 test('an emptied HERO_HOME begins anew; what lay in the state folder is set aside', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   const first = await startPostgres(here.options);
   await ask(first.url, 'create table note (text text)');
   await rm(here.options.home, { recursive: true });
@@ -185,7 +185,7 @@ test('an emptied HERO_HOME begins anew; what lay in the state folder is set asid
 });
 
 test('what keeps it from starting is told from its log', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   await writeFile(join(here.options.state, 'postgres', 'data', 'postgresql.auto.conf'), 'no_such_setting = on');
   await expect(startPostgres(here.options)).rejects.toThrow(
     /^postgres did not start:\n[^]*unrecognized configuration parameter "no_such_setting"[^]*The whole log is .*postgres\.log/,
@@ -193,7 +193,7 @@ test('what keeps it from starting is told from its log', async () => {
 });
 
 test('data of another major version is not touched', async () => {
-  await using here = await place();
+  await using here = await serverHome();
   await writeFile(join(here.options.state, 'postgres', 'data', 'PG_VERSION'), '9\n');
   await expect(startPostgres(here.options)).rejects.toThrow(
     /was written by PostgreSQL 9, which is not here\. Tried:[^]*Install PostgreSQL 9 .*or move that folder away/,

@@ -18,9 +18,9 @@ const failure = (asked: Promise<unknown>): Promise<unknown> =>
 
 describe('a database', () => {
   it('works in the schema of its service, on every connection', async () => {
-    await using place = await testDatabase();
-    await using one = new Database({ url: place.url, schema: 'one', poolSize: 3 });
-    await using two = new Database({ url: place.url, schema: 'two' });
+    await using database = await testDatabase();
+    await using one = new Database({ url: database.url, schema: 'one', poolSize: 3 });
+    await using two = new Database({ url: database.url, schema: 'two' });
     for (const db of [one, two]) {
       await db.run(`CREATE SCHEMA ${db.schema}`);
       await db.run('CREATE TABLE things (n int)');
@@ -28,19 +28,19 @@ describe('a database', () => {
     const insert = (n: number) => one.query('insert thing', 'INSERT INTO things VALUES ($1) RETURNING n', [n]);
     expect(await Promise.all([1, 2, 3, 4, 5].map(insert))).toEqual([1, 2, 3, 4, 5].map((n) => [{ n }]));
     expect(await two.query('count things', 'SELECT count(*)::int AS n FROM things')).toEqual([{ n: 0 }]);
-    expect(() => new Database({ url: place.url, schema: 'a; DROP' })).toThrow('is not a schema name');
+    expect(() => new Database({ url: database.url, schema: 'a; DROP' })).toThrow('is not a schema name');
   });
 
   it('prepares named statements once per connection', async () => {
-    await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public', poolSize: 1 });
+    await using database = await testDatabase();
+    await using db = new Database({ url: database.url, schema: 'public', poolSize: 1 });
     for (const n of [1, 2]) await db.query('same', 'SELECT $1::int AS n', [n]);
     expect(await db.run(`SELECT name FROM pg_prepared_statements`)).toEqual([{ name: 'same' }]);
   });
 
   it('commits a transaction that returns and rolls back one that throws', async () => {
-    await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public', poolSize: 1 });
+    await using database = await testDatabase();
+    await using db = new Database({ url: database.url, schema: 'public', poolSize: 1 });
     await db.run('CREATE TABLE things (n int PRIMARY KEY)');
     await db.tx((sql) => sql.query('insert', 'INSERT INTO things VALUES ($1)', [1]));
     const error = await failure(
@@ -54,8 +54,8 @@ describe('a database', () => {
   });
 
   it('runs a transaction again that lost against another one', async () => {
-    await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public' });
+    await using database = await testDatabase();
+    await using db = new Database({ url: database.url, schema: 'public' });
     await db.run('CREATE TABLE counter (n int)');
     await db.run('INSERT INTO counter VALUES (0)');
     let runs = 0;
@@ -72,8 +72,8 @@ describe('a database', () => {
   });
 
   it('tells faults of the data from faults of the moment', async () => {
-    await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public', statementTimeoutMs: 100 });
+    await using database = await testDatabase();
+    await using db = new Database({ url: database.url, schema: 'public', statementTimeoutMs: 100 });
     await db.run('CREATE TABLE things (word varchar(2) PRIMARY KEY)');
     await db.run(`INSERT INTO things VALUES ('a')`);
     const tooLong = await failure(db.run(`INSERT INTO things VALUES ('abc')`));
@@ -93,14 +93,14 @@ describe('a database', () => {
     ]);
     const syntax = await failure(db.run('SELEKT'));
     expect([isTransient(syntax), isDataError(syntax)]).toEqual([false, false]);
-    const [first, second] = await deadlock(place.url);
+    const [first, second] = await deadlock(database.url);
     expect([first, second].map(sqlState).sort()).toEqual(['40P01', undefined]);
     expect([first, second].filter(isConflict)).toHaveLength(1);
   });
 
   it('says that it is unavailable when there is no free connection in time', async () => {
-    await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public', poolSize: 1, connectWithinMs: 2_000 });
+    await using database = await testDatabase();
+    await using db = new Database({ url: database.url, schema: 'public', poolSize: 1, connectWithinMs: 2_000 });
     await db.with(async () => {
       expect(await failure(db.run('SELECT 1'))).toBeInstanceOf(DatabaseUnavailable);
     });
@@ -132,9 +132,9 @@ describe('when PostgreSQL restarts', () => {
   });
 
   it('connections that are ended from outside are replaced', async () => {
-    await using place = await testDatabase();
-    await using db = new Database({ url: place.url, schema: 'public', poolSize: 2 });
-    await using other = new Database({ url: place.url, schema: 'other' });
+    await using database = await testDatabase();
+    await using db = new Database({ url: database.url, schema: 'public', poolSize: 2 });
+    await using other = new Database({ url: database.url, schema: 'other' });
     const sleeping = failure(db.run('SELECT pg_sleep(20)'));
     const end = `SELECT count(pg_terminate_backend(pid))::int AS n FROM pg_stat_activity WHERE application_name = 'hero public' AND query ~ 'sleep'`;
     let ended = 0;

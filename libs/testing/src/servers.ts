@@ -20,10 +20,10 @@ let shared: Promise<SharedServers> | undefined;
 export async function testServers(): Promise<SharedServers> {
   shared ??= (async () => {
     const home = join(await runFolder(), 'shared');
-    const place = { home, state: join(home, 'state') };
+    const folders = { home, state: join(home, 'state') };
     const [postgres, nats] = await Promise.all([
-      startPostgres({ ...place, durable: false }),
-      startNats({ ...place, cache: cache() }),
+      startPostgres({ ...folders, durable: false }),
+      startNats({ ...folders, cache: cache() }),
     ]);
     const databaseUrl = (name = 'hero') => {
       const url = new URL(postgres.url);
@@ -50,12 +50,12 @@ export interface TestServer extends AsyncDisposable {
 }
 
 async function ownServer(
-  start: (place: { home: string; state: string }) => Promise<EmbeddedServer>,
+  start: (folders: { home: string; state: string }) => Promise<EmbeddedServer>,
 ): Promise<TestServer> {
   const home = await mkdtemp(join(await runFolder(), 's'));
   await chmod(home, 0o711); // root's servers run as another user
-  const place = { home, state: join(home, 'state') };
-  let server = await start(place);
+  const folders = { home, state: join(home, 'state') };
+  let server = await start(folders);
   return {
     get url() {
       return server.url;
@@ -73,7 +73,7 @@ async function ownServer(
     stop: async () => await server.stop(),
     async restart() {
       await server.stop();
-      server = await start(place);
+      server = await start(folders);
     },
     async [Symbol.asyncDispose]() {
       await server.stop();
@@ -84,10 +84,10 @@ async function ownServer(
 
 /** A nats-server with JetStream of your own, to fill, kill and restart. */
 export async function testNats(options: { port?: number } = {}): Promise<TestServer> {
-  return await ownServer(async (place) => await startNats({ ...place, ...options, cache: cache() }));
+  return await ownServer(async (folders) => await startNats({ ...folders, ...options, cache: cache() }));
 }
 
 /** A PostgreSQL cluster of your own, to kill and restart. `durable: true` for tests about durability. */
 export async function testPostgres(options: { port?: number; durable?: boolean } = {}): Promise<TestServer> {
-  return await ownServer(async (place) => await startPostgres({ durable: false, ...place, ...options }));
+  return await ownServer(async (folders) => await startPostgres({ durable: false, ...folders, ...options }));
 }

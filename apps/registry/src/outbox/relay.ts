@@ -11,8 +11,8 @@
 import { Bus, publishJson } from '@hero/bus';
 import {
   change as changeSubject,
-  type ExecutorNudge,
-  executorNudge,
+  type ExecutorNotice,
+  executorNotice,
   spansDelete,
   telemetry,
   WORK_SUBJECT,
@@ -31,7 +31,7 @@ const STORED_WITHIN_MS = 2_000;
 const RETRY_MS = 2_000;
 const BATCH = 500;
 
-type ParamsOfNudge = z.input<typeof ExecutorNudge>;
+type Notice = z.input<typeof ExecutorNotice>;
 
 @Injectable()
 export class Relay {
@@ -79,8 +79,8 @@ export class Relay {
    * Tells executors which claims are no longer their own (their next lease says the same), and which plays have an answer to what
    * they linger for (they ask by themselves within 2 s).
    */
-  nudge({ gone = [], answered = [] }: { gone?: readonly Gone[]; answered?: readonly Gone[] }): void {
-    const told = (owner: string, what: ParamsOfNudge): void => this.bus.announce(executorNudge(owner), what);
+  notify({ gone = [], answered = [] }: { gone?: readonly Gone[]; answered?: readonly Gone[] }): void {
+    const told = (owner: string, what: Notice): void => this.bus.announce(executorNotice(owner), what);
     for (const { owner, ...claim } of gone) told(owner, { gone: [claim] });
     for (const { owner, ...claim } of answered) told(owner, { answered: [claim] });
   }
@@ -91,8 +91,8 @@ export class Relay {
       const rows = (await this.store.due(this.behind ? 0 : OWN_MS, BATCH)).filter(({ id }) => !this.telling.has(id));
       const stored = await Promise.all(rows.map((row) => this.deliver(row)));
       for (const row of rows) if (!row.deleted) this.announce(row);
-      for (const [place, row] of rows.entries()) {
-        if (!stored[place]) await this.store.later(row.play_sid, row.deleted ? 5 * RETRY_MS : RETRY_MS);
+      for (const [index, row] of rows.entries()) {
+        if (!stored[index]) await this.store.later(row.play_sid, row.deleted ? 5 * RETRY_MS : RETRY_MS);
       }
       await this.forget();
       if (rows.length > 0) this.log?.debug({ rows: rows.length }, 'outbox swept');

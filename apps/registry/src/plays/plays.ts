@@ -218,7 +218,7 @@ export class Plays {
     const gone = moved.flatMap(({ owner, play_sid, epoch }): Gone[] =>
       owner === null ? [] : [{ owner, play_sid, epoch }],
     );
-    this.relay.nudge({ gone });
+    this.relay.notify({ gone });
   }
 }
 

@@ -150,6 +150,6 @@ export class Leases {
 
   private tell(moved: Moved, fence: Fence): void {
     this.relay.tell(moved);
-    this.relay.nudge({ gone: [fence] });
+    this.relay.notify({ gone: [fence] });
   }
 }

@@ -59,7 +59,7 @@ export class Steps {
     for (const group of groups) if (!firsts.has(group.play_sid)) firsts.set(group.play_sid, group);
     const together = [...firsts.values()];
     const judged = await this.bisect(together);
-    const verdicts = new Map(together.map((group, place) => [group, judged[place]]));
+    const verdicts = new Map(together.map((group, index) => [group, judged[index]]));
     return groups.map((group) => verdicts.get(group) ?? 'skipped');
   }
 

@@ -2,7 +2,7 @@
  * What becomes of a play whose wait was answered, whatever answered it: somebody, a timer, a child.
  *
  * 1. A play that waits becomes pending. One whose process is about to exit is told to come back. One that runs (it may linger)
- *    takes the answer with its next `ask` or `pause`; its executor is nudged, so that it does so immediately. One that is pending
+ *    takes the answer with its next `ask` or `pause`; its executor is notified, so that it does so immediately. One that is pending
  *    takes it with its claim.
  * 2. All of it happens in the transaction of the answer, under the play's row; it is told after the commit.
  * 3. Answers that arrive within the same second wake the play once: while other questions of it are open, an answer gives them a second
@@ -27,7 +27,7 @@ export interface Woken {
   change?: Change;
   /** A wake-up that is not to wait any longer. */
   hastened?: Change;
-  nudged?: Gone;
+  notified?: Gone;
 }
 
 @Injectable()
@@ -59,10 +59,10 @@ export class Wakes {
     const change = await this.moves.tell(play_sid, answered, sql);
     if (status === 'pending' && !more) return { change, hastened: await this.moves.hasten(play_sid, sql) };
     const asks = status === 'running' && !suspended && owner !== null && wait.asked_epoch === epoch;
-    return { change, ...(asks && { nudged: { owner, play_sid, epoch } }) };
+    return { change, ...(asks && { notified: { owner, play_sid, epoch } }) };
   }
 
-  tell({ change, hastened, nudged }: Woken): void {
+  tell({ change, hastened, notified }: Woken): void {
     if (change) this.relay.tell(change);
     if (hastened) {
       clearTimeout(this.later.get(hastened.id));
@@ -70,7 +70,7 @@ export class Wakes {
       this.relay.tell(hastened);
     }
     if (change?.later) this.tellLater(change);
-    if (nudged) this.relay.nudge({ answered: [nudged] });
+    if (notified) this.relay.notify({ answered: [notified] });
   }
 
   /** The sweep of the outbox would tell it too, a second late. */

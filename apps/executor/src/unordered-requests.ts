@@ -1,5 +1,5 @@
 /**
- * What a play asks for beside its commits: children, sources, methods. Errands wait for nothing that the play asked before, and
+ * What a play asks for beside its commits: children, sources, methods. They wait for nothing that the play asked before, and
  * are no groups.
  *
  * 1. A spawn is fenced and may be repeated: the place names the child (docs/protocol.md, section 8).
@@ -28,12 +28,12 @@ import { type History, now } from './history.js';
 import type { RegistryCalls } from './registry-calls.js';
 
 type Frame<T extends PlayFrame['t']> = Extract<PlayFrame, { t: T }>;
-export type Errand = Frame<'spawn' | 'resolve' | 'call'>;
+export type UnorderedRequest = Frame<'spawn' | 'resolve' | 'call'>;
 
 /** What every play may call. */
 const ALWAYS = new Set(['flow_library_search']);
 
-export interface ErrandsOf {
+export interface UnorderedRequestsOf {
   run: Run;
   bus: Bus;
   control: ControlLane;
@@ -42,27 +42,27 @@ export interface ErrandsOf {
   onFenced(): void;
 }
 
-export class Errands {
+export class UnorderedRequests {
   constructor(
     private readonly calls: RegistryCalls,
-    private readonly of: ErrandsOf,
+    private readonly of: UnorderedRequestsOf,
   ) {}
 
   /** Never rejects: the play gets its reply, or is fenced, or is over. */
-  async run(errand: Errand): Promise<void> {
+  async run(frame: UnorderedRequest): Promise<void> {
     try {
-      switch (errand.t) {
+      switch (frame.t) {
         case 'spawn':
-          return await this.spawn(errand);
+          return await this.spawn(frame);
         case 'resolve':
-          return await this.resolve(errand);
+          return await this.resolve(frame);
         case 'call':
-          return await this.call(errand);
+          return await this.call(frame);
       }
     } catch (error) {
       if (this.of.signal.aborted) return;
       const code: ErrorCode = error instanceof HeroError ? error.code : 'INTERNAL';
-      this.refuse(errand.id, code, explained(error));
+      this.refuse(frame.id, code, explained(error));
     }
   }
 
