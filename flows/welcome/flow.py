@@ -28,13 +28,13 @@ def greet(hello: str, name: str) -> str:
     tags=["example"],
 )
 def main(name):
-    found = flow.map(translate, LANGUAGES)  # all at once, each a step of its own
+    found = flow.map(translate, LANGUAGES)  # side by side, each a step of its own
 
     with flow.step("prepare", languages=len(found)) as step:  # a part of the tree without memory
         hellos = {item["language"]: item["hello"] for item in found}
         step.tag("hellos", list(hellos.values()))
 
-    # The play stops here and holds no process. When the answer comes, it starts again from the top, and the four
+    # The play stops here and holds no process. When the answer has arrived, it starts again from the top, and the four
     # translations are not run a second time: they are remembered.
     language = ask_user.choice("In which language?", options=list(hellos), name="greeting")
 

@@ -1,4 +1,4 @@
-"""Time limits of steps where no thread is to be had."""
+"""Time limits of steps where no thread can be started."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ Rules (golden/canonical.json is the referee for both languages):
  2. Numbers are written as ECMAScript writes them, so `1.0` is `1` and `-0.0` is `0`.
  3. NaN, infinities, integers beyond ±(2**53 - 1), lone surrogates and keys that are not strings are refused with the
     path of the value. Lists and tuples are arrays.
- 4. A value has up to 400 levels, wherever it is written or read: how deep the flow itself has called is of no account.
+ 4. A value has up to 400 levels, wherever it is written or read, whatever the depth of the flow's own calls.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Effects: what a call does is one generator for sync and async code, and each thing that may block is an effect with two halves.
 
-A generator yields an effect, and gets back what performing it gave, or the error that it raised. Only the two functions
-here know whether anybody waits in a thread or in an event loop.
+A generator yields an effect, and gets back the result of performing it, or the error that it raised. Only the two functions
+here know whether the caller waits in a thread or in an event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Effects = Generator[Effect, Any, T]
 
 
 def run(effects: Effects[T]) -> T:
-    """Performs each effect in this thread, also inside of a coroutine.
+    """Performs each effect in this thread, also inside a coroutine.
 
     >>> class Twice:
     ...     def __init__(self, n): self.n = n

@@ -1,4 +1,4 @@
-"""How a body ended, or a remembered call: its value, or its error."""
+"""How a body or a remembered call ended: its value, or its error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Outcome = tuple[Any, "BaseException | None"]
 
 
 def result_of(outcome: Outcome) -> Any:
-    """The value, or the error raised. Not done inside of a generator, which could not raise StopIteration.
+    """The value, or the error raised. Not called inside a generator, which could not raise StopIteration.
 
     Remembered or not, an error is raised here: the text of its traceback is the same in a replay.
     """

@@ -3,7 +3,7 @@
 Rules:
  1. A line is cut at 64 KiB and says how much is missing; the rest of it is never held in memory.
  2. A play's output is cut at 8 MiB with one note; later output is only counted.
- 3. Threads do not mix their lines: each has its own begun line.
+ 3. Threads do not mix their lines: each has its own unfinished line.
 """
 
 from __future__ import annotations

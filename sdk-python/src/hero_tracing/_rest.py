@@ -3,8 +3,8 @@
 Rules, for a Task that is not done while nothing in the loop is ready:
  1. It waits for other Tasks of the play where it awaits a Task, a `gather`, or one of asyncio's own constructs (locks,
     queues, events, conditions, `wait`, `wait_for`, groups): they say whether it can go on.
- 2. It goes on by itself where it sleeps, where it awaits I/O, a request to the executor, or a thread that works for it. A
-    thread that carries a flow's context is a leaf of the tree, which says whether it waits.
+ 2. It continues by itself if it sleeps, or awaits I/O, a request to the executor, or a thread that works for it. A thread that
+    carries a flow's context is a leaf of the tree, which says whether it waits.
  3. A future of the flow's own (`loop.create_future()`) is resolved by another Task, as far as anybody knows; but where
     connections are open it may be I/O of the flow's own.
  4. A timer that is not one of asyncio's timeouts makes the loop go on. Connections and threads that no Task awaits do not count.

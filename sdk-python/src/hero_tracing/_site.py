@@ -3,7 +3,7 @@
 Rules:
  1. Calling counts, awaiting does not: `asyncio.gather(step(1), step(1))` are the calls 0 and 1 of their caller, whatever turns
     their Tasks take.
- 2. What is awaited after its caller's node has closed, or in the body of another flow call, is counted where it is awaited:
+ 2. A call that is awaited after its caller's node has closed, or in the body of another flow call, is counted where it is awaited:
     memory keeps an outcome below the call that it belongs to.
 """
 

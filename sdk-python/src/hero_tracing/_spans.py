@@ -63,7 +63,7 @@ class Span:
         self.session.telemetry.emit(_events.log(self.id, text if isinstance(text, str) else str(text)))
 
     def cost(self, usd: float, usage: dict[str, Any]) -> None:
-        """Adds it up; raises OptionError for what is no amount: not a number would make the line of JSON unreadable."""
+        """Adds up a cost; raises OptionError unless it is a number, 0 or more: a NaN would make the JSON line unreadable."""
         usd = _amount(usd)
         with _cost_lock:
             self.cost_usd += usd

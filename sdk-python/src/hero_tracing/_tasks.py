@@ -1,7 +1,7 @@
 """asyncio Tasks as branches: each Task that a step creates is numbered at its creation (docs/protocol.md, section 1).
 
 `asyncio.gather`, `TaskGroup` and `create_task` all create Tasks through the loop, so that is the one place to number
-them; Tasks that are created outside of a play are left alone.
+them; Tasks that are created outside a play are not numbered.
 
 Rules:
  1. A Task hashes by its number and its branch: sets of Tasks iterate in the same order in every attempt.
@@ -102,7 +102,7 @@ def _new_task(loop: Any, coro: Any, node: Node, number: int, options: dict[str, 
 
 
 def _in_order(given: Any) -> list[Any]:
-    """A Task for each coroutine (rule 2); what is no coroutine is left to asyncio."""
+    """A Task for each coroutine (rule 2); anything else is left to asyncio."""
     seen: dict[int, Any] = {}
     for one in given:
         if id(one) not in seen:

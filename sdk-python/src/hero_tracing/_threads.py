@@ -4,7 +4,7 @@ Rules:
  1. `Thread(target=context.run, …)`, `pool.submit(context.run, …)`, `asyncio.to_thread` and `loop.run_in_executor` with such a
     function carry the context. Other threads do not count: their purpose is unknown.
  2. The thread's node has the places of the node that started it, and closes when its function returns. A function that waits
-    in the queue of a pool has none yet.
+    in the queue of a pool has no node yet.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Job:
             self._node.close()
 
     def goes_on(self) -> bool:
-        """Whether it works outside of the tree: what has a node is judged by the tree (rule 2)."""
+        """Whether the thread works without a node; the tree judges threads that have one (rule 2)."""
         if self._node is None and not self._done:
             return not self._parent.session.turns.jobs
         return self._done

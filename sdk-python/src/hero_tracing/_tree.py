@@ -4,7 +4,7 @@ Rules:
  1. A node is active while it is an open leaf that does not wait, or while one of its children is active.
  2. When the root stops being active, every open leaf waits: only then the questions are sent.
  3. A node that closes before its children leaves them to its parent.
- 4. All counting happens under one lock; what follows from it (`True`: at rest) is done outside of it.
+ 4. All counting happens under one lock; the consequences (`True`: at rest) are handled outside the lock.
 """
 
 from __future__ import annotations

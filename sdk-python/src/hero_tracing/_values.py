@@ -1,4 +1,4 @@
-"""Values that the runtime remembers for code outside of a step, and sleep (docs/protocol.md, sections 1 and 3).
+"""Values that the runtime remembers for code outside a step, and sleep (docs/protocol.md, sections 1 and 3).
 
 Rules:
  1. A value is committed before the flow sees it (I3): a replay gives the same one.

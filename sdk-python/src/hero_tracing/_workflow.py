@@ -47,7 +47,7 @@ class Workflow:
 
 
 def workflow_of(session: Session, name: str, version_sid: str) -> Workflow:
-    """Resolves and loads it, the first time; blocks, also inside of a coroutine."""
+    """Resolves and loads the workflow the first time; blocks, also inside a coroutine."""
     key = name, version_sid
     with session.sources.loading:
         known = session.sources.workflows.get(key)

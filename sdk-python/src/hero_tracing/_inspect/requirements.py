@@ -23,7 +23,7 @@ def requirements_of(source: str) -> tuple[list[str], list[tuple[int, str]]]:
     problems: list[tuple[int, str]] = []
     for comment in _COMMENT.finditer(source):
         line = source.count("\n", 0, comment.start()) + 1
-        # a comma inside of [extras] or of a version range, as in `a>=1,<2`, does not separate
+        # a comma inside [extras] or of a version range, as in `a>=1,<2`, does not separate
         for name in re.split(r",(?![^\[]*\])\s*(?=[A-Za-z0-9])|\s{1,}(?=[A-Za-z])", comment[1].strip()):
             _add(name.strip().strip(","), line, found, problems)
     block = _BLOCK.search(source)

@@ -20,7 +20,7 @@ Problems = list[tuple[ast.expr, str]]
 
 
 def fields_of_parameters(node: Function, scope: Scope) -> tuple[list[Field], Problems]:
-    """A field for each parameter that can be given by name, and the defaults that are no JSON."""
+    """A field for each parameter that can be given by name, and the defaults that are not JSON."""
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args]
     defaults: dict[str, ast.expr | None] = dict(

@@ -1,9 +1,9 @@
 """The jail around the fork server: made once, entered before any play exists.
 
-1. What is not bound into the jail is not there: no services' sockets, no HERO_HOME, no other user's files.
+1. Only what is bound into the jail exists there: no sockets of services, no HERO_HOME, no files of other users.
 2. Everything bound is read-only, without setuid and without devices, except the plays' folder and `:rw` mounts.
-3. Whoever is in the jail has no real privilege: started as root, it runs under a uid of its own.
-4. What this machine refuses is never lost silently: it is in `missing`, and `level` says what holds.
+3. A process in the jail has no real privilege: a fork server that is started as root runs under a uid of its own.
+4. A protection that this machine refuses is listed in `missing`, and `level` says which level really holds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Jail:
 
 
 def enter(settings: dict[str, Any]) -> Jail:
-    """Builds the jail as far as this machine lets, and returns inside of it, possibly in a child of the caller.
+    """Builds the jail as far as this machine allows, and returns inside it, possibly in a child of the caller.
 
     The caller's process then only waits for that child and ends as it ends.
     """

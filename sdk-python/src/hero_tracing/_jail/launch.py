@@ -3,8 +3,8 @@
     fork server ─┬─ init   pid 1 of the play's PID namespace; killing it kills everything the play started
                  └─ main   pid 2; its wait status is the play's
 
-A tree is *prepared* before it is asked for, so that a start does not wait for two forks; what a play is comes with
-the order. `setns` brings the fork server's next child back into its own namespace.
+A tree is *prepared* before it is ordered, so that a start does not wait for two forks; the order says which play it
+runs. `setns` brings the fork server's next child back into its own namespace.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What closes around one play, after its connections are made and before its code runs.
+"""The sandbox of one play: it closes after the connections are made and before the play's code runs.
 
 The order matters: mounts (needs the jail's privilege) → user namespace (its own, so that process limits are counted
 per play) → limits → capabilities → no_new_privs → Landlock → seccomp.

@@ -1,4 +1,4 @@
-"""Which system calls a play may not make: whatever makes namespaces, reaches other processes, or talks past TCP and UDP.
+"""The system calls that a play may not make: those that make namespaces, reach other processes, or use sockets other than TCP and UDP.
 
 Landlock does not see pathname unix sockets, so sockets of that family are refused here (a stream socketpair, which
 asyncio needs, is not). `clone3` hides its flags from the filter: it is answered with ENOSYS, and libc takes `clone`.

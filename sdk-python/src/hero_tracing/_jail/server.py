@@ -2,7 +2,7 @@
 
 It speaks JSON lines with its executor (`lease`, `fork`, `kill`, `retire`; it answers `ready`, `exit`, `not_started`).
 
-1. The channel's end kills every play and ends the server.
+1. The end of the channel kills every play and ends the server.
 2. A lease deadline that passes kills every play, whether or not the executor still runs (it may be stopped).
 3. An `exit` is reported when nothing of the play's tree is left.
 """

@@ -1,10 +1,10 @@
 """The class of a remembered error, found by its module and its qualified name.
 
 In this order:
- 1. What stands at that name in the module.
- 2. A class of that name that is alive, as one that a function defined which ran in this attempt too.
- 3. A class that the source of the module still defines inside of a function: its definition is run by itself.
- 4. The nearest base that can be found, under the old name: what catches the base catches it.
+ 1. The class that the module has under that name.
+ 2. A live class of that name, for example one that a function defined when it ran in this attempt.
+ 3. A class that the source of the module still defines inside a function: only its definition is run.
+ 4. The nearest base that can be found, under the old name: an `except` of the base catches it.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _importable(module: str, name: str) -> type[BaseException] | None:
 
 
 def _defined(module: str, name: str) -> type[BaseException] | None:
-    """The class that the module's source defines inside of a function, if the definition can be run outside of it."""
+    """The class that the module's source defines inside a function, if the definition can be run outside that function."""
     loaded = sys.modules.get(module)
     if loaded is None or _LOCAL not in name:
         return None

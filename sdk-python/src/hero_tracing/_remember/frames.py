@@ -1,9 +1,9 @@
-"""Tracebacks: the frames of an error as data, and a traceback made of them again.
+"""Tracebacks: the frames of an error as data, and a traceback that is rebuilt from them.
 
 Rules:
- 1. The frames of the SDK are left out: they are other ones in a replay.
- 2. A traceback that is made again looks the same in the first run and in a replay, whoever formats it: a flow may hand the
-    text to a step, and the step must be found again.
+ 1. The frames of the SDK are left out: they differ in a replay.
+ 2. A rebuilt traceback looks the same in the first run and in a replay, whoever formats it: a flow may pass the text to a
+    step, and a replay must find that step again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Instances of error classes: what one holds, and one that is made without its constructor.
+"""Instances of error classes: what an instance holds, and how one is made without its constructor.
 
 Rules:
- 1. A constructor is never called again: it may need other arguments than those that are kept, or do something.
- 2. What is kept of an instance is its arguments, its attributes, and the members of built-in classes and `__slots__`.
+ 1. A constructor is never called again: it may need other arguments than the kept ones, or have side effects.
+ 2. Kept of an instance are its arguments, its attributes, and the members of built-in classes and `__slots__`.
  3. Nothing is set through the class: it may be frozen.
 """
 

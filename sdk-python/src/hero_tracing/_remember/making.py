@@ -1,4 +1,4 @@
-"""Errors that are made again of an outcome (the form is in `outcome`): first all instances, then what they refer to."""
+"""Rebuilds the errors of an outcome (`outcome` has the format): first all instances, then their references to each other."""
 
 from __future__ import annotations
 

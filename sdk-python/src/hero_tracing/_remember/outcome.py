@@ -1,10 +1,10 @@
-"""What memory keeps of an error, and the error that is made of it again.
+"""What memory keeps of an error, and the error that is rebuilt from it.
 
 Rules:
  1. SystemExit, KeyboardInterrupt, GeneratorExit and cancellation are never remembered.
- 2. An error is what memory holds: the caller gets the one that is made again, in the first run too.
- 3. Every error can be remembered: what cannot be stored is cleaned, what is too large is shortened, and a note says so.
- 4. The text of the error is the same, whatever its class makes of what is kept.
+ 2. The caller gets the rebuilt error, in the first run as in a replay.
+ 3. Every error can be remembered: text that cannot be stored is cleaned, too large a value is shortened, and a note says so.
+ 4. `str()` of the rebuilt error is the same, whatever its class computes from the kept arguments.
 
 The outcome is `{type, module, message, data, traceback, span}`. `data` has `args`, `attributes`, `bases`, `notes`, `frames`,
 `spans`, for a group its `text` and `members`, and `related`: causes, contexts, members and errors in attributes, each of the
@@ -174,7 +174,7 @@ def _packed(packer: Packer, error: BaseException) -> dict[str, Any]:
         try:
             kept[packer.text(name)] = packer.exact(value)
         except (Unpackable, RecursionError):
-            # Of `flow.Failed` what is no JSON is shown. Elsewhere None: its class expects the attribute to be there.
+            # For `flow.Failed` a value that is not JSON becomes its repr. Elsewhere None: its class expects the attribute to be there.
             kept[packer.text(name)] = packer.shown(value) if isinstance(error, Failed) else None
     return kept
 

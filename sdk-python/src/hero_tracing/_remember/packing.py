@@ -4,7 +4,7 @@ Rules:
  1. JSON stays as it is. Tuples, bytes, large or infinite numbers and other errors of the same outcome are written as
     `{"$hero": what, "v": …}`.
  2. Texts that cannot be stored are cleaned, and the packer says so.
- 3. What is none of this cannot be packed: as an argument its repr stands for it, as an attribute None.
+ 3. Any other value cannot be packed: an argument is replaced by its repr, an attribute by None.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The spans that an error passed through: what `play_retry` runs again (docs/decisions/0014).
 
 Rules:
- 1. An error passes through a span when it leaves it. What was caught did not pass through the spans further out.
+ 1. An error passes through a span when it leaves the span. A caught error did not pass through the spans further out.
  2. The trail is kept in memory with the error, so that a replay knows it too.
  3. An error stands for its explicit cause, for the members of its group, and for the other failed items of its map.
 """
@@ -73,7 +73,7 @@ def spans_of(error: BaseException) -> list[str]:
 
 
 def members_of(error: BaseException) -> tuple[BaseException, ...]:
-    """The errors of a group, also of the backport for Python 3.10; none of what is no group."""
+    """The errors of a group (also of the backport for Python 3.10); empty for any other error."""
     if not callable(attribute(error, "derive")):
         return ()
     members = attribute(error, "exceptions")
