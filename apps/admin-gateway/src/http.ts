@@ -71,10 +71,10 @@ export function callerSignal(res: Response, closing: AbortSignal): AbortSignal {
   return caller.signal;
 }
 
-/** A client that sends too much hears so only if somebody reads what it sends: so much more is read and thrown away. */
+/** A client that sends too much sees the error only if its body is read: this many more bytes are read and discarded. */
 const DISCARD_LIMIT = 64 * 1024 * 1024;
 
-/** The whole body, at most so many bytes. */
+/** The whole body; refuses one above the limit. */
 export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const refuse = (): void =>

@@ -137,8 +137,8 @@ export class JsonRpc {
 const SHORT = 64 * 1024;
 
 /**
- * Values that the runtime only carries go on as the text that came: their keys keep their order, and large ones cost no time here.
- * They are cut out of the body, by call, and null stands for them in the rest.
+ * Values that the runtime only carries are forwarded as the text that arrived: their keys keep their order, and large
+ * ones cost no time here. They are cut out of the body, by call, and null stands for them in the rest.
  */
 function keptIn(body: Buffer, { calls }: Scan, find: (method: unknown) => Contract | undefined) {
   const rest: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * Outputs that were too large for the events: put in where spans and events are handed out.
  *
- * 1. They are asked for one at a time, up to so many bytes for one reply; the others keep `output_omitted`.
+ * 1. They are asked for one at a time, up to a limit of bytes for one reply; the others keep `output_omitted`.
  * 2. While the registry is away, spans and events can be read all the same: `output_omitted` stays.
  */
 import type { Bus } from '@hero/bus';

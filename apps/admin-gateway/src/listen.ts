@@ -49,7 +49,7 @@ export async function listen({
 }
 
 /**
- * What a client may hold without a login: so many connections, headers for so long, a body for so long, and requests that it
+ * Limits for a client without a login: the number of connections, the time for headers, the time for a body, and requests that it
  * sends before earlier ones are answered (HTTP/1.1 pipelining), which are worked on one at a time.
  */
 const CONNECTIONS_LIMIT = 1_024;

@@ -1,3 +1,4 @@
+/** Defines the gateway as a service, and runs it when this file is the main module. */
 import { defineService, runIfMain } from '@hero/service-kit';
 import { z } from 'zod';
 import { AdminGatewayModule } from './admin-gateway.module.js';

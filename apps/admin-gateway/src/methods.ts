@@ -59,7 +59,7 @@ export class Methods {
     const joins = JOINS.filter((join) => join.method === contract.name && join.when(params));
     const sid = params.play_sid;
     if (contract.readsSpans) await this.reach(sid, signal);
-    // What nobody looks into here goes on as the text that came.
+    // Values that the gateway does not read are forwarded as the text that arrived.
     const asText = joins.length === 0 && !contract.readsSpans && !contract.waits;
     const result = await this.bus.askRaw(contract, params, { signal, asText }).catch((error: unknown) => {
       if (!contract.readsSpans) throw error;

@@ -1,4 +1,4 @@
-/** Pages that viewers share, up to so many bytes in all; the one that was not used for the longest time goes first. */
+/** Pages that viewers share, up to a limit of bytes in all; the least recently used page is evicted first. */
 import { MIB } from '@hero/contracts';
 
 const KEPT_BYTES = 16 * MIB;

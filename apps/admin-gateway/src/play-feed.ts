@@ -150,7 +150,7 @@ export class PlayFeed {
         const run = await this.pages.events(this.seq ?? 0, { fresh: true });
         this.pass(run);
         if (run.length > 0) continue;
-        // The store had no more when it was asked.
+        // The store held no further event when it was read.
         if (toItsEnd || ++tries > HOLE_TRIES) this.announced = this.seq ?? 0;
         else await delay(RETRY_MS, undefined, { signal: this.stopping.signal });
       }

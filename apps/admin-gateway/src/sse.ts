@@ -38,7 +38,7 @@ export class EventStream {
     res.flushHeaders();
   }
 
-  /** Aborted when the reader is gone or the stream was closed. */
+  /** Aborted when the reader disconnected or the stream was closed. */
   get closed(): AbortSignal {
     return this.gone.signal;
   }
@@ -66,7 +66,7 @@ export class EventStream {
     for (const part of parts) if (part.length > 0) this.res.write(part);
   }
 
-  /** Kept when the reader has taken all that was sent, or is gone. */
+  /** Resolves when the reader has received everything that was sent, or has disconnected. */
   drained(): Promise<void> {
     if (this.closed.aborted || !this.res.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {

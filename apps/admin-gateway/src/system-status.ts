@@ -1,3 +1,4 @@
+/** The answer of system_status: the instances of all services, the embedded servers and the sandbox. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bus } from '@hero/bus';

@@ -1,3 +1,4 @@
+/** The version of the gateway, from its package.json. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,5 +1,5 @@
 /**
- * One viewer of one play: a snapshot (or what came after its `Last-Event-ID`), then each event once, then the end.
+ * One viewer of one play: a snapshot (or the events after its `Last-Event-ID`), then each event once, then the end.
  *
  * 1. A large snapshot goes out as `page` messages before the `snapshot` that completes it. Only that one has a number: a viewer
  *    whose connection is lost in between starts anew, because pages alone are no state to go on from.
@@ -85,7 +85,7 @@ export class Viewer implements FeedViewer {
     return this.goOn(play, page.seq);
   }
 
-  /** What came after a number: first from the store, at the viewer's own pace; then as it comes. */
+  /** The events after a number: first those in the store, at the viewer's own pace; then new ones as they arrive. */
   private async goOn(play: Play, after: number): Promise<Outcome> {
     const { feed, methods, playSid, stream } = this.options;
     this.position = after;

@@ -1,7 +1,7 @@
 /**
  * One attempt of a play: its process tree, its three lanes, and what is told of its end.
  *
- * 1. Whatever ends it, its process tree is gone before its slot is free and before its end is reported.
+ * 1. Whatever ends it, its whole process tree has ended before its slot is free and before its end is reported.
  * 2. The reason why this executor killed it goes before how the process ended.
  * 3. A deadline that passed, a drain, a fork server that died: nothing is the play's fault, it is given back uncounted.
  */
@@ -93,7 +93,7 @@ export class Attempt {
     });
   }
 
-  /** Runs it; resolves when its process tree and its folder are gone. What is to be reported then is in `report`. */
+  /** Runs it; resolves when its process tree has ended and its folder is removed. `report` then tells the registry how it ended. */
   async live(): Promise<Ending> {
     const { run, around } = this;
     const workdir = around.workdirs.make(run.play_sid, run.epoch, around.forks.owner);
@@ -122,7 +122,7 @@ export class Attempt {
     }
   }
 
-  /** Tells the registry how it ended; until it is told, the registry is to take this play for ours. */
+  /** Tells the registry how it ended; until then the registry must believe that this executor owns the play. */
   async report(ending: Ending): Promise<void> {
     const { run, around } = this;
     // A request that was under way when the process died may still decide how the play ends.

@@ -2,8 +2,8 @@
  * Outcomes of steps on their way to the registry: while one request is under way, what arrives from any play waits and
  * then goes together (I3: the play is answered after the commit).
  *
- * 1. A lost reply, an outage or a busy row: the group is sent again until it is answered or its play is gone. A group that fails
- *    again and again in the registry itself is refused in the end: its play ends with the reason.
+ * 1. A lost reply, an outage or a busy row: the group is sent again until it is answered or this executor no longer owns its
+ *    play. A group that fails again and again in the registry itself is refused in the end: its play ends with the reason.
  * 2. I12: what only one group is guilty of is asked for that group alone.
  */
 import { backoff } from '@hero/bus';

@@ -5,7 +5,7 @@ import type { Standing } from './requests.js';
 
 /** Why this executor ended a process. */
 export type KillReason =
-  /** The registry says that the play is no longer ours: cancelled, taken over, or ended by it. */
+  /** This executor no longer owns the play: it was cancelled, taken over, or ended by the registry. */
   | 'fenced'
   | 'protocol'
   | 'limit'

@@ -1,3 +1,4 @@
+/** The Nest module of the executor: its handlers and what they need. */
 import { SERVICE, type ServiceContext } from '@hero/service-kit';
 import { Module } from '@nestjs/common';
 import { Executor } from './executor.js';

@@ -1,7 +1,7 @@
 /**
  * The fork server that takes orders now, and older ones that still have plays.
  *
- * 1. After so many forks a new one takes over; the old one ends with its last play: no running play is lost.
+ * 1. After a fixed number of forks a new one takes over; the old one ends with its last play: no running play is lost.
  * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced.
  */
 import { once } from 'node:events';

@@ -1,3 +1,4 @@
+/** The bus methods of the executor. */
 import { Handle } from '@hero/bus';
 import { inspectSource, type Params } from '@hero/contracts';
 import { Controller } from '@nestjs/common';

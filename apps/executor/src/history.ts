@@ -61,7 +61,7 @@ export class History {
     else this.timer ??= setTimeout(() => this.send(), BATCH_AFTER_MS);
   }
 
-  /** Numbers all there is, and says where the history now ends; null where there is none. */
+  /** Numbers all pending events, and returns where the history now ends; null if there are no events. */
   mark(): EventsMark | null {
     this.number();
     this.send();

@@ -56,7 +56,7 @@ export class Inspections {
       const ending = await started.ended;
       clearTimeout(late);
       if (ending.t === 'lost' || ending.t === 'not_started') throw cutShort();
-      // The tree is gone: what it wrote is here or on its way, and the end of its connection comes last.
+      // The process tree has ended: its output has arrived or will, and the end of the connection follows it.
       const heard = await within(answer, 1_000);
       const line = heard === LATE ? undefined : heard;
       const read = line && Inspection.safeParse(JSON.parse(line.toString()));

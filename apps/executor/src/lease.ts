@@ -1,7 +1,7 @@
 /**
  * The executor's lease: renewed every second, never twice at once.
  *
- * 1. What the registry no longer takes for ours is killed, by the answer to a renewal, or earlier by a notice.
+ * 1. A play that the registry no longer assigns to this executor is killed, by the answer to a renewal, or earlier by a notice.
  * 2. Each renewal moves the fork servers' deadline. It counts from when the request was sent, on the system's monotonic
  *    clock, so that neither a slow reply nor a stopped executor can stretch it.
  */

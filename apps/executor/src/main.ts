@@ -1,3 +1,4 @@
+/** Defines the executor as a service, and runs it when this file is the main module. */
 import { defineService, runIfMain } from '@hero/service-kit';
 import { Executor } from './executor.js';
 import { ExecutorModule } from './executor.module.js';

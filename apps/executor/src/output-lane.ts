@@ -2,7 +2,7 @@
  * What a process writes to fds 1 and 2 beside Python's own streams: raw bytes, told as log lines.
  *
  * 1. A line is cut at 64 KiB; what is beyond is only counted.
- * 2. A flood is cut: so many lines a second, and one line that says how many are missing.
+ * 2. A flood is cut to a limit of lines per second, and one line says how many are missing.
  * 3. Beyond OUTPUT_LIMIT bytes in all the play is ended.
  */
 import type { Socket } from 'node:net';

@@ -63,7 +63,7 @@ export class Publisher {
         }
       } catch (err) {
         this.bus.log.warn({ err, play_sid: batch.play_sid, batch: batch.batch }, 'events not stored yet');
-        // The stream may be gone with its folder; whoever needs it makes it.
+        // The stream may have been deleted with its folder; then it is created again here.
         await ensureStream(this.bus.jsm, TELEMETRY_SETTINGS.stream).catch(() => undefined);
       }
       await retry.wait(this.closing.signal).catch(() => undefined);

@@ -54,7 +54,7 @@ export function patience(internalTries = INTERNAL_TRIES): (error: unknown) => bo
   return (error) => worthRepeating(error) && (isAway(error) || ++internal < internalTries);
 }
 
-/** Nothing was wrong with the request: somebody who is to answer it is not there. */
+/** The request was not at fault: a service that should answer it is not reachable. */
 export const isAway = (error: unknown): boolean => error instanceof HeroError && error.retry;
 
 /** For who does not count its tries. */

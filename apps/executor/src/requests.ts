@@ -36,7 +36,7 @@ import type { TelemetryLane } from './telemetry-lane.js';
 import { Waiters } from './waiters.js';
 
 type Frame<T extends PlayFrame['t']> = Extract<PlayFrame, { t: T }>;
-/** `suspended` and `ended`: committed, the process is to leave by itself. `lost`: nothing of it counts any more. */
+/** `suspended` and `ended`: committed, the process will exit by itself. `lost`: the claim has ended, and no write of it is accepted. */
 export type Standing = 'running' | 'suspended' | 'ended' | 'lost';
 
 const GROUP_BYTES = 4 * MIB;
@@ -60,7 +60,7 @@ export class Requests {
   standing: Standing = 'running';
   private nextGroup = 1;
   private waiting: Frame<'commit'>[] = [];
-  /** So many of the next frames go alone: together they were refused. */
+  /** How many of the next frames are committed one by one, because they were refused as one group. */
   private alone = 0;
   private work: Promise<void> = Promise.resolve();
   private committing = false;
@@ -106,7 +106,7 @@ export class Requests {
     else this.tellWoken();
   }
 
-  /** The process is to go: nothing lingers any more. */
+  /** The process has to exit: lingering ends. */
   release(): void {
     this.notices.all();
   }
@@ -241,7 +241,7 @@ export class Requests {
         this.nextGroup++;
         if (answer.remaining_ms !== undefined) this.of.clock.start(answer.remaining_ms);
         this.of.control.reply({ t: 'answers', id, answers: answer.answers, more: answer.more });
-        // What came while this was under way may not be among them.
+        // Answers that arrived during this request may be missing from its reply.
         if (this.notified) this.tellWoken();
         return;
       case 'suspended':

@@ -54,7 +54,7 @@ export class RunningPlays {
   start(): void {
     this.pull = consumePull(this.bus, {
       ...WORK_SETTINGS,
-      // A stopped executor's open request would swallow wake-ups: it is gone before its plays are taken over.
+      // A stopped executor's open request would swallow wake-ups, so it expires before the plays are taken over.
       expiresMs: 2_000,
       heartbeatMs: 800,
       max: () => (this.draining || !this.options.leaseIsLive() || !this.around.forks.healthy ? 0 : this.all.free),
@@ -69,12 +69,12 @@ export class RunningPlays {
     this.pull?.wake();
   }
 
-  /** Ends what is no longer ours. */
+  /** Kills the processes of plays that this executor no longer owns. */
   gone(plays: Held[]): void {
     for (const held of plays) {
       const attempt = this.held.get(keyOf(held));
       if (!attempt) continue;
-      this.around.log.info(held, 'this play is no longer ours; its process is ended');
+      this.around.log.info(held, 'this executor no longer owns the play; its process is killed');
       attempt.kill('fenced');
     }
   }

@@ -97,7 +97,7 @@ export class Slot implements Disposable {
     this.changes.all();
   }
 
-  /** The play’s process is gone. May be called any number of times. */
+  /** The play’s process has ended. Idempotent. */
   [Symbol.dispose](): void {
     if (this.of.stateOf(this) === undefined) return;
     this.of.move(this);

@@ -2,8 +2,8 @@
  * What a play says about itself: one event a line, one way. Each is validated once, here; what is stamped on it is known from
  * the connection.
  *
- * 1. I10: a line that is no event, is too long or finds no room is counted and told as `dropped`. It never ends its play: what a
- *    play says about itself decides nothing.
+ * 1. I10: a line that is not an event, is too long or finds the buffer full is counted and reported as `dropped`. It never
+ *    ends its play: what a play says about itself decides nothing.
  * 2. I12: it is read as fast as it comes, so that no play waits for it; what finds no room is not even parsed.
  * 3. Text that PostgreSQL cannot store is replaced, because one such event would poison a batch.
  */
@@ -32,7 +32,7 @@ export class TelemetryLane {
     socket.resume();
   }
 
-  /** Waits until so many lines were read; at most so long. */
+  /** Waits until the given number of lines was read, or until the time limit. */
   async until(lines: number, withinMs: number): Promise<void> {
     const limit = performance.now() + withinMs;
     while (this.lines < lines) {

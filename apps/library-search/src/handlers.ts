@@ -1,3 +1,4 @@
+/** The bus methods of library-search. */
 import { Handle } from '@hero/bus';
 import { flowLibrarySearch, type Params } from '@hero/contracts';
 import { Controller } from '@nestjs/common';

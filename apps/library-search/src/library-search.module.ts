@@ -1,3 +1,4 @@
+/** The Nest module of library-search: its handlers and the library that they search. */
 import { SERVICE, type ServiceContext } from '@hero/service-kit';
 import { Module } from '@nestjs/common';
 import { Follower } from './follower.js';

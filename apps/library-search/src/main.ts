@@ -1,3 +1,4 @@
+/** Defines library-search as a service, and runs it when this file is the main module. */
 import { defineService, runIfMain } from '@hero/service-kit';
 import { Follower } from './follower.js';
 import { LibrarySearchModule } from './library-search.module.js';

@@ -1,3 +1,4 @@
+/** The Nest module of the registry: its handlers, services and stores. */
 import { PersistenceModule } from '@hero/persistence';
 import { Module } from '@nestjs/common';
 import { Answers } from './waits/answers.js';

@@ -2,7 +2,7 @@
  * The edge: a message of the telemetry stream becomes a batch that can be stored.
  *
  * 1. A malformed event is replaced by `dropped {count: 1}` in its place, and its batch goes on (I10, I12).
- * 2. A message that is no batch becomes one `dropped` in the history of the play that its subject names.
+ * 2. A message that is not a batch becomes one `dropped` in the history of the play that its subject names.
  * 3. NUL and lone surrogates become U+FFFD: PostgreSQL refuses the first, UTF-8 the second.
  * 4. Whatever else is in it is kept byte for byte: the text of the message is what is stored.
  */

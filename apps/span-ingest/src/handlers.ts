@@ -1,3 +1,4 @@
+/** The bus methods of span-ingest: each passes its parameters to the class that does the work. */
 import { type CallContext, Handle } from '@hero/bus';
 import {
   type Params,

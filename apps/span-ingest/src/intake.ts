@@ -59,7 +59,7 @@ export class Intake {
     });
   }
 
-  /** Takes no more, stores what it holds (one try each, once the database is away), and hands the rest back. */
+  /** Accepts no more messages, stores those it holds (one try each, once the database is not reachable), and hands the rest back. */
   async stop(): Promise<void> {
     await this.pull?.stop();
     this.stopping.abort();

@@ -1,3 +1,4 @@
+/** Whether an event has the shape of the contract. */
 import type { AnyEvent, SpanKind, SpanStatus } from '@hero/contracts';
 
 export type KnownEvent = AnyEvent;

@@ -1,3 +1,4 @@
+/** Defines span-ingest as a service, and runs it when this file is the main module. */
 import { defineService, heroEnv, runIfMain } from '@hero/service-kit';
 import { z } from 'zod';
 import { Intake } from './intake.js';

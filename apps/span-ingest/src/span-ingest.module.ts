@@ -1,3 +1,4 @@
+/** The Nest module of span-ingest: its handlers, database and store. */
 import { Bus } from '@hero/bus';
 import { Database, PersistenceModule } from '@hero/persistence';
 import { SERVICE, type ServiceContext } from '@hero/service-kit';

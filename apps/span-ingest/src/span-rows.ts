@@ -1,3 +1,4 @@
+/** How a span is written to a row of the table, and read from it. */
 import type { Cell } from './copy.js';
 import { isOpen, newDetail, type SpanDetail, type SpanState } from '@hero/spans';
 

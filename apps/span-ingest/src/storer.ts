@@ -1,4 +1,4 @@
-/** What a writer asks for: a group of messages stored, and what listeners are to be told. In this thread or in another. */
+/** What a writer asks for: to store a group of messages, and to return the events that listeners get. It works in this thread or in another. */
 import type { Log } from '@hero/bus';
 import { messagesOf } from './announce.js';
 import { arrive } from './arrival.js';

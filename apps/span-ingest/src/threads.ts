@@ -42,7 +42,7 @@ export class Threads {
     const index = writer % Math.max(1, THREADS);
     const thread = this.threads[index];
     if (thread?.ready) return thread;
-    // Run from sources there is no script to start a thread with.
+    // When run from sources, there is no built script to start a thread with.
     if (pressed && !thread && index < THREADS && existsSync(fileURLToPath(SCRIPT))) this.start(index);
     return this.own;
   }

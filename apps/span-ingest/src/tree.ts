@@ -63,7 +63,7 @@ function parentsFirst<T extends { id: string; parent_id: string | null; first_se
       waiting.delete(one.id);
     }
   }
-  // A circle of parents has no first: it is shown as it came.
+  // A circle of parents has no first one: its spans keep the order in which they arrived.
   for (const circle of waiting.values()) result.push(...circle);
   return result;
 }

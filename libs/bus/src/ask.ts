@@ -43,7 +43,7 @@ export interface AskOptions {
   signal?: AbortSignal;
   /** Ask again for up to 5 s while nobody answers for the service, e.g. because it restarts. Default true. */
   retryUnavailable?: boolean;
-  /** The answer as the text that came (RawJson), for whoever only passes it on. Not for contracts that wait. */
+  /** The answer as the text that arrived (RawJson), for a caller that only passes it on. Not for contracts that wait. */
   asText?: boolean;
 }
 

@@ -1,3 +1,4 @@
+/** Turns whatever a handler throws into the HeroError that its caller gets. */
 import { randomBytes } from 'node:crypto';
 import { HeroError } from '@hero/contracts';
 import type { Log } from './log.js';

@@ -84,7 +84,7 @@ export class Parcels {
     if (asked === DONE) return this.release(id);
     const held = this.held.get(id);
     const start = held ? Number(asked) * held.pageBytes : Number.NaN;
-    // An empty page is how the receiver learns that the body is gone: no page of a body is empty.
+    // An empty page tells the receiver that the body is no longer held: no page of a body is empty.
     message.respond(held && start >= 0 ? held.body.subarray(start, start + held.pageBytes) : GONE_PAGE);
   }
 

@@ -1,3 +1,4 @@
+/** One pull request to a JetStream consumer, over the core protocol. */
 import { createInbox, type Msg, type NatsConnection, nanos, type Subscription } from '@nats-io/transport-node';
 import { encode } from './wire.js';
 
@@ -12,7 +13,7 @@ interface PullRequestOptions {
   onEnd(why: string, healthy: boolean): void;
 }
 
-/** Statuses that are not the end of a consumer: nothing came in time, or too much was asked for at once. */
+/** Statuses that are not the end of a consumer: no message arrived in time, or the request asked for too many. */
 const TIMED_OUT = 408;
 const NOTHING_THERE = 404;
 const HEARTBEAT = 100;

@@ -38,7 +38,7 @@ export class PulledMessage {
     this.answer(delayMs > 0 ? `-NAK {"delay": ${delayMs * 1_000_000}}` : '-NAK');
   }
 
-  /** It is no longer wanted by anybody. */
+  /** Ends the message for good: the server does not deliver it again. */
   term(): void {
     this.answer('+TERM');
   }

@@ -1,5 +1,5 @@
 /**
- * Streams and consumers are made by whoever needs them, at any time: the JetStream folder may be gone after a restart.
+ * Each service creates the streams and consumers that it needs, at any time: the JetStream folder may be empty after a restart.
  *
  * 1. Only what the caller names is compared and changed; what it leaves out is the server's business.
  * 2. Older servers ignore newer settings silently, so what the server says it does is read back and compared.

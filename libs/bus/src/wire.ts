@@ -1,3 +1,4 @@
+/** The headers and bodies of messages on the bus. */
 import { type Contract, HeroError, issuesOf, PAYLOAD_LIMIT, RawJson, stringify } from '@hero/contracts';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import type { z } from 'zod';
@@ -6,7 +7,7 @@ import type { z } from 'zod';
 export const CALLER = 'hero-caller';
 /** Set on a reply whose body is ErrorData; its value is the error's code. */
 export const ERROR = 'hero-error';
-/** Set on a stub: the body waits with its sender in so many pages and bytes, to be asked for on that subject. */
+/** Set on a stub: its sender holds the body, in this number of pages and bytes; the receiver fetches it on that subject. */
 export const PAGES = 'hero-pages';
 export const BYTES = 'hero-bytes';
 export const FROM = 'hero-from';
@@ -62,7 +63,7 @@ export function stubOf(headers: MsgHdrs | undefined): Stub | undefined {
   return stub;
 }
 
-/** The size that a message claims, whether its body came along or waits with its sender. */
+/** The size that a message declares, whether it carries its body or its sender still holds it. */
 export function claimedBytes(message: Msg, stub: Stub | undefined): number {
   return stub ? stub.bytes : message.data.length;
 }

@@ -1,3 +1,4 @@
+/** What a contract of a method is, and how one is declared. */
 import type { z } from 'zod';
 import type { ErrorCode } from './errors.js';
 

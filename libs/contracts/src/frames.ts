@@ -1,3 +1,4 @@
+/** The frames between a play and its executor, in both directions. */
 import { z } from 'zod';
 import { SandboxReport } from './plays.js';
 import { Diverged, MemoryItem, Question, StepOutcome, WaitAnswer } from './runs.js';

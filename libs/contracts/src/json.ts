@@ -14,7 +14,7 @@ export const anyJson = z.custom<z.core.util.JSONType>().superRefine((value, cont
 const NOT_JSON = 'must be JSON: no undefined, NaN, infinity, function or class';
 
 /**
- * A parameter that is kept as the text that came: nobody parses it before the service that answers, which looks into it once. A caller
+ * A parameter that is kept as the text that arrived: nobody parses it before the service that answers, which looks into it once. A caller
  * may give the value instead. Only the shape is judged here; whether the text is JSON, whoever parses it says.
  */
 const kept = <T>(fits: (value: unknown) => string | undefined) =>

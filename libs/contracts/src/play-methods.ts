@@ -1,3 +1,4 @@
+/** Contracts of the public methods of plays. */
 import { z } from 'zod';
 import { contract } from './contract.js';
 import { keptJson, keptObject } from './json.js';

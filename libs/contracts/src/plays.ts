@@ -1,3 +1,4 @@
+/** Shapes of plays and of what they wait for, and the statuses of a play. */
 import { z } from 'zod';
 import { Log, Span } from './spans.js';
 import { Json, JsonObject, orRef, Sid, Time } from './values.js';

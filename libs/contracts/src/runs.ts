@@ -1,3 +1,4 @@
+/** Contracts between executor and registry: claim, commit, pause, ask, spawn and end of a play. */
 import { z } from 'zod';
 import { contract } from './contract.js';
 import { EventsMark } from './span-methods.js';

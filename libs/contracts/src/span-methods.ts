@@ -1,3 +1,4 @@
+/** Contracts of the methods of span-ingest: spans, events and their histories. */
 import { z } from 'zod';
 import { contract } from './contract.js';
 import { HistoryState, Log, PlayEvent, Span, SpanId } from './spans.js';

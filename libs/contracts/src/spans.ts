@@ -1,3 +1,4 @@
+/** Shapes of spans and of the events that they are made from. */
 import { z } from 'zod';
 import { Json, JsonObject, orRef, Sid, Time } from './values.js';
 

@@ -1,3 +1,4 @@
+/** Contracts of the methods that concern the whole system. */
 import { z } from 'zod';
 import { contract } from './contract.js';
 import { SystemStatus } from './system.js';

@@ -1,3 +1,4 @@
+/** Contracts of the public methods of workflows and versions. */
 import { z } from 'zod';
 import { contract } from './contract.js';
 import { Cursor, Limit, Name, Ok, paged, Sid, Text } from './values.js';

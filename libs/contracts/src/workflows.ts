@@ -1,3 +1,4 @@
+/** Shapes of workflows, versions and their inputs. */
 import { z } from 'zod';
 import { Json, JsonObject, Sid, Time } from './values.js';
 

@@ -1,3 +1,4 @@
+/** Restarts an embedded server that dies. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EmbeddedServer, ServerDeath } from './server-kind.js';
 

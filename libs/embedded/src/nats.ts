@@ -1,3 +1,4 @@
+/** The embedded nats-server: its program, configuration and address. */
 import { chmod, chown, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Free TCP ports for embedded servers. */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 

@@ -1,3 +1,4 @@
+/** The embedded PostgreSQL: its program, cluster, configuration and address. */
 import { chown, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pg from 'pg';

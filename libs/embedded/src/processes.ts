@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 let bootId: Promise<string> | undefined;
 
-/** What tells this process from every other one that ever had its pid; undefined when it is gone (or a zombie). */
+/** What tells this process from every other one that ever had its pid; undefined when it has ended (or is a zombie). */
 export async function processStart(pid: number): Promise<string | undefined> {
   if (process.platform !== 'linux') {
     const listed = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)]).catch(() => ({ stdout: '' }));

@@ -1,3 +1,4 @@
+/** Runs programs to their end. */
 import { type SpawnOptions, spawn } from 'node:child_process';
 import type { Account } from './account.js';
 

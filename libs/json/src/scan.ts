@@ -1,7 +1,7 @@
 /**
  * A look at JSON bytes before they are parsed. JSON.parse takes millions of levels and blocks for seconds; this stops at
  * the first level too many, jumps over strings, and notes what decides whether a body may be parsed at all.
- * It is no parser: what it accepts may still be no JSON.
+ * It is not a parser: it may accept text that is not JSON.
  */
 const REQUEST_DEPTH_LIMIT = 64;
 /** Assigning such keys changes what an object is; nobody needs them as data. */
@@ -99,7 +99,7 @@ class Scanner {
     try {
       this.call[member.name] = JSON.parse(this.bytes.toString('utf8', member.from, this.at));
     } catch {
-      // No JSON: the parser will say so.
+      // Not JSON: the parser reports it.
     }
   }
 

@@ -1,3 +1,4 @@
+/** Checks a JSON Schema itself, before any value is checked by it. */
 import { type Issue, type Json, messageOf } from '@hero/contracts';
 import { didYouMean } from './did-you-mean.js';
 import { pathTo } from './values.js';
@@ -92,7 +93,7 @@ function decodePointer(pointer: string): string[] {
   }
 }
 
-/** A form of that many parts is none; and each unknown word is compared with all known ones. */
+/** A form with more parts is unusable; and each unknown word is compared with all known ones. */
 const MOST_KEYWORDS = 10_000;
 
 /** Everything in a schema that could not be checked later; none means that `checkSchema` understands all of it. */

@@ -9,7 +9,7 @@ export const FORMATS: Record<string, { test(text: string): boolean; word: string
   uri: { word: 'a URI', test: (text) => /^[a-z][a-z0-9+.-]*:\S+$/i.test(text) },
   uuid: { word: 'a UUID', test: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) },
 };
-/** Rolls over no calendar: 2026-02-30 is no date. */
+/** Does not roll dates over: 2026-02-30 is not a date. */
 function isDate(text: string): boolean {
   const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number);
   const rolled = new Date(Date.UTC(year, month - 1, day));

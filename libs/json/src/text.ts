@@ -1,5 +1,5 @@
 /**
- * JSON text that the runtime stores without parsing it. PostgreSQL's `json` type refuses what is no JSON; what it would
+ * JSON text that the runtime stores without parsing it. PostgreSQL's `json` type refuses text that is not JSON; what it would
  * take and nobody could read again is found here: NUL and lone surrogates, written or escaped.
  */
 import { messageOf, PAYLOAD_LIMIT } from '@hero/contracts';

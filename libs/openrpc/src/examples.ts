@@ -1,3 +1,4 @@
+/** One example of parameters for each method of the OpenRPC document. */
 const PLAY = '019aa3c4-6f1e-7c3a-9d52-0b6f1c2d3e4f';
 const SOURCE =
   'from hero_tracing import flow\n\n@flow(name="greet", inputs={"who": {"type": "string", "required": True}})\n' +

@@ -1,3 +1,4 @@
+/** Generates the Python client from the OpenRPC document. */
 import { type ErrorCode, ERRORS } from '@hero/contracts';
 import type { OpenRpcDocument } from './document.js';
 import { headOf } from './head.js';

@@ -1,3 +1,4 @@
+/** Generates the TypeScript client from the OpenRPC document. */
 import type { OpenRpcDocument } from './document.js';
 import { headOf } from './head.js';
 import { runtimeFile } from './runtime.js';

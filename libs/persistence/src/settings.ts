@@ -1,3 +1,4 @@
+/** Where a service’s database is, and how its connections are set up. */
 export interface DatabaseSettings {
   /** `postgresql://user:password@host:5432/database`. */
   url: string;

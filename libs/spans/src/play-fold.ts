@@ -1,7 +1,7 @@
 /**
  * How the numbered events of one play change the play and its tree. Pure: no SQL, no clock.
  *
- * P1 A higher attempt means that the processes of the attempts before it are gone: their open spans are closed as `cancelled`,
+ * P1 A higher attempt means that the processes of the attempts before it have ended: their open spans are closed as `cancelled`,
  *    until they start again. A start of theirs that arrives late is closed immediately.
  * P2 A pause (`paused`, or status `awaiting_resume`) makes running spans `paused`. They stay open.
  * P3 A final status closes all open spans. Spans that ran when a play failed or timed out have failed; all others were

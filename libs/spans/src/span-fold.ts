@@ -100,7 +100,7 @@ export function tagged(span: SpanState, event: Event<'span_tagged'>, attempt: nu
   return true;
 }
 
-/** Concludes an end that nobody reported: the process is gone. */
+/** Concludes an end that nobody reported, because the process has ended. */
 export function close(span: SpanState, status: SpanStatus, at: string): void {
   span.status = status;
   span.ended_at = at;

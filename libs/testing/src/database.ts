@@ -1,3 +1,4 @@
+/** Databases of their own for tests. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';

@@ -1,3 +1,4 @@
+/** The bus methods that executors call while a play runs: each passes its parameters to the class that does the work. */
 import { Handle } from '@hero/bus';
 import {
   executorLease,

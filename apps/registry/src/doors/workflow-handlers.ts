@@ -1,3 +1,4 @@
+/** The bus methods of workflows and their versions: each passes its parameters to the class that does the work. */
 import { Handle } from '@hero/bus';
 import {
   type Params,

@@ -1,3 +1,4 @@
+/** Maps how a process ended to the status and the error of its play. */
 import type { ExitCause, PlayError, PlayStatus } from '@hero/contracts';
 
 const fault = (type: string, message: string): PlayError => ({ type, message, traceback: '', span_id: null });
@@ -7,7 +8,7 @@ export interface Ending {
   error: PlayError;
 }
 
-/** What the end of a process means that neither committed its end nor was told to go (protocol.md §2). */
+/** How a play ends whose process ended without a committed end or pause (protocol.md §2). */
 export function endingOf(cause: ExitCause): Ending {
   const { kind, code, signal, message } = cause;
   switch (kind) {

@@ -30,7 +30,7 @@ export interface Fence {
 
 export interface Move {
   play_sid: string;
-  /** Only this claim may do it, and only while its play was not told to go. */
+  /** Applies only if this claim still owns the play and the play is not suspended. */
   fence?: Fence;
   /** JSON text. */
   output?: string | null;

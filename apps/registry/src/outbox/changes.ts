@@ -27,7 +27,7 @@ export interface Answered {
   resumed_by: string;
 }
 
-/** A claim that is no longer its executor's own. */
+/** A claim that its executor no longer owns. */
 export interface Gone {
   owner: string;
   play_sid: string;

@@ -1,3 +1,4 @@
+/** The SQL of the outbox: rows that are due, rows that were published, and wake-ups that seem lost. */
 import { Database } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from './changes.js';
@@ -11,7 +12,7 @@ export interface Waiting {
   told_at: Date;
 }
 
-/** Seconds until a wake-up that was told again so many times is told once more. */
+/** Seconds until a wake-up is published again, by how often it was published again before. */
 const delayAfter = (times: string): string => `least(60, 10 * 2 ^ least(${times}, 10))`;
 
 export const OUTBOX_DUE = `SELECT ${changeOf('o')} FROM outbox o

@@ -15,7 +15,7 @@ import { ensureStreams, oldestWaiting } from './streams.js';
 
 const EVERY_MS = 2_000;
 const BATCH = 500;
-/** By so much the clocks of PostgreSQL and NATS may differ. */
+/** How much the clocks of PostgreSQL and NATS may differ. */
 const SKEW_MS = 10_000;
 
 @Injectable()

@@ -1,3 +1,4 @@
+/** The JetStream streams as the registry needs them: both exist, and the oldest wake-up that no executor has received. */
 import { type Bus, ensureStream, oldestUndelivered, TELEMETRY_SETTINGS, WORK_SETTINGS } from '@hero/bus';
 import { WORK_CONSUMER, WORK_STREAM, WORK_SUBJECT } from '@hero/contracts';
 

@@ -58,7 +58,7 @@ export class PlayStore {
     return row;
   }
 
-  /** What these plays wait for, oldest first, and the newest answers to their questions: of each play so many at most. */
+  /** What these plays wait for, oldest first, and the newest answers to their questions: at most a fixed number of them per play. */
   resumes(sids: string[], most: number, sql: Sql = this.database): Promise<ResumeRow[]> {
     return sql.query(
       'resumes_of_plays',
@@ -192,7 +192,7 @@ export class PlayStore {
     return change;
   }
 
-  /** Everything of all plays of a workflow, whose row is locked; none of them may be active. */
+  /** Deletes all rows of all plays of a workflow. The caller has locked its row and checked that no play is active. */
   removeAllOf(workflowSid: string, sql: Sql): Promise<Change[]> {
     return this.removeWhere('workflow', 'workflow_sid = $1', workflowSid, sql);
   }

@@ -3,7 +3,8 @@
  *
  * 1. The play is looked at after the waiter is listed, so that a change in between is not missed.
  * 2. A change costs one look at the play's row, however many wait and however much the play holds; the play is read for who is answered.
- * 3. Announcements are best effort: what came while NATS was away is made up by one look after each reconnect.
+ * 3. Announcements are best effort: those missed while NATS was not reachable are made up for by one read of the play after each
+ *    reconnect.
  */
 import { Bus } from '@hero/bus';
 import { allChanges, isOver, type Params, type Play, type playWait } from '@hero/contracts';

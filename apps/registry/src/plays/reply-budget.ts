@@ -39,7 +39,7 @@ function looksLikeRef(text: string): boolean {
 /** SQL of a Sized. What cannot stand in a reply is not even read: a large text, or by `and` one of too many. */
 export const sized = (column: string, bytes: string, and = 'true'): string =>
   `json_build_object('text', CASE WHEN ${bytes} <= ${INLINE_LIMIT} AND ${and} THEN ${column}::text END, 'bytes', ${bytes})`;
-/** The same where the values of many rows go into one reply: in this order, until all of them have so many bytes together. */
+/** The same where the values of many rows go into one reply: values are filled in this order until their sum reaches the limit. */
 export const sizedOf = (column: string, bytes: string, order: string): string =>
   sized(column, bytes, `sum(coalesce(${bytes}, 0)) OVER (ORDER BY ${order}) <= ${2 * ALL_INLINE_BYTES}`);
 /** SQL of about how many bytes a Sized takes in a reply. */

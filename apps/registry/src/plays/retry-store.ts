@@ -14,7 +14,8 @@ export interface FailedChild {
  * span that the play's final error passed through (of groups each member, and explicit causes). What the flow caught and went on from
  * is kept. A play whose process was killed or ran out of time has no such spans: it drops nothing.
  *
- * 1. With a step go its tries and its waits between them: it has all its tries again. The entry flow's too, whose own end is no step's.
+ * 1. A step is forgotten together with its tries and the waits between them, so that it has all its tries again. So is the entry
+ *    flow, whose end is not a step.
  * 2. A timeout of a pause is an error like any other: its question is asked anew.
  * 3. A child that failed is retried in place, and its parent waits for it again; one that was cancelled stays so (I7).
  */

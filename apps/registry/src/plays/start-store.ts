@@ -1,3 +1,4 @@
+/** The SQL that inserts a play, and that finds what kept one from being inserted. */
 import type { Play } from '@hero/contracts';
 import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';

@@ -1,7 +1,7 @@
 /**
  * workflow_delete: the workflow with its versions and plays, in one transaction.
  *
- * 1. The workflow's row is locked first: who starts a play of it waits, and then finds it gone.
+ * 1. The workflow's row is locked first: a start of a play waits for the lock, and then finds no workflow.
  * 2. Refused while a play of it is not final; `force` cancels those in the same transaction, with their children.
  * 3. Spans are another service's: their deletion is promised in the outbox.
  */

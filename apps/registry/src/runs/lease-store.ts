@@ -1,3 +1,4 @@
+/** The SQL of executors’ leases, and of the plays that they own. */
 import { Database, named } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Gone } from '../outbox/changes.js';
@@ -27,8 +28,8 @@ export class LeaseStore {
   constructor(private readonly database: Database) {}
 
   /**
-   * Renews, and compares what the executor runs with what it should: `gone` is no longer its own, `unknown` is its own without its
-   * knowledge. A play that it ended itself is not gone: its process is about to exit.
+   * Renews, and compares what the executor runs with what it should: `gone` are claims that it no longer owns, `unknown` are
+   * claims that it owns without its knowledge. A play that it ended itself is not gone: its process is about to exit.
    */
   async renew(executor: Executor, plays: Held[]): Promise<{ gone: Held[]; unknown: Held[] }> {
     const rows = await RENEW(this.database, {
@@ -68,7 +69,7 @@ export class LeaseStore {
     );
   }
 
-  /** Executors that are long gone and hold nothing. The time here only tidies up. */
+  /** Removes executors that ended long ago and own no play. The time limit only tidies up. */
   async forget(): Promise<void> {
     await this.database.query(
       'executors_forget',

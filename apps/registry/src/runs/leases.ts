@@ -6,7 +6,7 @@
  *    for one period after this registry started, after its database or NATS came back, or after it was itself stopped for a while:
  *    executors could not renew then. Outages count nothing.
  * 3. A takeover is a crash; five in a row without a committed group are poison. Progress in between makes it the first again.
- *    A play that was told to go has not crashed.
+ *    A suspended play has not crashed.
  * 4. A claim that its executor does not know of (its reply was lost) is released when its renewals have left it out for 3 s, uncounted.
  * 5. The play's own time limit holds also while nobody reports it. A live executor measures it by its own monotonic clock and reports it
  *    long before the registry looks.

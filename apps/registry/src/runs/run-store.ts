@@ -1,3 +1,4 @@
+/** The SQL of one attempt of a play: its claim, the lock on its row, its end. */
 import type { EventsMark, JsonObject, PlayStatus, SandboxReport } from '@hero/contracts';
 import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
@@ -20,7 +21,7 @@ export interface HeldPlay {
   suspended: boolean;
   wake: boolean;
   group_no: number;
-  /** So many groups of this epoch brought nothing new. */
+  /** The number of groups of this epoch that recorded nothing new. */
   idle_groups: number;
   crashes: number;
   unstarted: number;
@@ -87,7 +88,7 @@ export class RunStore {
     return row?.remaining_ms ?? null;
   }
 
-  /** A process that was told to exit is to come back. */
+  /** The play has to run again after its suspended process exits. */
   async wake(playSid: string, sql: Sql): Promise<void> {
     await sql.query('play_wake', 'UPDATE plays SET wake = true WHERE sid = $1 AND suspended', [playSid]);
   }

@@ -1,11 +1,11 @@
 /**
- * One attempt of a play, from the executor's claim to the report that its process is gone.
+ * One attempt of a play, from the executor's claim to the report that its process has ended.
  *
  * 1. A claim is one compare-and-swap; who comes too late gets null and forgets the message (I8).
  * 2. Every write is fenced by sid, epoch, owner and `running` (I2). The end and the exit repeated after a lost reply are
  *    answered as before.
- * 3. A process that goes after a committed pause leaves `awaiting_resume`, or `pending` where something to wake it for came
- *    meanwhile; a released or dead one that was told to go does the same, uncounted.
+ * 3. When a process ends after a committed pause, its play becomes `awaiting_resume`, or `pending` if an answer arrived
+ *    in between. A suspended play that is released or taken over does the same, and no crash is counted.
  */
 import {
   type GroupResult,
@@ -177,7 +177,7 @@ export class Runs {
     return moved !== undefined;
   }
 
-  /** The process of a committed pause is gone: rule 3. */
+  /** The process of a committed pause has ended: rule 3. */
   leave(held: HeldPlay, move: Move, sql: Sql): Promise<Moved | undefined> {
     return this.moves.move(held.wake ? 'pending' : 'awaiting_resume', move, sql);
   }

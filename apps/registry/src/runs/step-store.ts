@@ -5,7 +5,7 @@
  * 2. The fence (I2): the plays' rows are locked, in the order of their sids, before anything is judged. `INSERT … WHERE
  *    EXISTS` without the lock would let a stale epoch in. What somebody else holds is skipped, so that it delays nobody.
  * 3. A group is applied once: the one after `group_no` is, `group_no` itself was (its reply got lost), anything else and a
- *    play that was told to go is fenced.
+ *    suspended play is fenced.
  * 4. A step that has an outcome keeps it (I3); one that has only begun takes its outcome.
  */
 import type { StepGroup } from '@hero/contracts';

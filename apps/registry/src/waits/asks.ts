@@ -59,7 +59,7 @@ export class Asks {
     const advance = { group, cost_usd: again ? 0 : cost_usd, idle, diverged, events: null };
     await this.runs.advance(play_sid, { ...advance, suspended: false, wake: false, still: false }, sql);
     const resume_ids = found.open.flatMap(({ id, kind }) => (kind === 'question' && found.fresh.has(id) ? [id] : []));
-    // Who lists open questions is to look again.
+    // Clients that list open questions have to read them again.
     const told =
       found.told.length + resume_ids.length > 0 ? await this.moves.tell(play_sid, found.told, sql) : undefined;
     return { result: { result: 'answered', ...handed, resume_ids }, told };

@@ -79,7 +79,7 @@ export class ChildStore {
       parentSid,
       more,
     ]);
-    // The parent's own end may have been delivered already: its parent is to hear of the cost too.
+    // The parent's own end may have been delivered already: the cost must reach its parent too.
     const text = `UPDATE resumes SET delivered = false WHERE child_play_sid = $1 AND kind = 'child' AND delivered`;
     await sql.query('child_cost_up', text, [parentSid]);
   }

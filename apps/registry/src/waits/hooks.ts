@@ -56,7 +56,7 @@ export class Hooks {
     const question = await this.store.byLink(play_sid, resume_id, this.store.database);
     if (question && question.resumed_at !== null) throw alreadyResumed(question.name, question.resumed_at);
     const most = question?.schema ? mostBytes(question.schema) : Number.POSITIVE_INFINITY;
-    // A schema without bounds asks for no more than usual.
+    // A schema without bounds gets the usual limit.
     return { max_bytes: Number.isFinite(most) ? Math.min(PAYLOAD_LIMIT, Math.max(MIB, most)) : MIB };
   }
 
@@ -64,7 +64,7 @@ export class Hooks {
     return this.answers.answer({ ...(await this.open(token)), payload }, 'hook');
   }
 
-  /** What a token names, if it is ours and has not expired. */
+  /** What a token names, if this installation signed it and it has not expired. */
   private async open(token: string): Promise<Named> {
     const [named = '', signature = ''] = token.split('.');
     const text = Buffer.from(named, 'base64url').toString();

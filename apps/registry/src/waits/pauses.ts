@@ -4,8 +4,8 @@
  * 1. It is the next group of the epoch, under the same fence as a step commit (I2); repeated, it is answered as before.
  * 2. Everything counts that was asked in this epoch, by play_ask or here. What earlier epochs asked and this one, which rests, did
  *    not ask is withdrawn: nobody waits for it any more.
- * 3. Suspended means: the process is to go, and no further write of this epoch is accepted. The play stays `running` until
- *    the process is gone (I11 counts from there); what is answered meanwhile is noted in `wake`, and handed over by the next claim.
+ * 3. Suspended means: the process has to exit, and no further write of this epoch is accepted. The play stays `running` until
+ *    the process has ended (I11 counts from there); an answer that arrives before that sets `wake`, and the next claim hands it over.
  * 4. To linger is to wait without being suspended, where a child or a timer may end soon: the play's time stands still, and it may
  *    still commit. Parked, it is suspended whatever is answered, and wakes immediately where something is.
  */

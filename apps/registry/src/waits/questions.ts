@@ -47,7 +47,7 @@ export interface Found {
   refused: WaitAnswer[];
   /** Handed over before, and asked for nevertheless. */
   before: WaitAnswer[];
-  /** In the order in which they are to be handed over. */
+  /** In the order in which they must be handed over. */
   answered: UntakenRow[];
   open: UntakenRow[];
   /** Ids that are new with this request. */

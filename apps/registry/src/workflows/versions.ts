@@ -1,3 +1,4 @@
+/** Reads versions of workflows, through a cache: a version never changes. */
 import { HeroError } from '@hero/contracts';
 import { Injectable, Optional } from '@nestjs/common';
 import { type VersionRecord, WorkflowStore } from './workflow-store.js';

@@ -126,7 +126,7 @@ export class WorkflowStore {
     return row;
   }
 
-  /** Locks a workflow for its deletion: who starts a play of it now waits, and then finds it gone. */
+  /** Locks a workflow for its deletion: a start of a play of it now waits for the lock, and then finds no workflow. */
   async lockForDelete(sql: Sql, sid: string): Promise<{ name: string } | undefined> {
     const text = 'SELECT name FROM workflows WHERE sid = $1 FOR UPDATE';
     const [row] = await sql.query<{ name: string }>('workflow_lock_for_delete', text, [sid]);
@@ -191,7 +191,7 @@ export class WorkflowStore {
     ]);
   }
 
-  /** Its plays are gone already; leaves the tombstone that followers read. */
+  /** Deletes a workflow whose plays are deleted already; leaves the tombstone that followers read. */
   async remove(sql: Sql, sid: string, revision: number): Promise<void> {
     await sql.query('version_delete_all', 'DELETE FROM versions WHERE workflow_sid = $1', [sid]);
     await sql.query('workflow_delete', 'DELETE FROM workflows WHERE sid = $1', [sid]);
