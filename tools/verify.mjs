@@ -89,7 +89,7 @@ async function wheel() {
 const STEPS = {
   build: () => plain(bin('tsc'), ['-b']),
   format: () => plain(bin('biome'), ['ci', '--colors=off', '.']),
-  lint: () => plain(bin('oxlint'), ['--quiet']),
+  lint: () => plain(bin('oxlint'), ['--deny-warnings']),
   unused: () => plain(bin('knip'), ['--no-progress']),
   boundaries: () => plain('npm', ['run', '--silent', 'boundaries']),
   types: () => plain(bin('tsc'), ['-p', 'tsconfig.test.json']),

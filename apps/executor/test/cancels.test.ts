@@ -1,5 +1,5 @@
 /** No slot is lost, whatever state a play is cancelled in. The slots are those of a real executor with real processes. */
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, test } from '@jest/globals';
 import { executorNotice } from '@hero/contracts';
 import { until } from '@hero/testing';
 import type { FakePlay } from './fake-registry.js';

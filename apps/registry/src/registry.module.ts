@@ -27,6 +27,7 @@ import { Questions } from './waits/questions.js';
 import { Reconciler } from './outbox/reconciler.js';
 import { Relay } from './outbox/relay.js';
 import { ResumeStore } from './waits/resume-store.js';
+import { Retries } from './plays/retries.js';
 import { RetryStore } from './plays/retry-store.js';
 import { RunHandlers } from './doors/run-handlers.js';
 import { RunStore } from './runs/run-store.js';
@@ -84,6 +85,7 @@ const plays = [
   Questions,
   Reconciler,
   Relay,
+  Retries,
   Runs,
   Spawns,
   Starts,

@@ -67,10 +67,6 @@ export function faultOf(event: Record<string, unknown>): string | undefined {
   return typeof event.at === 'string' ? CHECKS[type as AnyEvent['type']](event) : 'at';
 }
 
-function isKnown(event: Record<string, unknown>): event is KnownEvent & Record<string, unknown> {
-  return faultOf(event) === undefined;
-}
-
 /** I10: what stands in the history for an event that could not be stored. */
 export function droppedFor(event: unknown, reason: string, count = 1): KnownEvent {
   const at = typeof event === 'object' && event !== null && 'at' in event ? event.at : undefined;

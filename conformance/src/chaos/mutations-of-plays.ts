@@ -101,8 +101,8 @@ export const OF_PLAYS: readonly Mutation[] = [
       },
       {
         package: 'registry',
-        find: "if (isFinal(play.status)) throw final(play, 'It cannot be cancelled any more');",
-        replace: "if (play.status === 'cancelled') throw final(play, 'It cannot be cancelled any more');",
+        find: "if (isFinal(play.status)) throw wrongState(play, 'It cannot be cancelled any more');",
+        replace: "if (play.status === 'cancelled') throw wrongState(play, 'It cannot be cancelled any more');",
       },
     ],
   },

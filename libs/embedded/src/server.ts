@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serverAccount } from './account.js';
 import { EmbeddedServerError } from './error.js';
-import { openState, type State, stateFolder } from './folders.js';
+import { openState, stateFolder } from './folders.js';
 import { launch, logFile, type PidFile, pidFilePath, readJson, watched } from './launch.js';
 import { locked } from './lock.js';
 import { freePort, isFree } from './ports.js';

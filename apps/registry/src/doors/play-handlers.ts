@@ -26,6 +26,7 @@ import { Forks } from '../plays/forks.js';
 import { Hooks } from '../waits/hooks.js';
 import { Payloads } from '../plays/payloads.js';
 import { Plays } from '../plays/plays.js';
+import { Retries } from '../plays/retries.js';
 import { Answers } from '../waits/answers.js';
 import { Starts } from '../plays/starts.js';
 import { PlayWait } from '../plays/play-wait.js';
@@ -34,6 +35,7 @@ import { PlayWait } from '../plays/play-wait.js';
 export class PlayHandlers {
   constructor(
     private readonly plays: Plays,
+    private readonly retries: Retries,
     private readonly payloads: Payloads,
     private readonly starts: Starts,
     private readonly answers: Answers,
@@ -79,7 +81,7 @@ export class PlayHandlers {
   }
 
   @Handle(playRetry) retry(p: Params<typeof playRetry>) {
-    return this.plays.retry(p);
+    return this.retries.retry(p);
   }
 
   @Handle(spanOutputs) outputs(p: Params<typeof spanOutputs>) {

@@ -9,15 +9,7 @@
  * 4. One transaction, which reads one state of the other play: it may be running.
  */
 import { createHash } from 'node:crypto';
-import {
-  type Forked,
-  HeroError,
-  type JsonObject,
-  type Params,
-  type Play,
-  type playFork,
-  spanBegan,
-} from '@hero/contracts';
+import { type Forked, HeroError, type Params, type Play, type playFork, spanBegan } from '@hero/contracts';
 import { Bus } from '@hero/bus';
 import { Database, type Sql } from '@hero/persistence';
 import { uuidv7 } from '@hero/service-kit';

@@ -28,7 +28,7 @@ import {
 } from '@hero/contracts';
 import { uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { page, positionOf } from '../sql/cursors.js';
+import { page, positionOf } from '../sql/pages.js';
 import { sha256, Sources } from './sources.js';
 import { WorkflowStore } from './workflow-store.js';
 
