@@ -53,7 +53,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** For whoever wants to know the port that was free. Written whole or not at all. */
+/** Lets other programs find the port that was chosen. Written atomically. */
 async function writeRunFile(path: string, facts: object): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(`${path}.new`, `${JSON.stringify(facts)}\n`, { mode: 0o600 });

@@ -143,7 +143,7 @@ export class Live {
     }
   }
 
-  /** A reader that is too slow misses changes, and is told so when it can read again. */
+  /** A reader that is too slow misses changes, and gets an event that says so when it can read again. */
   private async resync(stream: EventStream): Promise<void> {
     this.listeners.delete(stream);
     await stream.drained();

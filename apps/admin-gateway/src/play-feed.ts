@@ -160,7 +160,7 @@ export class PlayFeed {
     }
   }
 
-  /** Looks whether the play is final, and tells its viewers. After a retry meanwhile it is not. */
+  /** Checks whether the play is final, and ends its viewers then. It is not if a retry came first. */
   private async endIfFinal(): Promise<void> {
     const { playSid, reach } = this.options;
     try {

@@ -7,7 +7,7 @@ export interface RpcError {
   data: object;
 }
 
-/** What a caller is told of whatever was thrown. */
+/** Turns whatever was thrown into the error that the caller gets. */
 export function rpcErrorOf(cause: unknown, log: Log, method: string): RpcError {
   const { message, ...data } = heroErrorOf(cause, log, method).toData();
   return { code: ERRORS[data.code].rpc, message, data };

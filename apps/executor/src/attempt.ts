@@ -1,5 +1,5 @@
 /**
- * One attempt of a play: its process tree, its three lanes, and what is told of its end.
+ * One attempt of a play: its process tree, its three lanes, and the report of its end.
  *
  * 1. Whatever ends it, its whole process tree has ended before its slot is free and before its end is reported.
  * 2. The reason why this executor killed it goes before how the process ended.

@@ -1,4 +1,4 @@
-/** How an attempt ended, and what the registry is told of it: a table, not scattered ifs. */
+/** How an attempt ended, and the cause that is reported to the registry: a table, not scattered ifs. */
 import type { ExitCause } from '@hero/contracts';
 import type { Ending } from './fork-server.js';
 import type { Standing } from './requests.js';

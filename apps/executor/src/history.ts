@@ -2,7 +2,7 @@
  * The events of one claim: of the play itself, and what the executor adds. Batches are numbered from 1 without holes.
  *
  * 1. I10: what finds no room is counted before anything is numbered, and the next batch says how much.
- * 2. One batch of a play is under way at a time, so they arrive in order; what comes meanwhile waits for the next.
+ * 2. One batch of a play is under way at a time, so they arrive in order; events that arrive in between wait for the next one.
  */
 import { type AnyEvent, type EventBatch, type EventsMark, MIB, type Run } from '@hero/contracts';
 import type { Publisher } from './publisher.js';

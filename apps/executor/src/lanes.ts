@@ -75,7 +75,7 @@ async function socketPath(folder: string): Promise<string> {
   return join(await mkdtemp(join(tmpdir(), 'hero-executor-')), 'plays.sock');
 }
 
-/** Reads the first line. Spare process trees connect long before they are told who they are: no time limit. */
+/** Reads the first line. Spare process trees connect long before they are assigned a play: no time limit. */
 function greet(socket: Socket, then: (hello: z.infer<typeof Hello>, rest: Buffer) => void): void {
   let held: Buffer = Buffer.alloc(0);
   const read = (chunk: Buffer): void => {

@@ -1,5 +1,5 @@
 /**
- * What a process writes to fds 1 and 2 beside Python's own streams: raw bytes, told as log lines.
+ * What a process writes to fds 1 and 2 outside of Python's own streams: raw bytes, reported as log lines.
  *
  * 1. A line is cut at 64 KiB; what is beyond is only counted.
  * 2. A flood is cut to a limit of lines per second, and one line says how many are missing.

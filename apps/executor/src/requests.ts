@@ -2,11 +2,11 @@
  * What a play asks of the registry: commits, a pause, the end; each frame gets exactly one reply, or none when fenced.
  *
  * 1. I3: a step is answered after its outcome is committed. One group of a play is under way at a time, numbered from 1
- *    without holes; what comes meanwhile goes into the next one.
+ *    without holes; commits that arrive in between go into the next one.
  * 2. A pause and an end wait for the commits before them, and carry where the history ends.
  * 3. I2: `fenced` is the end of this process, without a reply.
- * 4. An ask records what a branch begins to wait for while others work (decision 14). What is answered meanwhile is told to the
- *    play at once, as `woken`: it asks for it.
+ * 4. An ask records what a branch begins to wait for while others work (decision 14). When an answer arrives in between, the
+ *    executor sends `woken` to the play immediately, and the play asks for the answer.
  * 5. Where something may end soon the process lingers: it waits without a slot and without its clock running, for a notice or
  *    for 2 s (docs/protocol.md, section 3). I11: what got no slot in time, or no answer, is suspended.
  */
@@ -111,7 +111,7 @@ export class Requests {
     this.notices.all();
   }
 
-  /** When all that was asked so far has its answer, or nobody needs it. */
+  /** Resolves when every request so far has its answer, or its answer is no longer needed. */
   idle(): Promise<void> {
     return this.work;
   }
@@ -270,7 +270,7 @@ export class Requests {
     if (resume_ids.length > 0) this.of.history.add({ type: 'paused', at: now(), resume_ids });
   }
 
-  /** The first difference is told once. */
+  /** The first difference is reported once. */
   private tellDiverged(difference: JsonObject | null): void {
     if (!difference || this.diverged) return;
     this.diverged = difference;

@@ -1,6 +1,6 @@
 /**
  * What an executor reads from its environment. What has no meaning yet is refused with a sentence, never ignored, and
- * every fault is said at once.
+ * all faults are reported together.
  */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -3,7 +3,7 @@
  *
  * 1. Memory is bounded: ROOM_BYTES of batches in all. Each message that is asked for counts as the largest there can be
  *    until it has come, so a slow database leaves its backlog in the stream.
- * 2. A message that is held for long is renewed, so that it is not delivered to somebody else meanwhile.
+ * 2. A message that is held for long is renewed, so that it is not delivered to another consumer.
  */
 import { type Bus, consumePull, type Log, type Pull, type PulledMessage, TELEMETRY_SETTINGS } from '@hero/bus';
 import { HeroError, MIB, telemetry } from '@hero/contracts';

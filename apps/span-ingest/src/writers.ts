@@ -2,7 +2,7 @@
  * Writers store what waits, in groups of many plays: a group is one transaction, and each writer has one group at a time.
  *
  * W1 The batches of one play stay in order: a play is in one group at a time, and what had to wait goes before what came later.
- * W2 While the database is away a writer waits and tries the same group again; what is behind it stays in the stream.
+ * W2 While the database is not reachable, a writer tries the same group again and again; later messages stay in the stream.
  * W3 I12: a play that another transaction holds waits alone.
  * W4 I12: a play whose events were refused, or whose group took long for its size, is stored alone for a while, and not by all
  *    writers at a time: others never wait behind it.

@@ -42,7 +42,7 @@ export interface Move {
   crashes?: number;
   unstarted?: number;
   answered?: Answered[];
-  /** The wake-up is told only after so long. */
+  /** The wake-up is published only after this delay. */
   delayMs?: number;
   /** A retry: counters and the time limit begin anew. */
   afresh?: boolean;

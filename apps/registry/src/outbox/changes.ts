@@ -18,7 +18,7 @@ export interface Change {
   /** Of a play that ended: who spawned it, and whether it spawned plays that still run. */
   parent_play_sid?: string | null;
   has_children?: boolean;
-  /** Not to be told at once: the sweep tells it when it is due. */
+  /** Not published right after the commit: the sweep publishes it when it is due. */
   later: boolean;
 }
 

@@ -62,7 +62,7 @@ export class OutboxStore {
     );
   }
 
-  /** The work stream is new: every wake-up that was in the old one is told again. */
+  /** The work stream is new: every wake-up that was in the old one is published again. */
   async allOverdue(): Promise<void> {
     await this.database.query(
       'plays_all_overdue',

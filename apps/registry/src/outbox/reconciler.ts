@@ -2,9 +2,10 @@
  * Keeps the streams and what must be in them. A JetStream message is a wake-up: it may be lost, and nothing breaks.
  *
  * 1. Missing streams are made, at start, after each reconnect, and every 2 s.
- * 2. A play that stays pending is told again: after 5 s, then 10, 20, 40, 60. Each is judged by itself: not while messages are
- *    still waiting that are older than its own wake-up, because then its turn has not come (a queue does not grow by being long).
- * 3. When the work stream turns out to be a new one, every pending play is told again at once.
+ * 2. The wake-up of a play that stays pending is published again: after 5 s, then 10, 20, 40, 60. Each is judged by itself: not
+ *    while messages are still waiting that are older than its own wake-up, because then its turn has not come (a queue does
+ *    not grow by being long).
+ * 3. When the work stream was made anew, the wake-ups of all pending plays are published again immediately.
  */
 import { Bus } from '@hero/bus';
 import { every, type Log, type Timer } from '@hero/service-kit';

@@ -1,12 +1,12 @@
 /**
- * Tells what was committed: wake-ups and events into JetStream, announcements on the bus.
+ * Publishes what was committed: wake-ups and events into JetStream, announcements on the bus.
  *
- * 1. The outbox row is the promise. The registry that committed it tells it at once from memory, and deletes it when the
- *    streams have stored it; what is left (a crash, an outage) is told by whoever sweeps next.
- * 2. Everything may be told twice: wake-ups carry `play:run_seq` as their id and are claimed by compare-and-swap (I8);
+ * 1. The outbox row is the promise. The registry that committed it publishes it from memory right after the commit, and deletes it when
+ *    the streams have stored it; rows that are left over (a crash, an outage) are published by the next sweep of any registry.
+ * 2. Everything may be published twice: wake-ups carry `play:run_seq` as their id and are claimed by compare-and-swap (I8);
  *    an event batch has the row's id as its source, and is the same to the byte.
  * 3. A wake-up never waits for telemetry: from memory it goes out even where the row's events cannot.
- * 4. Events go out in the order of their rows: after a failure none is told from memory until a sweep has caught up.
+ * 4. Events go out in the order of their rows: after a failure none is published from memory until a sweep has caught up.
  */
 import { Bus, publishJson } from '@hero/bus';
 import {
@@ -25,7 +25,7 @@ import { OutboxStore } from './outbox-store.js';
 
 const SWEEP_MS = 500;
 const FORGET_MS = 25;
-/** Younger rows are being told by the registry that wrote them. */
+/** Younger rows are being published by the registry that wrote them. */
 const OWN_MS = 2_000;
 const STORED_WITHIN_MS = 2_000;
 const RETRY_MS = 2_000;
@@ -56,13 +56,13 @@ export class Relay {
     this.timers = [sweep, every(FORGET_MS, () => this.forget(), { log, name: 'outbox' })];
   }
 
-  /** What was told but not yet deleted is told again by the next registry, harmlessly. */
+  /** A row that was published but not yet deleted is published again by another registry, which is harmless. */
   async stop(): Promise<void> {
     await Promise.all(this.timers.map((timer) => timer.stop()));
     await this.forget();
   }
 
-  /** After the commit: tells these changes now. Never fails: what cannot be told stays in the outbox. */
+  /** After the commit: publishes these changes now. Never fails: a change that cannot be published stays in the outbox. */
   tell(...changes: readonly Change[]): void {
     for (const change of changes) {
       this.announce(change);
@@ -85,7 +85,7 @@ export class Relay {
     for (const { owner, ...claim } of answered) told(owner, { answered: [claim] });
   }
 
-  /** Rows that their registry did not tell. */
+  /** Publishes rows that the registry which wrote them did not publish. */
   async sweep(): Promise<void> {
     while (this.bus.connected) {
       const rows = (await this.store.due(this.behind ? 0 : OWN_MS, BATCH)).filter(({ id }) => !this.telling.has(id));
@@ -103,7 +103,7 @@ export class Relay {
     }
   }
 
-  /** Whether all that one row promises is stored. */
+  /** Publishes one row; returns whether the streams have stored all of it. */
   private async deliver(change: Change): Promise<boolean> {
     this.telling.add(change.id);
     try {
@@ -128,7 +128,7 @@ export class Relay {
     if (run_seq !== null) await this.publish(WORK_SUBJECT, { play_sid, run_seq }, `${play_sid}:${run_seq}`);
   }
 
-  /** Tells a wake-up that seems lost; under an id of its own, because the stream may remember the one before. */
+  /** Publishes a wake-up that seems lost again; under another message id, because the stream drops a known one as a duplicate. */
   async wakeAgain({
     play_sid,
     run_seq,

@@ -18,7 +18,7 @@ const RESUME = `r.id, r.play_sid, r.name, ${sizedOf('r.schema', 'octet_length(r.
   ${sizedOf('r.ui', 'octet_length(r.ui::text)', 'r.asked_no')} AS ui, r.span_id AS asked_at_span_id,
   ${iso('r.asked_at')} AS asked_at, ${iso('r.expires_at')} AS expires_at, ${sizedOf('r.payload', 'r.payload_bytes', 'r.asked_no')} AS payload,
   ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid, r.withdrawn`;
-/** Somebody or something may still answer it. */
+/** Still open: a person, a timer or a child may answer it. */
 const OPEN = 'r.resumed_at IS NULL AND NOT r.withdrawn';
 
 export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes' | 'waits' | 'input_data' | 'output_data'> & {

@@ -95,7 +95,7 @@ export class PlayWait {
   }
 }
 
-/** Remembers that something changed while nobody looked. */
+/** Remembers that something changed while the play was not being read. */
 class Waiter {
   private resolve: () => void = () => undefined;
 

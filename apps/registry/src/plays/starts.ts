@@ -98,7 +98,7 @@ export class Starts {
     return { sid: play.sid, fresh: newPlay(play, version, change.at) };
   }
 
-  /** Somebody was faster: with the same key, with the deletion of the workflow, or with the end of the parent. */
+  /** A concurrent transaction won: a start with the same key, the deletion of the workflow, or the end of the parent. */
   private async hindered(play: NewPlay): Promise<{ sid: string }> {
     const { known, parent, workflow } = await this.store.hindrance(play);
     if (known) return sameAs(known, play.params_sha256);

@@ -1,10 +1,10 @@
 /**
  * What becomes of a play whose wait was answered, whatever answered it: somebody, a timer, a child.
  *
- * 1. A play that waits becomes pending. One whose process is about to exit is told to come back. One that runs (it may linger)
- *    takes the answer with its next `ask` or `pause`; its executor is notified, so that it does so immediately. One that is pending
- *    takes it with its claim.
- * 2. All of it happens in the transaction of the answer, under the play's row; it is told after the commit.
+ * 1. A play that waits becomes pending. One whose process is about to exit becomes pending when it has exited. One that runs
+ *    (it may linger) takes the answer with its next `ask` or `pause`; its executor is notified, so that it does so immediately.
+ *    One that is pending takes it with its claim.
+ * 2. All of it happens in the transaction of the answer, under the lock on the play's row; it is published after the commit.
  * 3. Answers that arrive within the same second wake the play once: while other questions of it are open, an answer gives them a second
  *    before the play runs again. The last one ends that time.
  * 4. A wait that was withdrawn wakes nobody.
@@ -25,7 +25,7 @@ const TOGETHER_MS = 1_000;
 
 export interface Woken {
   change?: Change;
-  /** A wake-up that is not to wait any longer. */
+  /** A delayed wake-up that is now published without its delay. */
   hastened?: Change;
   notified?: Gone;
 }
@@ -73,7 +73,7 @@ export class Wakes {
     if (notified) this.relay.notify({ answered: [notified] });
   }
 
-  /** The sweep of the outbox would tell it too, a second late. */
+  /** The sweep of the outbox would publish it too, a second late. */
   private tellLater(change: Change): void {
     const timer = setTimeout(() => {
       this.later.delete(change.id);
