@@ -5,11 +5,14 @@ It keeps what a registry keeps (memory by place, open questions), and writes eve
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -67,6 +70,9 @@ class FakeExecutor:
         self._control: socket.socket | None = None
         self.prefill: dict[str, list[Any]] = {}
         self.parents: dict[str, str] = {}
+        self.together = (
+            0.0  # seconds in which replies are gathered and then sent at once, as a group of the registry is
+        )
         self.timers_end = False  # timers end as soon as they are asked
         self.children: dict[
             str, Any
@@ -177,7 +183,8 @@ class FakeExecutor:
             control.sendall(json.dumps(frame).encode() + b"\n")
         self._control = control
         expected = 1
-        with control.makefile("rb") as lines:
+        replies: list[bytes] = []
+        with contextlib.closing(self._lines(control, replies)) as lines:
             try:
                 for line in lines:
                     frame = json.loads(line)
@@ -193,11 +200,26 @@ class FakeExecutor:
                         return
                     if reply == b"":
                         return
-                    control.sendall(reply if isinstance(reply, bytes) else json.dumps(reply).encode() + b"\n")
+                    replies.append(reply if isinstance(reply, bytes) else json.dumps(reply).encode() + b"\n")
             except (ConnectionResetError, BrokenPipeError):
                 pass
             finally:
                 self._control = None
+
+    def _lines(self, control: socket.socket, replies: list[bytes]) -> Iterator[bytes]:
+        """What the play sends; what it is to get is sent before anybody waits for more."""
+        buffer = b""
+        while True:
+            while b"\n" in buffer:
+                line, _, buffer = buffer.partition(b"\n")
+                yield line
+            if replies and not (self.together and select.select([control], [], [], self.together)[0]):
+                control.sendall(b"".join(replies))
+                replies.clear()
+            data = control.recv(1 << 20)
+            if not data:
+                return
+            buffer += data
 
     def _commit(self, frame: dict[str, Any]) -> dict[str, Any]:
         for step in frame["steps"]:

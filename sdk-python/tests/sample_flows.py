@@ -45,14 +45,14 @@ def samples() -> list[Sample]:
     return found
 
 
-def play(sample: Sample, cut_after: int | None = None, **start: Any) -> Played:
+def play(sample: Sample, cut_after: int | None = None, together: float = 0.0, **start: Any) -> Played:
     """Plays it to its end; answers one question at a time, and lets time pass where nothing else is left."""
     answers, faults = sample.expected.get("answers", {}), []
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         pipelined = {"durability": "pipelined"} if sample.expected.get("pipelined") else {}
         executor = FakeExecutor(sample.source, input={"log": str(log)}, options=pipelined, **start)
-        executor.cut_after = cut_after
+        executor.cut_after, executor.together = cut_after, together
         committed: dict[str, int] = {}
 
         def watch(frame: dict[str, Any]) -> None:
@@ -95,12 +95,12 @@ def play(sample: Sample, cut_after: int | None = None, **start: Any) -> Played:
     return Played(faults, executor.groups)
 
 
-def play_killed(sample: Sample, every: int = 1) -> list[str]:
+def play_killed(sample: Sample, every: int = 1, together: float = 0.0) -> list[str]:
     """Kills the executor once after each group (each `every`th), and compares."""
-    plain = play(sample)
+    plain = play(sample, together=together)
     faults = list(plain.faults)
     for count in range(1, plain.groups + 1, every):
-        faults += [f"killed after group {count}: {fault}" for fault in play(sample, cut_after=count).faults]
+        faults += [f"killed after group {count}: {fault}" for fault in play(sample, count, together).faults]
     return faults
 
 

@@ -15,12 +15,21 @@ TURNS = (
     "threads_equal_calls", "idle_thread", "open_connection", "map_async", "wait_for_pause", "wait_for_answered",
     "timeout_context", "cancelled_branch", "anext_timeout_poll",
 )  # fmt: skip
+THREADS = (
+    "futures_as_completed", "futures_as_completed_order", "to_thread", "to_thread_as_completed", "thread_pool_context",
+    "thread_queue", "threads_ask", "threads_equal_calls", "threads_hand_over",
+)  # fmt: skip
 SAMPLES = {sample.name: sample for sample in samples()}
 
 
 @pytest.mark.parametrize("sample", [SAMPLES[name] for name in TURNS if name in SAMPLES], ids=lambda sample: sample.name)
 def test_a_kill_after_any_group_repeats_no_committed_step(sample: Sample) -> None:
     assert play_killed(sample) == []
+
+
+@pytest.mark.parametrize("sample", [SAMPLES[name] for name in THREADS], ids=lambda sample: sample.name)
+def test_threads_go_on_in_the_order_of_the_commits_also_where_replies_come_together(sample: Sample) -> None:
+    assert play_killed(sample, together=0.003) == []
 
 
 @pytest.mark.parametrize("sample", [SAMPLES[name] for name in TURNS if name in SAMPLES], ids=lambda sample: sample.name)

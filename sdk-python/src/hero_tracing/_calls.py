@@ -48,6 +48,9 @@ def call(
 def call_now(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Outcome:
     """The same in a thread that may block. What is remembered needs no generator: most calls of a long replay."""
     place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
+    session = parent.session
+    if session.turns.threads.given and declaration.memo and session.memory.has_outcome(place):
+        session.turns.turn_in_thread(place)
     known = remembered(declaration, parent, place)
     if known is not None:
         return known.perform()

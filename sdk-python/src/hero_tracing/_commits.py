@@ -40,6 +40,20 @@ def refusal(reply: Reply) -> Refused | None:
     return Refused(reply.get("code", ""), reply.get("message", ""))
 
 
+def request_in_turn(session: Session, kind: str, body: str) -> Reply:
+    """The reply of a request, in the turn of this thread."""
+    ticket = session.turns.threads.ticket()
+    if ticket is None:
+        return session.lane.request(kind, body)
+    try:
+        reply = session.lane.request(kind, body, ticket.arrived)
+    except BaseException:
+        ticket.leave()
+        raise
+    ticket.wait()
+    return reply
+
+
 class Request:
     """The effect of a frame to the executor: its name, and the JSON of its other fields without braces. Gives the reply."""
 
@@ -52,7 +66,7 @@ class Request:
 
     def perform(self) -> Reply:
         self._session.commits.drain()
-        return self._session.lane.request(self._kind, self._body)
+        return request_in_turn(self._session, self._kind, self._body)
 
     async def perform_async(self) -> Reply:
         await self._session.commits.drain_async()
@@ -71,7 +85,7 @@ class DurableCommits:
         return f'"steps":[{step}],{self._session.told()}'
 
     def commit(self, step: str, now: bool = False) -> Reply:
-        return self._session.lane.request("commit", self._frame(step))
+        return request_in_turn(self._session, "commit", self._frame(step))
 
     async def commit_async(self, step: str, now: bool = False) -> Reply:
         return await self._session.lane.request_async("commit", self._frame(step))

@@ -73,9 +73,10 @@ class ControlLane:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def request(self, kind: str, body: str) -> Reply:
-        """Sends one request and waits for its reply. `body` is the JSON of its other fields, without braces."""
+    def request(self, kind: str, body: str, arrived: Callable[[Reply], None] | None = None) -> Reply:
+        """Sends one request and waits for its reply. `body` is the JSON of its other fields, without braces; `arrived` as in `send`."""
         waiter = _Waiter()
+        waiter.arrived = arrived
         id = self._post(kind, body, waiter)
         with self._lock:
             if waiter.reply is not None:
@@ -200,14 +201,14 @@ class ControlLane:
                 if waiter is None:
                     continue  # its thread was interrupted, or its task cancelled
                 waiter.reply = reply
+                if waiter.arrived is not None:
+                    waiter.arrived(reply)
                 if waiter.latch is not None:
                     self._followers.pop(reply["id"], None)
                     waiter.latch.release()
                 elif waiter.future is not None:
                     assert waiter.loop is not None
                     hand_over(waiter.loop, partial(resolve, waiter.future, reply))
-                elif waiter.arrived is not None:
-                    waiter.arrived(reply)
                 elif waiter.replied is not None:
                     self._posted -= 1
                     self._ready.append((waiter.replied, reply))

@@ -25,7 +25,7 @@ class _LocalLane:
         self._folder = Path(file).resolve().parent if file else Path.cwd()
         self._asked: dict[str, dict[str, Any]] = {}  # what waits, by place
 
-    def request(self, kind: str, body: str) -> dict[str, Any]:
+    def request(self, kind: str, body: str, arrived: Any = None) -> dict[str, Any]:
         frame = json.loads(f"{{{body}}}")
         if kind == "commit":
             return {"t": "done"}

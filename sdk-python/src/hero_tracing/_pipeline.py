@@ -17,6 +17,7 @@ from ._ending import end_failed
 from ._errors import Refused
 from ._futures import resolve
 from ._session import Reply, Session
+from ._thread_turns import Ticket
 
 MOST_STEPS = 1000
 MOST_BYTES = 16 * 1024 * 1024
@@ -40,7 +41,10 @@ class PipelinedCommits:
 
     def commit(self, step: str, now: bool = False) -> Reply:
         if not now:
-            self._add(step)
+            ticket = self._session.turns.threads.ticket()
+            self._add(step, ticket)
+            if ticket is not None:
+                ticket.wait()
             return DONE
         self.drain()
         return self._session.lane.request("commit", f'"steps":[{step}],{self._session.told()}')
@@ -57,12 +61,14 @@ class PipelinedCommits:
         self._add(step)
         replied(DONE)
 
-    def _add(self, step: str) -> None:
+    def _add(self, step: str, ticket: Ticket | None = None) -> None:
         """Sends one step in the background; waits while too much is under way."""
         with self._changed:
             while self._steps >= MOST_STEPS or self._bytes >= MOST_BYTES:
                 self._changed.wait()
             self._waiting.append(step)
+            if ticket is not None:
+                ticket.arrived()
             self._steps += 1
             self._bytes += len(step)
             if self._idle:

@@ -16,6 +16,7 @@ from ._errors import NotAwaited
 from ._links import Links
 from ._memory import Memory
 from ._source import Functions, Sources
+from ._thread_turns import ThreadTurns
 from ._tree import Tree
 
 ALWAYS_REPLAYS = 200
@@ -25,7 +26,7 @@ Reply = dict[str, Any]
 class Lane(Protocol):
     """Requests to the executor over the control lane, or to its stand-in outside the runtime."""
 
-    def request(self, kind: str, body: str) -> Reply: ...
+    def request(self, kind: str, body: str, arrived: Callable[[Reply], None] | None = None) -> Reply: ...
     def post(self, kind: str, body: str, replied: Callable[[Reply], None]) -> None: ...
     async def request_async(self, kind: str, body: str) -> Reply: ...
     def send(self, kind: str, body: str, arrived: Callable[[Reply], None]) -> None: ...
@@ -87,7 +88,7 @@ class Turns(Protocol):
     works: Any
     jobs: int
     patience: float
-    in_thread: Any
+    threads: ThreadTurns
 
     def here(self) -> Any: ...
     def running(self) -> Any: ...

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from ._node import Node, current
+from ._thread_turns import ThreadTurns
 
 _plain_submit = ThreadPoolExecutor.submit
 _plain_start = threading.Thread.start
@@ -32,6 +33,10 @@ class Job:
         self._node: Node | None = None
         self._done = False
 
+    @property
+    def turns(self) -> ThreadTurns:
+        return self._parent.session.turns.threads
+
     def begin(self) -> None:
         node = self._parent
         while node.closed and node.above is not None:
@@ -42,21 +47,26 @@ class Job:
             self._node.start()
 
     def run(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        self.turns.joined([threading.current_thread()])
         if self._node is None:
             self.begin()
         node, context = self._node, self._context
         if node is None:
             return fn(*args, **kwargs)
-        in_thread = node.session.turns.in_thread
-        in_thread.job = True
         before = context[current]
         context.run(current.set, node)
         try:
             return fn(*args, **kwargs)
         finally:
-            in_thread.job = False
             context.run(current.set, before)
             self.end()
+
+    def run_and_tell(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """The same in a thread that nobody else tells of the end."""
+        try:
+            return self.run(fn, *args, **kwargs)
+        finally:
+            self.turns.ended()
 
     def end(self) -> None:
         self._done = True
@@ -99,7 +109,16 @@ def _submit(pool: ThreadPoolExecutor, fn: Any, /, *args: Any, **kwargs: Any) -> 
     job = _submitted.job = _job(fn)
     if job is None:
         return _plain_submit(pool, fn, *args, **kwargs)
-    return _plain_submit(pool, job.run, fn, *args, **kwargs)
+    turns = job.turns
+    turns.give([])
+    try:
+        future = _plain_submit(pool, job.run, fn, *args, **kwargs)
+    except BaseException:
+        turns.ended()
+        raise
+    turns.joined(list(pool._threads))
+    future.add_done_callback(turns.ended)
+    return future
 
 
 def _start(thread: threading.Thread) -> None:
@@ -108,9 +127,12 @@ def _start(thread: threading.Thread) -> None:
     if job is None:
         return _plain_start(thread)
     job.begin()
-    given._target, given._args = job.run, (given._target, *given._args)
+    job.turns.give([])
+    given._target, given._args = job.run_and_tell, (given._target, *given._args)
     try:
         _plain_start(thread)
     except BaseException:
         job.end()
+        job.turns.ended()
         raise
+    job.turns.joined([thread])

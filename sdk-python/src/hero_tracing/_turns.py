@@ -12,8 +12,8 @@ Rules:
  4. Only when no remembered item is left, what arrived from the executor (replies, answers, timeouts) is handed out, in the
     order of its arrival. A later replay finds it in the same order.
  5. Questions are sent when nothing is left to be handed out (`_questions`).
- 6. Sync code blocks, so it takes what it asks for immediately. But a thread that carries a flow's context beside others waits
-    for its turn as well, as long as the other branches keep taking the first item.
+ 6. Sync code blocks, so it takes what it asks for immediately. But threads that carry a flow's context take turns, with the
+    loops (`_thread_turns`).
  7. A branch that runs alone takes the first item without a turn of the loop: no other branch could go first.
 """
 
@@ -31,6 +31,7 @@ from weakref import WeakKeyDictionary
 from . import _rest
 from ._futures import Waiting, resolve
 from ._session import Session
+from ._thread_turns import ThreadTurns, Ticket
 
 PATIENCE = 1.0
 A_LOOK = (
@@ -49,10 +50,10 @@ class LoopTurns:
         self.tasks: set[asyncio.Task[Any]] = set()  # of the play, not done yet
         self.idle = False  # it blocks in `select`
         self._asked: dict[str, HandOut] = {}
-        self._arrived: deque[HandOut] = deque()
+        self._arrived: deque[tuple[HandOut, Ticket | None]] = deque()
         self._selector = loop._selector
         self._plain_select = self._selector.select
-        self._thread = 0
+        self.thread = 0
         self._last_active: asyncio.Task[Any] | None = None
         self._selector.select = self._select
         loop._hero_turns = self
@@ -88,20 +89,24 @@ class LoopTurns:
     async def pass_turn(self) -> None:
         """Returns when everything that arrived earlier has been handed out."""
         waiting = Waiting(loop=self.loop)
-        self._arrived.append(partial(resolve, waiting))
+        self._arrived.append((partial(resolve, waiting), None))
         await waiting
 
     def arrived(self, hand_out: HandOut, first: bool = False) -> None:
         """Queues `hand_out`, from any thread; with `first`, before what is queued already."""
+        threads = self.session.turns.threads
+        ticket = Ticket(threads, is_alive=self.loop.is_running) if threads.given else None
+        if ticket is not None:
+            ticket.arrived(first=first)
         if first:
-            self._arrived.appendleft(hand_out)
+            self._arrived.appendleft((hand_out, ticket))
         else:
-            self._arrived.append(hand_out)
+            self._arrived.append((hand_out, ticket))
         self.poke()
 
     def poke(self) -> None:
         """Makes the loop run `_select` again."""
-        if threading.get_ident() != self._thread or not self.loop.is_running():
+        if threading.get_ident() != self.thread or not self.loop.is_running():
             try:
                 self.loop.call_soon_threadsafe(_nothing)
             except RuntimeError:  # the loop is closed
@@ -112,23 +117,29 @@ class LoopTurns:
     def _select(self, timeout: float | None = None) -> Any:
         if timeout is not None and timeout <= 0:
             return self._plain_select(timeout)
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         session = self.session
         if session.memory.first() is None and not self._asked and not self._arrived and not session.questions:
             return self._block(timeout)
         events = self._plain_select(0)
         if events:
             return events
+        threads = session.turns.threads
+        if threads.given and self._is_next() and not threads.rest():
+            return self._block(A_LOOK)
         if self._hand_out():
             return events
+        if threads.given and self._arrived and session.memory.first() is None:
+            return self._block(A_LOOK)
         if session.memory.first() is not None and (self._asked or self._arrived or session.questions):
             patience = session.turns.patience
             if patience > 0 and self._may_lead_on():
-                began = monotonic()
-                if session.turns.jobs:
+                began, first = monotonic(), session.memory.first()
+                if session.turns.jobs or threads.given:
                     patience = A_LOOK
                 events = self._block(patience if timeout is None else min(timeout, patience))
-                session.turns.patience -= monotonic() - began
+                if session.memory.first() == first:
+                    session.turns.patience -= monotonic() - began
                 return events
             while session.memory.first() is not None:
                 session.memory.pass_over()
@@ -164,9 +175,20 @@ class LoopTurns:
             self.session.turns.poke_others(self)
             return False
         while self._arrived:
-            if self._arrived.popleft()():
+            hand_out, ticket = self._arrived[0]
+            if ticket is not None:
+                if not self.session.turns.threads.is_first(ticket):
+                    return False
+                ticket.leave()
+            self._arrived.popleft()
+            if hand_out():
                 return True
         return False
+
+    def _is_next(self) -> bool:
+        """Something of this loop would be handed out now."""
+        first = self.session.memory.first()
+        return first in self._asked if first is not None else bool(self._arrived)
 
     # --- what may go on -----------------------------------------------------------------------------------------------
 
@@ -202,7 +224,7 @@ class Turns:
         self.works: WeakKeyDictionary[Any, Callable[[], bool]] = (
             WeakKeyDictionary()
         )  # by future: whether a thread goes on
-        self.in_thread = threading.local()  # `job`: this thread carries a flow's context
+        self.threads = ThreadTurns(self._remembers, self._idles)
         self.jobs = 0  # threads that carry a flow's context and run
         self._loops: dict[Any, LoopTurns] = {}
 
@@ -240,25 +262,37 @@ class Turns:
 
     def turn_in_thread(self, place: str) -> None:
         """Before a thread takes what memory holds at this place (rule 6)."""
-        memory = self.session.memory
-        if not getattr(self.in_thread, "job", False):
+        memory, threads = self.session.memory, self.threads
+        ticket = threads.ticket()
+        if ticket is None:
             return
         first, since = memory.first(), monotonic()
-        while first not in (None, place) and not memory.is_late(place) and self.patience > 0:
+        while self.patience > 0 and not memory.is_late(place):
+            rest = threads.rest()
+            if memory.first() in (None, place):
+                if rest:
+                    break
+            elif memory.first() != first or not rest:
+                first, since = memory.first(), monotonic()
+            elif monotonic() - since > STANDSTILL:
+                self.patience -= monotonic() - since
+                since = monotonic()
             sleep(A_LOOK)
-            now = monotonic()
-            if memory.first() != first:
-                first, since = memory.first(), now
-            elif now - since > STANDSTILL:
-                self.patience -= now - since
-                return
-        sleep(2 * A_LOOK)  # what the previous item led to goes first
+        ticket.leave()
 
     async def pass_turn(self) -> None:
         """Before a coroutine continues with an outcome whose commit it does not await (pipelined)."""
         turns = self.here()
         if turns is not None and not turns.alone:
             await turns.pass_turn()
+
+    def _remembers(self) -> bool:
+        """Something that is remembered is still to be handed out, and waited for."""
+        return self.patience > 0 and self.session.memory.first() is not None
+
+    def _idles(self, thread: int) -> bool:
+        """This thread's event loop has nothing to do."""
+        return any(turns.idle and turns.thread == thread and not turns.loop._ready for turns in self.running())
 
     def stuck(self) -> bool:
         """No loop can go on without an answer, and no thread works in a step."""

@@ -22,6 +22,7 @@ from ._futures import Waiting, hand_over, resolve
 from ._node import Node
 from ._remember import describe, happened_in, rebuild
 from ._session import Session
+from ._thread_turns import Ticket
 from ._tree import Gate, TreeNode
 
 FIRST_RETRY, LAST_RETRY = 0.005, 1.0
@@ -32,7 +33,7 @@ class Question:
 
     __slots__ = (
         "node", "kind", "name", "schema", "ui", "timeout_ms", "deadline", "default", "role", "links", "hand_out", "loop", "outcome",
-        "error", "looks_at", "_retry",
+        "error", "looks_at", "ticket", "_retry",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +65,7 @@ class Question:
         self.outcome: tuple[str, str] | None = None  # kind and JSON text
         self.error: BaseException | None = None
         self.looks_at: float | None = None  # when to ask again, for an answer that becomes due by time alone
+        self.ticket: Ticket | None = None  # of a thread that takes turns
         self._retry = FIRST_RETRY
 
     def perform(self) -> Any:
@@ -99,6 +101,8 @@ class Question:
     def deliver(self) -> None:
         """Its outcome has arrived: the branch continues, in an event loop in its turn."""
         if self.loop is None:
+            if self.ticket is not None:
+                self.ticket.arrived(first=True)
             self.hand_out()
         else:
             hand_over(self.loop, self.hand_out, first=True)
@@ -110,8 +114,11 @@ def wait(question: Question) -> Any:
     latch = threading.Lock()
     latch.acquire()
     question.hand_out = latch.release
+    ticket = question.ticket = session.turns.threads.ticket()
     session.questions.ask(question)
     latch.acquire()
+    if ticket is not None:
+        ticket.wait()
     for gate in _gates(question.node):
         gate.enter()
     return _outcome(session, question)
