@@ -136,6 +136,37 @@ def main(late):
     expect((await runner.ended(early)).output_data).toEqual({ amount: 3 });
   }, 60_000);
 
+  it('is answered by a link that a remembered call made, before it is asked or after', async () => {
+    const source = `
+@flow
+def request_payment():
+    return flow.webhook("paid")
+
+@flow
+def main():
+    flow.current_span.tag("link", request_payment())
+    flow.pause("first")
+    return flow.pause("paid")
+`;
+    for (const early of [true, false]) {
+      const play_sid = await runner.start(source);
+      await runner.waiting(play_sid);
+      const found = async () => (await runner.spans(play_sid))[0]?.tags.link;
+      const link = String(await until(found, { within: 10_000, what: 'the link' }));
+      if (early) expect(await post(link, '1')).toMatchObject({ status: 200, json: { kept: true } });
+      await runner.answer(play_sid, 'first');
+      if (!early) {
+        await until(async () => (await runner.waiting(play_sid)).pending_resumes[0]?.name === 'paid', {
+          within: 10_000,
+          what: 'the question',
+        });
+        expect(await post(link, '1')).toMatchObject({ status: 200, json: { kept: false } });
+      }
+      expect((await runner.ended(play_sid)).output_data).toBe(1);
+      expect((await post(link, '2')).status).toBe(404);
+    }
+  }, 60_000);
+
   it('of a fan-out takes a prefilled sequence in the order of the branches, exact names before globs', async () => {
     const workflow = await runner.save(`
 @flow(name="ask")

@@ -22,6 +22,7 @@ import { PayloadStore } from './plays/payload-store.js';
 import { Payloads } from './plays/payloads.js';
 import { PlayStore } from './plays/play-store.js';
 import { Plays } from './plays/plays.js';
+import { LinkStore } from './waits/link-store.js';
 import { PrefillStore } from './waits/prefill-store.js';
 import { Questions } from './waits/questions.js';
 import { Reconciler } from './outbox/reconciler.js';
@@ -60,6 +61,7 @@ const stores = [
   OutboxStore,
   PayloadStore,
   PlayStore,
+  LinkStore,
   PrefillStore,
   ResumeStore,
   RetryStore,

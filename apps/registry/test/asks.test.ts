@@ -10,6 +10,7 @@ import {
 } from '@hero/contracts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
+import { resumeIdOf } from '../src/life/ids.js';
 import { type Claim, codeOf, type Mine, PlayService, question, step } from './play-service.js';
 
 const RACES = Number(process.env.HERO_TEST_RACES ?? 200);
@@ -234,6 +235,59 @@ test('a link answers the question that was asked for it, wherever that is', asyn
   const asked = await registry.ask(mine, 3, [question('shipped', { links: [early] })]);
   expect(asked.answers).toMatchObject([{ place: of('shipped'), payload: '"early"' }]);
   expect(await codeOf(registry.bus.ask(hookResume, { token: other, payload: 'again' }))).toBe('ALREADY_RESUMED');
+});
+
+describe('a link that was made in a call that is done', () => {
+  const linked = async (mine: Claim, name: string, id: string, parent_place: string): Promise<string> => {
+    const { play_sid } = mine;
+    return (await registry.bus.ask(playHook, { play_sid, resume_id: id, name, parent_place })).token;
+  };
+  const post = (token: string, payload: string) => registry.bus.ask(hookResume, { token, payload });
+
+  test('is for the next question of its name, whether it is answered before or after that is asked', async () => {
+    const mine = await registry.running();
+    const [early, late] = [
+      await linked(mine, 'paid', 'c'.repeat(32), 'helper'),
+      await linked(mine, 'shipped', 'd'.repeat(32), 'helper'),
+    ];
+    await registry.commit(mine, 1, [step('helper')]);
+    expect(await post(early, 'kept')).toMatchObject({ kept: true });
+    const again = await next(mine);
+    const asked = await registry.ask(again, 1, [question('paid'), question('shipped')]);
+    expect(asked.answers).toMatchObject([{ place: of('paid'), payload: '"kept"' }]);
+    expect(await post(late, 'at once')).toMatchObject({ kept: false });
+    expect((await registry.ask(again, 2, [])).answers).toMatchObject([{ place: of('shipped'), payload: '"at once"' }]);
+    for (const token of [early, late]) expect(await codeOf(post(token, 'again'))).toBe('ALREADY_RESUMED');
+  });
+
+  test('is for one question; one that has a link of its own takes no other', async () => {
+    const mine = await registry.running();
+    const ownId = resumeIdOf(mine.play_sid, 'own');
+    const [first, second] = [
+      await linked(mine, 'paid', 'e'.repeat(32), 'helper'),
+      await linked(mine, 'paid', ownId, ''),
+    ];
+    await registry.commit(mine, 1, [step('helper')]);
+    const own = question('paid', { place: 'own' });
+    expect((await registry.ask(mine, 2, [own])).answers).toEqual([]);
+    await registry.ask(mine, 3, [question('paid')]);
+    await registry.ask(mine, 4, [question('paid', { place: 'third' })]);
+    await post(first, 'first');
+    await post(second, 'second');
+    expect((await registry.ask(mine, 5, [])).answers).toMatchObject([
+      { place: of('paid'), payload: '"first"' },
+      { place: 'own', payload: '"second"' },
+    ]);
+    expect(await open(mine.play_sid)).toEqual(['paid']);
+  });
+
+  test('but not while that call may still ask for its own', async () => {
+    const mine = await registry.running();
+    const token = await linked(mine, 'paid', '9'.repeat(32), 'helper');
+    await registry.ask(mine, 1, [question('paid')]);
+    expect(await post(token, 'mine')).toMatchObject({ kept: true });
+    expect((await registry.ask(mine, 2, [])).answers).toEqual([]);
+  });
 });
 
 test('answers that do not fit one reply come with the next', async () => {

@@ -1148,7 +1148,15 @@ class HeroClient(_Client):
         params = _given(play_sid=play_sid, from_span_id=from_span_id, input_data=input_data, version_sid=version_sid)
         return cast("Play", self.call("play_fork", params))
 
-    def play_hook(self, play_sid: str, resume_id: str, *, expires_in_ms: int = _LEFT_OUT) -> PlayHookResult:
+    def play_hook(
+        self,
+        play_sid: str,
+        resume_id: str,
+        *,
+        name: str = _LEFT_OUT,
+        parent_place: str = _LEFT_OUT,
+        expires_in_ms: int = _LEFT_OUT,
+    ) -> PlayHookResult:
         """A signed link by which one question can be answered once, without any other right.
 
         The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the
@@ -1156,11 +1164,16 @@ class HeroClient(_Client):
         that is unknown, expired or used, and an answer that does not fit, get the same 404.
 
         Args:
+            name: The pause that the link is for. Where the call that made the link is done and no pause will have its
+                id, the link is for the next pause of this name.
+            parent_place: The call of the play that makes the link.
             expires_in_ms: How long the link is good, in milliseconds; at most 366 days.
 
         Returns PlayHookResult. Raises HeroError: NOT_FOUND, INVALID_STATE, INVALID_PARAMS.
         """
-        params = _given(play_sid=play_sid, resume_id=resume_id, expires_in_ms=expires_in_ms)
+        params = _given(
+            play_sid=play_sid, resume_id=resume_id, name=name, parent_place=parent_place, expires_in_ms=expires_in_ms
+        )
         return cast("PlayHookResult", self.call("play_hook", params))
 
     def play_list(

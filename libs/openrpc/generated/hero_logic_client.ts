@@ -984,6 +984,10 @@ export interface PlayForkParams {
 export interface PlayHookParams {
   play_sid: string;
   resume_id: string;
+  /** The pause that the link is for. Where the call that made the link is done and no pause will have its id, the link is for the next pause of this name. */
+  name?: string;
+  /** The call of the play that makes the link. */
+  parent_place?: string;
   /** How long the link is good, in milliseconds; at most 366 days. */
   expires_in_ms?: number;
 }

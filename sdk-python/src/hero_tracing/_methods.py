@@ -4,7 +4,7 @@ Rules:
  1. A result is remembered like a step's, and so is a refusal: a replay does not call again.
  2. A call whose process died is made again: pass `idempotency_key=flow.current_step.key` to a method that changes something.
  3. A link is that of the *next* pause of its name in this branch: its place is computed, but not counted. A pause elsewhere
-    names the links that answer it (`_links`).
+    names the links that answer it (`_links`); those of calls that are done, the registry binds.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def _linked(node: Node, place: str, name: str, options: dict[str, int]) -> Effec
         if leaf.known is not None:
             outcome: Outcome = yield leaf.known
             return outcome
-        params = {"play_sid": session.play_sid, "resume_id": resume_id, **options}
+        params = {
+            "play_sid": session.play_sid, "resume_id": resume_id, "name": name, "parent_place": node.known, **options
+        }  # fmt: skip
         return (yield from _ask(leaf, "play_hook", dump(params), "path"))
 
 

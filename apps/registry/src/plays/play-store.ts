@@ -208,7 +208,7 @@ export class PlayStore {
       [value],
     );
     const sids = changes.map(({ play_sid }) => play_sid);
-    for (const table of ['inputs', 'steps', 'resumes', 'prefills', 'kept', 'idempotency']) {
+    for (const table of ['inputs', 'steps', 'resumes', 'prefills', 'kept', 'links', 'idempotency']) {
       await sql.query(`remove_${table}`, `DELETE FROM ${table} WHERE play_sid = ANY($1)`, [sids]);
     }
     await sql.query('remove_outbox', 'DELETE FROM outbox WHERE play_sid = ANY($1) AND NOT deleted', [sids]);

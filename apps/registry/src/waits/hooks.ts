@@ -4,6 +4,7 @@
  * 1. A token is the play, the question and the time at which it expires, and a signature over all three that only registries can
  *    make. The signature is checked before anything else is read.
  * 2. The question may still be to come: then the answer is kept for it under its id, and the pause takes it first (I5).
+ *    A link whose own pause will never be asked is for the next question of its name (link-store.ts).
  * 3. A link is used once because its question is answered once: both are decided under the play's row.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -23,6 +24,7 @@ import { Injectable } from '@nestjs/common';
 import { PlayStore } from '../plays/play-store.js';
 import { noPlay } from '../plays/plays.js';
 import { alreadyResumed, Answers } from './answers.js';
+import { LinkStore } from './link-store.js';
 import { ResumeStore } from './resume-store.js';
 
 const SIGNATURE_BYTES = 20;
@@ -40,10 +42,13 @@ export class Hooks {
     private readonly store: ResumeStore,
     private readonly plays: PlayStore,
     private readonly answers: Answers,
+    private readonly links: LinkStore,
   ) {}
 
-  async link({ play_sid, resume_id, expires_in_ms }: Params<typeof playHook>): Promise<Result<typeof playHook>> {
+  async link(p: Params<typeof playHook>): Promise<Result<typeof playHook>> {
+    const { play_sid, resume_id, name, parent_place, expires_in_ms } = p;
     await this.refuseFinal(play_sid);
+    if (name !== undefined) await this.links.made(play_sid, { id: resume_id, name, parent_place });
     const expires = Date.now() + expires_in_ms;
     const named = [play_sid, resume_id, expires.toString(36)].join('.');
     const token = `${Buffer.from(named).toString('base64url')}.${(await this.sign(named)).toString('base64url')}`;

@@ -29,6 +29,7 @@ import { Checks } from '../checks/checks.js';
 import type { Answered } from '../outbox/changes.js';
 import type { HeldPlay } from '../runs/run-store.js';
 import { nextPrefill } from './prefills.js';
+import { LinkStore } from './link-store.js';
 import { keptUnder, type Prefill, PrefillStore } from './prefill-store.js';
 import { resumeIdOf } from '../life/ids.js';
 import { type Asked, ResumeStore, type UntakenRow } from './resume-store.js';
@@ -64,6 +65,7 @@ export class Questions {
     private readonly resumes: ResumeStore,
     private readonly prefills: PrefillStore,
     private readonly timers: TimerStore,
+    private readonly links: LinkStore,
     private readonly checks: Checks,
   ) {}
 
@@ -73,6 +75,8 @@ export class Questions {
     const { sound, refused } = sorted(p);
     const { fresh, refused: unstorable } = await this.insert(play_sid, epoch, sound, sql);
     refused.push(...unstorable);
+    const questions = sound.filter(({ id, kind }) => kind === 'question' && fresh.has(id));
+    if (questions.length > 0) await this.links.bind(play_sid, questions, sql);
     if (p.withdrawn.length > 0) {
       await this.resumes.withdraw(
         p.withdrawn.map((place) => resumeIdOf(play_sid, place)),
@@ -146,19 +150,19 @@ export class Questions {
 
   /** Rule 1. */
   private async takeEarly(playSid: string, asked: Asked[], untaken: UntakenRow[], sql: Sql): Promise<Early> {
-    const links = new Map(asked.map((question) => [question.id, question.links]));
-    const open = untaken.filter((wait) => wait.kind === 'question' && !wait.answered && links.has(wait.id));
+    const ids = new Set(asked.map(({ id }) => id));
+    const open = untaken.filter((wait) => wait.kind === 'question' && !wait.answered && ids.has(wait.id));
     const answered: Answered[] = [];
     if (open.length === 0) return { answered };
     let unused = await this.prefills.unused(playSid, sql);
     const kept = await this.prefills.keptNames(playSid, sql);
     if (unused.length === 0 && kept.size === 0) return { answered };
-    const schemas = await this.resumes.schemas(
+    const ways = await this.resumes.ways(
       open.map(({ id }) => id),
       sql,
     );
     for (const wait of open) {
-      const schema = schemas.get(wait.id) ?? null;
+      const { schema = null, links = [] } = ways.get(wait.id) ?? {};
       const prefill = nextPrefill(unused, wait.name);
       if (prefill) {
         const [issue] = await this.checks.answer(playSid, schema, prefill.payload);
@@ -168,7 +172,7 @@ export class Questions {
         await this.give(wait.id, prefill.payload, 'prefill', answered, sql);
         continue;
       }
-      const names = [keptUnder(wait.id), ...(links.get(wait.id) ?? []).map(keptUnder), wait.name];
+      const names = [keptUnder(wait.id), ...links.map(keptUnder), wait.name];
       const name = names.find((candidate) => kept.delete(candidate));
       const payload = name === undefined ? undefined : await this.prefills.takeKept(playSid, name, sql);
       // A kept answer that does not fit is dropped: the question stays open, for somebody who sees its schema.

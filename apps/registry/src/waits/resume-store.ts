@@ -37,6 +37,11 @@ export interface UntakenRow {
   soon: boolean;
 }
 
+export interface Ways {
+  schema: JsonObject | null;
+  links: string[];
+}
+
 export interface Given {
   id: string;
   payload: string;
@@ -170,10 +175,11 @@ export class ResumeStore {
     return row;
   }
 
-  async schemas(ids: string[], sql: Sql): Promise<Map<string, JsonObject | null>> {
-    const text = 'SELECT id, schema FROM resumes WHERE id = ANY($1)';
-    const rows = await sql.query<{ id: string; schema: JsonObject | null }>('resume_schemas', text, [ids]);
-    return new Map(rows.map(({ id, schema }) => [id, schema]));
+  /** What an answer to each of these must fit, and the links by which it may come. */
+  async ways(ids: string[], sql: Sql): Promise<Map<string, Ways>> {
+    const text = 'SELECT id, schema, links FROM resumes WHERE id = ANY($1)';
+    const rows = await sql.query<Ways & { id: string }>('resume_ways', text, [ids]);
+    return new Map(rows.map((row) => [row.id, row]));
   }
 
   /** Whether a question of the play is open. */
