@@ -249,7 +249,8 @@ def main():
     )
     made: list[str] = []
 
-    def play_hook(play_sid: str, resume_id: str) -> dict[str, str]:
+    def play_hook(resume_id: str, name: str, **_: str) -> dict[str, str]:
+        assert name == "paid"
         made.append(resume_id)
         return {"path": "/hooks/resume/t"}
 
