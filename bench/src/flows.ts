@@ -48,7 +48,7 @@ def main(count):
 `;
 
 /** Calls the trivial workflow as a play of its own: the milliseconds of each. */
-export const SPAWNS = `
+export const spawns = (child: string): string => `
 import time
 from hero_tracing import flow
 
@@ -57,7 +57,7 @@ def main(count):
     took = []
     for i in range(count):
         began = time.perf_counter()
-        flow.invoke("bench trivial", spawn=True)
+        flow.invoke("${child}", spawn=True)
         took.append((time.perf_counter() - began) * 1000)
     return took
 `;

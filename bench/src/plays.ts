@@ -5,7 +5,7 @@ import { allChanges } from '@hero/contracts';
 import { HeroClient, unixTransport } from '@hero/openrpc';
 import pg from 'pg';
 import { type Figure, percentile, single, spread } from './figures.js';
-import { FAN_OUT, PAUSE, PIPELINED, SPANS, SPAWNS, STEPS, TRIVIAL } from './flows.js';
+import { FAN_OUT, PAUSE, PIPELINED, SPANS, spawns, STEPS, TRIVIAL } from './flows.js';
 
 let saved = 0;
 
@@ -99,7 +99,8 @@ export async function pipelinedSteps(hero: HeroClient): Promise<Figure[]> {
 }
 
 export async function spawnedChildren(hero: HeroClient): Promise<Figure> {
-  const sid = await save(hero, 'spawns', SPAWNS);
+  const { name } = await hero.workflow_get({ workflow_sid: await save(hero, 'child', TRIVIAL) });
+  const sid = await save(hero, 'spawns', spawns(name));
   await run(hero, sid, { count: 5 });
   return spread('spawned trivial child, from call to output', 'ms', (await run(hero, sid, { count: 50 })) as number[]);
 }
