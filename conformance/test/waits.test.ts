@@ -105,6 +105,47 @@ def main():
     expect(play.output_data).toBeGreaterThanOrEqual(5.9);
   }, 90_000);
 
+  it('beside work ends when it would have ended without the kill: before shorter work that began after it', async () => {
+    const play_sid = await runner.start(`
+@flow
+async def work():
+    await asyncio.sleep(3)
+
+@flow
+async def main():
+    order = []
+
+    async def early():
+        await flow.sleep(12)
+        order.append("began before")
+
+    async def late():
+        await work()
+        await flow.pause("go")
+        await asyncio.sleep(10)  # nothing is asked meanwhile: the registry has to say that the timer ended
+        order.append("began after")
+
+    async def works():
+        while len(order) < 2:
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(early(), late(), works())
+    return order
+`);
+    const asked = async (): Promise<boolean> => {
+      const { status, pending_resumes } = await runner.hero.play_status({ play_sid });
+      return status === 'running' && pending_resumes.length === 1;
+    };
+    await until(asked, { within: 20_000, what: 'the question' });
+    await runner.replaceExecutors();
+    await until(async () => (await runner.hero.play_status({ play_sid })).status === 'running', {
+      within: 20_000,
+      what: 'the next attempt',
+    });
+    await runner.answer(play_sid, 'go');
+    expect((await runner.ended(play_sid)).output_data).toEqual(['began before', 'began after']);
+  }, 90_000);
+
   it('is answered once by a signed link, also before the question is asked', async () => {
     const source = `
 @flow
