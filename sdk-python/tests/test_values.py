@@ -276,7 +276,7 @@ def test_a_link_is_that_of_the_next_pause_of_its_branch(play: Any, source: str, 
     executor = play(source, always_replay=always_replay)
     given: list[str] = []
 
-    def hook(play_sid: str, resume_id: str) -> dict[str, str]:
+    def hook(play_sid: str, resume_id: str, **_: str) -> dict[str, str]:
         assert play_sid == "play-1"
         given.append(resume_id)
         return {"token": resume_id, "path": f"/hooks/resume/{resume_id}"}
