@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { HeroError } from '@hero/contracts';
-import type { Access } from './access.js';
+import type { Access } from './credentials.js';
 import { cookiesOf, WrongMediaType } from './http.js';
 
 export type DoorKind = 'rpc' | 'admin' | 'http';

@@ -1,14 +1,14 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Bus, Log } from '@hero/bus';
-import { Access } from './access.js';
+import { Access } from './credentials.js';
 import { JsonRpc } from './json-rpc.js';
 import { listen } from './listen.js';
 import { Live } from './live.js';
 import { Logins } from './login.js';
 import { Methods } from './methods.js';
 import { createFront } from './routes.js';
-import { adminToken } from './token.js';
+import { adminToken } from './token-file.js';
 
 export interface GatewayOptions {
   bus: Bus;

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { HeroError } from '@hero/contracts';
-import type { Access } from './access.js';
+import type { Access } from './credentials.js';
 import { csrfCookie, doorOf, sessionCookie } from './doors.js';
 import { type Request, type Response, sendText } from './http.js';
 

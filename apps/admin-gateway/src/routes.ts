@@ -8,7 +8,7 @@ import { HeroError, issuesOf, registryStatus, Sid } from '@hero/contracts';
 import { pythonClient, typescriptClient } from '@hero/openrpc';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import helmet from 'helmet';
-import type { Access } from './access.js';
+import type { Access } from './credentials.js';
 import { authenticate, checkJson, checkOrigin, doorOf } from './doors.js';
 import {
   callerSignal,

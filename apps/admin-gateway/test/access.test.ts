@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Access } from '../src/access.js';
+import { Access } from '../src/credentials.js';
 import { type Answer, openTestGateway, portOf, type TestGateway, type Sent, send } from './test-gateway.js';
 
 let gateway: TestGateway;

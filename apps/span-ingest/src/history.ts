@@ -16,8 +16,8 @@ import {
 import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '@hero/persistence';
 import { cutAt } from './cut.js';
-import { playEventsOf } from './stamps.js';
-import { type Parts, treeOf } from './tree.js';
+import { playEventsOf } from './event-json.js';
+import { type Parts, treeOf } from './stored-tree.js';
 import {
   deletePlays,
   endOfWindow,

@@ -5,7 +5,7 @@ import { SERVICE, type ServiceContext } from '@hero/service-kit';
 import { Module } from '@nestjs/common';
 import { Handlers } from './handlers.js';
 import { History } from './history.js';
-import { Ingest } from './ingest.js';
+import { Ingest } from './numbering.js';
 import { Intake } from './intake.js';
 import { Pushes } from './pushes.js';
 import { Reach } from './reach.js';

@@ -2,7 +2,7 @@
 import type { Log } from '@hero/bus';
 import { messagesOf } from './announce.js';
 import { arrive } from './arrival.js';
-import type { Ingest, Outcome } from './ingest.js';
+import type { Ingest, Outcome } from './numbering.js';
 import type { RawBatch } from './raw-batch.js';
 
 export type Verdict = Outcome['kind'];

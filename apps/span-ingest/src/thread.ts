@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '@hero/contracts';
 import { Database } from '@hero/persistence';
 import { createLog } from '@hero/service-kit';
-import { Ingest } from './ingest.js';
+import { Ingest } from './numbering.js';
 import { OwnStorer } from './storer.js';
 import type { FromThread, ThreadSettings, ToThread } from './threads.js';
 

@@ -2,7 +2,7 @@
 import type { SpanCursor, SpanKind, SpanStatus } from '@hero/contracts';
 import type { Database, Sql } from '@hero/persistence';
 import { SHOWN_LINES } from '@hero/spans';
-import type { NumberedBody } from './stamps.js';
+import type { NumberedBody } from './event-json.js';
 
 export interface StoredPlay {
   seq: number;

@@ -12,10 +12,10 @@ from json.encoder import encode_basestring as quoted
 from types import FrameType, TracebackType
 from typing import Any
 
+from ._error_json import NOT_REMEMBERED, describe, happened_in
 from ._errors import OptionError
 from ._names import check_name
 from ._node import GeneratorBlocks, Node, current, generator_frame, here
-from ._remember import NOT_REMEMBERED, describe, happened_in
 from ._sanitise import clean_object, tags_json
 from ._spans import Span
 

@@ -18,13 +18,13 @@ from ._canonical import dump, load
 from ._commits import Commit
 from ._declare import Declaration
 from ._effects import Effect, Effects, run
+from ._error_json import describe, happened_in, is_remembered, remembered_error
 from ._errors import NotJson, OutputMismatch, PayloadTooLarge, ResultNotJson
 from ._fields import check_outputs
-from ._node import Node, no_context
+from ._node import Node
 from ._open_call import OpenCall
 from ._outcome import Outcome
-from ._recall import Recall, Turn
-from ._remember import describe, happened_in, is_remembered, remembered_error
+from ._recall import Turn, remembered
 from ._step_timeout import Limited
 from ._tries import Body, Try, tries
 
@@ -160,14 +160,3 @@ def encoded(declaration: Declaration, value: Any) -> tuple[str | None, BaseExcep
         return None, ResultNotJson(problem.path, f"{problem.problem} (returned by {declaration.name!r})")
     except OutputMismatch as problem:
         return None, problem
-
-
-def remembered(declaration: Declaration, parent: Node, place: str) -> Recall | None:
-    """What memory has at the place of a call, asked for now."""
-    session = parent.session
-    if parent.closed:
-        raise no_context(f"The flow {declaration.name!r} (whose caller has already returned)")
-    if session.missing_await is not None:
-        session.check_awaited()
-    item = session.memory.take_outcome(place) if declaration.memo else None
-    return None if item is None else Recall(parent, place, declaration.name, "step", item)

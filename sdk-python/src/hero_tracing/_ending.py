@@ -7,8 +7,8 @@ from json.encoder import encode_basestring as quoted
 from typing import NoReturn
 
 from . import _events, _places
+from ._error_json import arose_in, describe, spans_of
 from ._exit import leave
-from ._remember import arose_in, describe, spans_of
 from ._session import Reply, Session
 
 

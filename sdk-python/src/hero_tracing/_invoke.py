@@ -13,19 +13,20 @@ from __future__ import annotations
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
-from ._calls import PAYLOAD_LIMIT, body_of, commit, remembered
+from ._calls import PAYLOAD_LIMIT, body_of, commit
 from ._canonical import canonical, dump
 from ._commits import Request
 from ._declare import Declaration
 from ._effects import Effects
 from ._entry import RunEntry
+from ._error_json import text_of
 from ._errors import ArgumentNotJson, ChildFailed, FlowNotFound, InputsInvalid, NotJson, OptionError, PayloadTooLarge
 from ._leaf import Leaf, operate
 from ._names import check_name
 from ._node import Node, here
 from ._open_call import OpenCall
 from ._outcome import Outcome
-from ._remember import text_of
+from ._recall import remembered
 from ._waits import Question
 from ._workflow import refusal, resolve_body, workflow_of
 

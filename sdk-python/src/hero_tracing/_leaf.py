@@ -16,11 +16,11 @@ from ._awaited import Awaited, check_sync_here
 from ._canonical import load
 from ._commits import Commit
 from ._effects import Effects, run, run_async
+from ._error_json import NOT_REMEMBERED, describe, happened_in, remembered_error
 from ._memory import step_json
 from ._node import Node, current, here
 from ._outcome import Outcome, result_of
 from ._recall import Recall
-from ._remember import NOT_REMEMBERED, describe, happened_in, remembered_error
 from ._site import Site
 from ._spans import Span
 

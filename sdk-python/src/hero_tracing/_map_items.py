@@ -18,11 +18,11 @@ from collections import deque
 from typing import Any
 
 from . import _places
-from ._calls import remembered
 from ._declare import Declaration
+from ._error_json import NOT_REMEMBERED, describe, leaving, note_members
 from ._node import Node
 from ._outcome import Outcome
-from ._remember import NOT_REMEMBERED, describe, leaving, note_members
+from ._recall import remembered
 from ._site import Site
 from ._spans import Span
 from ._worker_slot import WorkerSlot

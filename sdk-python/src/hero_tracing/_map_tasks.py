@@ -6,13 +6,14 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from ._calls import remembered, run_call
+from ._calls import run_call
 from ._declare import Declaration
 from ._effects import run_async
 from ._futures import Waiting, resolve
 from ._map_items import Map
 from ._node import Node
 from ._open_call import OpenCall
+from ._recall import remembered
 from ._site import Site
 from ._tasks import spawn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._remember import leaving
+from ._error_json import leaving
 
 Outcome = tuple[Any, "BaseException | None"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from ._awaited import Awaited, check_sync_here
 from ._canonical import dump
+from ._error_json import recall
 from ._errors import NotJson, OptionError
 from ._names import check_name
 from ._node import Node, current, here
 from ._places import resume_id
-from ._remember import recall
 from ._site import Site
 from ._spans import Span, show_replayed
 from ._waits import Question, wait, wait_async

@@ -12,15 +12,15 @@ from . import _places, _tasks
 from ._control import ControlLane
 from ._declare import Declaration
 from ._ending import send_end
+from ._error_json import describe, happened_in, load_modules_by
 from ._errors import OptionError, Refused
 from ._exit import EXIT_DISCONNECTED, garbage
 from ._memory import Memory
-from ._output import Budget, Output
-from ._remember import describe, happened_in, load_modules_by
 from ._root import Outcome, new_session, run_root
 from ._session import Session, activate
 from ._source import FILE, Functions, load_source
 from ._spans import Span
+from ._stdout import Budget, Output
 from ._telemetry import Telemetry
 from ._workflow import load_for_error
 

@@ -1,11 +1,12 @@
-"""What memory has at a place, handed out as if it had just happened; nothing runs."""
+"""Whether a call is remembered; what memory has at its place is handed out as if it had just happened, and nothing runs."""
 
 from __future__ import annotations
 
+from ._declare import Declaration
+from ._error_json import describe, happened_in, recall
 from ._memory import Item
-from ._node import Node
+from ._node import Node, no_context
 from ._outcome import Outcome
-from ._remember import describe, happened_in, recall
 from ._session import Session
 from ._spans import show_replayed
 
@@ -63,3 +64,14 @@ class Recall:
 
     async def perform_async(self) -> Outcome:
         return self.perform()
+
+
+def remembered(declaration: Declaration, parent: Node, place: str) -> Recall | None:
+    """What memory has at the place of a call, asked for now."""
+    session = parent.session
+    if parent.closed:
+        raise no_context(f"The flow {declaration.name!r} (whose caller has already returned)")
+    if session.missing_await is not None:
+        session.check_awaited()
+    item = session.memory.take_outcome(place) if declaration.memo else None
+    return None if item is None else Recall(parent, place, declaration.name, "step", item)

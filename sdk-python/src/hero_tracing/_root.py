@@ -11,11 +11,11 @@ from ._calls import RunBody, body_of, encoded
 from ._commits import DurableCommits
 from ._declare import Declaration
 from ._effects import run, run_async
+from ._error_json import describe, happened_in
 from ._node import Node
 from ._open_call import OpenCall
 from ._pipeline import PipelinedCommits
 from ._questions import Questions
-from ._remember import describe, happened_in
 from ._session import EventLane, Lane, Session
 from ._spans import Span
 from ._turns import Turns

@@ -22,10 +22,10 @@ from time import monotonic
 from typing import Protocol
 
 from ._effects import Effect
+from ._error_json import happened_in
 from ._errors import StepTimeout
 from ._node import Node
 from ._outcome import Outcome
-from ._remember import happened_in
 from ._tree import Gate
 
 GRACE_SECONDS = 1.0

@@ -20,13 +20,13 @@ from . import _places
 from ._at_most_once import begin
 from ._commits import Commit
 from ._effects import Effect, Effects
+from ._error_json import NOT_REMEMBERED, describe, error_json, happened_in, rebuild
 from ._errors import NoContext, NotAwaited, NotJson, OptionError, Refused
 from ._memory import step_json
 from ._node import Node, current
 from ._open_call import OpenCall
 from ._outcome import Outcome
 from ._recall import Turn
-from ._remember import NOT_REMEMBERED, describe, error_json, happened_in, rebuild
 from ._sleep import SHORT_SECONDS, Sleep
 from ._spans import Span, show_replayed
 from ._waits import Question

@@ -7,8 +7,9 @@ Rules:
  1. This module acts when the loop is about to block in `select`: nothing is ready and no timer is due. Pending I/O goes first.
  2. Then the first remembered item, in the order of the commits, is handed out, if a branch asked for it. One item makes one
     turn: the loop runs until it is idle again.
- 3. If no branch has asked for the first item yet, the others wait for it while a timer, I/O or a thread may still lead to it,
-    for `PATIENCE` seconds in all for a play. Then the item is passed over: the code of the flow is not deterministic there.
+ 3. If no branch has asked for the first item yet, the others wait for it while a timer, I/O or a thread may still lead to it:
+    for `PATIENCE` seconds in all for a play, but for `SLEEP_PATIENCE` while somebody sleeps, because the first run slept as
+    long. Then the item is passed over: the code of the flow is not deterministic there.
  4. Only when no remembered item is left, what arrived from the executor (replies, answers, timeouts) is handed out, in the
     order of its arrival. A later replay finds it in the same order.
  5. Questions are sent when nothing is left to be handed out (`_questions`).
@@ -34,6 +35,7 @@ from ._session import Session
 from ._thread_turns import ThreadTurns, Ticket
 
 PATIENCE = 1.0
+SLEEP_PATIENCE = 30.0
 A_LOOK = (
     0.0005  # seconds between two checks whether it is a thread's turn, and between two of a loop while threads work
 )
@@ -132,14 +134,15 @@ class LoopTurns:
         if threads.given and self._arrived and session.memory.first() is None:
             return self._block(A_LOOK)
         if session.memory.first() is not None and (self._asked or self._arrived or session.questions):
-            patience = session.turns.patience
+            sleeps = _rest.has_timer(self.loop)
+            patience = session.turns.sleep_patience if sleeps else session.turns.patience
             if patience > 0 and self._may_lead_on():
                 began, first = monotonic(), session.memory.first()
                 if session.turns.jobs or threads.given:
                     patience = A_LOOK
                 events = self._block(patience if timeout is None else min(timeout, patience))
                 if session.memory.first() == first:
-                    session.turns.patience -= monotonic() - began
+                    session.turns.waited(monotonic() - began, sleeps)
                 return events
             while session.memory.first() is not None:
                 session.memory.pass_over()
@@ -221,12 +224,20 @@ class Turns:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.patience = PATIENCE
+        self.sleep_patience = SLEEP_PATIENCE
         self.works: WeakKeyDictionary[Any, Callable[[], bool]] = (
             WeakKeyDictionary()
         )  # by future: whether a thread goes on
         self.threads = ThreadTurns(self._remembers, self._idles)
         self.jobs = 0  # threads that carry a flow's context and run
         self._loops: dict[Any, LoopTurns] = {}
+
+    def waited(self, seconds: float, sleeps: bool) -> None:
+        """A loop waited so long for the first item, and no branch has asked for it."""
+        if sleeps:
+            self.sleep_patience -= seconds
+        else:
+            self.patience -= seconds
 
     def here(self) -> LoopTurns | None:
         """The turns of the running loop; None if the loop is not one of asyncio's own."""

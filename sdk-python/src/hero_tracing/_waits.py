@@ -18,9 +18,9 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from ._canonical import load
+from ._error_json import describe, happened_in, rebuild
 from ._futures import Waiting, hand_over, resolve
 from ._node import Node
-from ._remember import describe, happened_in, rebuild
 from ._session import Session
 from ._thread_turns import Ticket
 from ._tree import Gate, TreeNode

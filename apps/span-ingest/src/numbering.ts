@@ -18,7 +18,7 @@ import { type Arrival, arrival } from './arrival.js';
 import { loadSpans, lockPlays, storedBatches, type Written, writeAll } from './ingest-store.js';
 import { droppedFor } from './known-event.js';
 import { findPoison } from './poison.js';
-import { stamped, stampedBody } from './stamps.js';
+import { stamped, stampedBody } from './event-json.js';
 
 /** What became of one batch. `texts`: its events with their stamps, as JSON. `refused`: the database did not take all of it. */
 export type Outcome =
