@@ -8,6 +8,7 @@ import {
   type ParamsInput,
   playCancel,
   playDelete,
+  playHook,
   playEventsMark,
   playList,
   playPendingResumes,
@@ -178,6 +179,7 @@ describe('play_delete', () => {
     await registry.commit(mine, 1, [step('a')]);
     await registry.pause(mine, 2, [question('a')]);
     await registry.bus.ask(playResume, { play_sid, name: 'later', payload: 1 });
+    await registry.bus.ask(playHook, { play_sid, resume_id: 'e'.repeat(32), name: 'linked', parent_place: '' });
     // From the catalogue: a table that somebody adds must have a row of this play here, and lose it below.
     const tables = (await registry.sql(TABLES_OF_PLAYS)).map(({ table_name }) => String(table_name));
     const holding = async (): Promise<string[]> => {
