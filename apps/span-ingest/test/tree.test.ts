@@ -163,7 +163,7 @@ describe('large trees', () => {
     expect(spans.slice(1).every((span) => span.status === 'success')).toBe(true);
     const paged = new Set<string>();
     for (let seq = 0, pages = 0; pages < 20; pages++) {
-      const page = await s.bus.ask(playSpansMethod, { play_sid: play.sid, after_seq: seq, limit: 40_000 });
+      const page = await s.bus.ask(playSpansMethod, { play_sid: play.sid, after_seq: seq, limit: 20_000 });
       for (const span of page.spans) paged.add(span.id);
       if (page.spans.length === 0) break;
       seq = page.seq;
