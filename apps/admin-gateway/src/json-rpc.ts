@@ -5,6 +5,7 @@
  * 2. Each call with an id gets exactly one reply; a notification gets none, whatever happens to it.
  * 3. All replies together are bounded.
  */
+import { setMaxListeners } from 'node:events';
 import { isUtf8 } from 'node:buffer';
 import type { Log } from '@hero/bus';
 import { type Contract, HeroError, keptOf, MIB, PAYLOAD_LIMIT, RawJson, stringify } from '@hero/contracts';
@@ -68,6 +69,7 @@ export class JsonRpc {
   ): Promise<string | undefined> {
     const full = new AbortController();
     const either = AbortSignal.any([signal, full.signal]);
+    setMaxListeners(0, either); // each call of the batch asks under it
     let bytes = 0;
     const replies = await Promise.all(
       calls.map(async (call, index) => {

@@ -12,7 +12,7 @@ from json.encoder import encode_basestring as quoted
 from types import FrameType, TracebackType
 from typing import Any
 
-from ._error_json import NOT_REMEMBERED, describe, happened_in
+from ._error_json import describe, happened_in, is_remembered
 from ._errors import OptionError
 from ._names import check_name
 from ._node import GeneratorBlocks, Node, current, generator_frame, here
@@ -86,7 +86,7 @@ class StepBlock:
             pass
         if error is None:
             node.span.end("success")
-        elif isinstance(error, NOT_REMEMBERED):
+        elif not is_remembered(error):
             node.span.end("cancelled")
         else:
             happened_in(error, node.span.id)

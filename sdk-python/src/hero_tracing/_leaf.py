@@ -16,7 +16,7 @@ from ._awaited import Awaited, check_sync_here
 from ._canonical import load
 from ._commits import Commit
 from ._effects import Effects, run, run_async
-from ._error_json import NOT_REMEMBERED, describe, happened_in, remembered_error
+from ._error_json import describe, happened_in, is_remembered, remembered_error
 from ._memory import step_json
 from ._node import Node, current, here
 from ._outcome import Outcome, result_of
@@ -86,7 +86,7 @@ class Leaf:
         """Closes the leaf if an error interrupted it; a leaf that was kept or waited for is closed already."""
         if error is None or self.known is not None or self.node.closed:
             return
-        if isinstance(error, NOT_REMEMBERED):
+        if not is_remembered(error):
             self.span.end("cancelled")
         else:
             self.span.end("failed", error=describe(error))

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import _places
 from ._declare import Declaration
-from ._error_json import NOT_REMEMBERED, describe, leaving, note_members
+from ._error_json import describe, is_remembered, leaving, note_members
 from ._node import Node
 from ._outcome import Outcome
 from ._recall import remembered
@@ -96,7 +96,7 @@ class Map:
         node = self.node
         first = self.errors[min(self.errors)] if self.errors else None
         for error in self.errors.values():
-            if isinstance(error, NOT_REMEMBERED):
+            if not is_remembered(error):
                 first = error
                 break
         if first is not None and len(self.errors) > 1:

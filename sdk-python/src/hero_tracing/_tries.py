@@ -20,7 +20,7 @@ from . import _places
 from ._at_most_once import begin
 from ._commits import Commit
 from ._effects import Effect, Effects
-from ._error_json import NOT_REMEMBERED, describe, error_json, happened_in, rebuild
+from ._error_json import describe, error_json, happened_in, is_remembered, rebuild
 from ._errors import NoContext, NotAwaited, NotJson, OptionError, Refused
 from ._memory import step_json
 from ._node import Node, current
@@ -89,11 +89,11 @@ class Try:
             pass
         if error is None:
             node.span.end("success")
-        elif isinstance(error, NOT_REMEMBERED):
+        elif not is_remembered(error):
             node.span.end("cancelled")
         else:
             node.span.end("failed", error=describe(error))
-        if not isinstance(error, NOT_REMEMBERED) and not node.open and self.call.declaration.memo:
+        if (error is None or is_remembered(error)) and not node.open and self.call.declaration.memo:
             node.session.memory.ended(node.place, f"{self.call.declaration.name} (try {self.number})")
         node.close()
 
@@ -140,7 +140,7 @@ def tries(call: OpenCall, body: Body) -> Effects[Outcome]:
                     value, error = yield from _once(attempt, body)
                 except BaseException as raised:  # the branch was cancelled while it waited
                     error = raised
-                if error is None or isinstance(error, NOT_REMEMBERED):
+                if error is None or not is_remembered(error):
                     return value, error
                 happened_in(error, attempt.node.span.id)
                 if declaration.memo and not attempt.committed:

@@ -7,11 +7,10 @@ attributes, `frames` its traceback; `trail` knows the spans that it passed throu
 from .classes import load_modules_by
 from .describe import describe, text_of, traceback_of
 from .frames import leaving
-from .outcome import NOT_REMEMBERED, error_json, is_remembered, rebuild, recall, remembered_error
+from .outcome import error_json, is_remembered, rebuild, recall, remembered_error
 from .trail import arose_in, happened_in, note_members, spans_of
 
 __all__ = [
-    "NOT_REMEMBERED",
     "arose_in",
     "describe",
     "error_json",
