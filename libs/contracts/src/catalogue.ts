@@ -3,6 +3,7 @@ import * as plays from './play-methods.js';
 import * as runs from './runs.js';
 import * as spans from './span-methods.js';
 import * as system from './system-methods.js';
+import * as waits from './waits.js';
 import * as workflows from './workflow-methods.js';
 
 const isContract = (value: unknown): value is Contract =>
@@ -10,7 +11,7 @@ const isContract = (value: unknown): value is Contract =>
 
 /** Every contract there is, by name. The gateway, the OpenRPC document and the clients are made from the public ones. */
 export const CATALOGUE: ReadonlyMap<string, Contract> = new Map(
-  [workflows, plays, runs, spans, system]
+  [workflows, plays, runs, waits, spans, system]
     .flatMap((module) => Object.values(module))
     .filter(isContract)
     .map((c) => [c.name, c]),

@@ -1,7 +1,8 @@
 /** The frames between a play and its executor, in both directions. */
 import { z } from 'zod';
 import { SandboxReport } from './plays.js';
-import { Diverged, MemoryItem, Question, StepOutcome, WaitAnswer } from './runs.js';
+import { Diverged, MemoryItem, StepOutcome } from './runs.js';
+import { Question, WaitAnswer } from './waits.js';
 import { JsonObject, JsonText } from './values.js';
 
 /**

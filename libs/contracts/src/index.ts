@@ -52,18 +52,13 @@ export {
   playEventsMark,
   playExit,
   playMemory,
-  playAsk,
-  playPause,
   playRelease,
   playResolve,
   playSpawn,
-  Question,
   Run,
   StepGroup,
   StepOutcome,
   stepCommit,
-  WaitAnswer,
-  WaitKind,
   WorkMessage,
 } from './runs.js';
 export {
@@ -161,3 +156,4 @@ export {
   Workflow,
   WorkflowVersion,
 } from './workflows.js';
+export { playAsk, playPause, Question, WaitAnswer, WaitKind } from './waits.js';
