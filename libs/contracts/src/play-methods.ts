@@ -230,7 +230,7 @@ export const playHook = contract({
     name: Name.optional().describe(
       'The pause that the link is for. Where the call that made the link is done and no pause will have its id, the link is for the next pause of this name.',
     ),
-    parent_place: z.string().max(64).default('').describe('The call of the play that makes the link.'),
+    parent_place: Text.max(64).default('').describe('The call of the play that makes the link.'),
     expires_in_ms: z
       .int()
       .min(1)
