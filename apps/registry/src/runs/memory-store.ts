@@ -68,13 +68,16 @@ const PAGES = `
   SELECT json_agg(key ORDER BY n)::text AS keys FROM parted
   GROUP BY larges, large, (n - 1) / $2::int, floor((bytes - 1)::float8 / $3::int) ORDER BY min(n)`;
 
+/** Each row is looked up by its key: with the statistics of a table that just grew, a join would read all of a play for each key. */
 const PAGE = `
   WITH wanted AS (
     SELECT left(key, 1) AS source, substr(key, 2) AS key, n FROM json_array_elements_text($2::json) WITH ORDINALITY AS u(key, n)
   )
-  SELECT n, place, kind, outcome::text AS text, parent_place, name, role
-  FROM wanted JOIN steps s ON s.play_sid = $1 AND s.step_key = wanted.key WHERE source = 's'
+  SELECT n, place, kind, text, parent_place, name, role
+  FROM wanted, LATERAL (SELECT place, kind, outcome::text AS text, parent_place, name, role
+                        FROM steps s WHERE s.play_sid = $1 AND s.step_key = wanted.key OFFSET 0) step WHERE source = 's'
   UNION ALL
-  SELECT n, place, outcome, payload::text, parent_place, name, role
-  FROM wanted JOIN resumes r ON r.id = wanted.key WHERE source = 'r'
+  SELECT n, place, kind, text, parent_place, name, role
+  FROM wanted, LATERAL (SELECT place, outcome AS kind, payload::text AS text, parent_place, name, role
+                        FROM resumes r WHERE r.id = wanted.key OFFSET 0) answer WHERE source = 'r'
   ORDER BY n`;
