@@ -38,6 +38,8 @@ export class Answerer {
     private readonly folder: string,
     /** Where the gateway takes HTTP. */
     private readonly socket: string,
+    /** The part of the questions that stay open for one to three seconds. */
+    private readonly slow = 0.3,
   ) {}
 
   start(): void {
@@ -65,7 +67,7 @@ export class Answerer {
 
   /** Some questions wait for long: their plays are gone from the machine. */
   private isWilling({ id }: shapes.ResumeRequest): boolean {
-    const after = this.patience.get(id) ?? Date.now() + (this.random() < 0.3 ? 1_000 + this.random() * 2_000 : 0);
+    const after = this.patience.get(id) ?? Date.now() + (this.random() < this.slow ? 1_000 + this.random() * 2_000 : 0);
     this.patience.set(id, after);
     return Date.now() >= after && this.random() < 0.4;
   }

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ASYNC_ALL } from './async-statements.js';
-import { type Mutation, runMutation } from './mutation.js';
+import { type Mutation, proveMutation, runMutation } from './mutation.js';
 import { MUTATIONS } from './mutations.js';
 import { type ChaosReport, chaos } from './run.js';
 
@@ -70,13 +70,13 @@ async function plantAll(): Promise<boolean> {
     if (report.violations.length > 0) missed++;
   }
   for (const mutation of mutations) {
-    const { report, caught } = await runMutation(mutation, whole('seed'));
+    const { report, caught, rounds } = await proveMutation(mutation, whole('seed'));
     const others = report.violations.length - caught.length;
     if (caught.length === 0) missed++;
     const said =
       caught[0]?.slice(0, 160) ?? `NOT CAUGHT; others said: ${report.violations[0]?.slice(0, 160) ?? 'nothing'}`;
     process.stdout.write(
-      `${caught.length > 0 ? '✓' : '✗'} ${mutation.name} (${mutation.check}, ${Math.round(report.seconds)} s, ${caught.length} + ${others}): ${said}\n`,
+      `${caught.length > 0 ? '✓' : '✗'} ${mutation.name} (${mutation.check}, run ${rounds}, ${Math.round(report.seconds)} s, ${caught.length} + ${others}): ${said}\n`,
     );
   }
   process.stdout.write(`${mutations.length} planted, ${missed} missed\n`);

@@ -20,6 +20,8 @@ export interface Mutation {
   cancelled?: number;
   forked?: number;
   slots?: number;
+  /** The part of the questions that stay open for one to three seconds. */
+  slowAnswers?: number;
   seconds?: number;
   /** Mean time between two faults, ms. */
   every?: number;
@@ -37,6 +39,13 @@ const FAULTS: readonly FaultName[] = [
 /** Checks that look when everything has ended. */
 const AFTERWARDS: ReadonlySet<CheckName> = new Set(['I11', 'I12', 'slots']);
 
+const ROUNDS = 4;
+
+export interface Proof {
+  /** How many runs it took. */
+  rounds: number;
+}
+
 export interface Judged {
   mutation: Mutation;
   report: ChaosReport;
@@ -44,7 +53,18 @@ export interface Judged {
   caught: Violation[];
 }
 
-/** Runs with this fault in the product; without patches: as it is. */
+/**
+ * Runs until the named check has reported the fault, so many times at most. The seed decides what is tried and not when, so one run
+ * may miss the moment in which a fault does harm; that the check can see it is proved by one report.
+ */
+export async function proveMutation(mutation: Mutation, seed: number, rounds = ROUNDS): Promise<Judged & Proof> {
+  for (let round = 1; ; round++) {
+    const judged = await runMutation(mutation, seed + round - 1);
+    if (judged.caught.length > 0 || round >= rounds) return { ...judged, rounds: round };
+  }
+}
+
+/** Runs once with this fault in the product; without patches: as it is. */
 export async function runMutation(mutation: Mutation, seed: number, say?: (line: string) => void): Promise<Judged> {
   await using copy = await BuildCopy.make();
   await copy.apply(mutation.patches);
@@ -57,6 +77,7 @@ export async function runMutation(mutation: Mutation, seed: number, say?: (line:
     cancelled,
     forked,
     slots,
+    slowAnswers,
     seconds = 12,
     every = 1_200,
   } = mutation;
@@ -74,6 +95,7 @@ export async function runMutation(mutation: Mutation, seed: number, say?: (line:
     cancelled,
     forked,
     slots,
+    slowAnswers,
     within: 25_000,
     afterwards: mutation.patches.length === 0 || AFTERWARDS.has(check),
     root: copy.root,

@@ -69,8 +69,9 @@ export const OF_PLAYS: readonly Mutation[] = [
   {
     name: 'a cancelled play takes the answer to a question that was open',
     check: 'I6',
-    only: ['pause', 'mark', 'webhook'],
+    only: ['pause', 'pause', 'mark', 'webhook'],
     cancelled: 0.6,
+    slowAnswers: 1,
     patches: [
       {
         package: 'registry',
@@ -83,8 +84,9 @@ export const OF_PLAYS: readonly Mutation[] = [
   {
     name: 'a timer answers a play that was cancelled',
     check: 'I6',
-    only: ['timeout', 'sleep', 'mark'],
+    only: ['timeout', 'timeout', 'sleep', 'mark'],
     cancelled: 0.6,
+    slowAnswers: 1,
     patches: [{ package: 'registry', find: 'play.status IN (${ACTIVE}) AS waits', replace: '1 = 1 AS waits' }],
   },
   {

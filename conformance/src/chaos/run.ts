@@ -26,6 +26,8 @@ export interface ChaosPlan extends FaultPlan, PlayMix {
   slots?: number;
   /** Plays under way at once. */
   plays?: number;
+  /** The part of the questions that stay open for one to three seconds; default: 0.3. */
+  slowAnswers?: number;
   /** Every play is suspended and replayed after each commit. */
   alwaysReplay?: boolean;
   /** Count slots and run honest plays beside hostile ones when everything has ended; default: yes. */
@@ -63,7 +65,7 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
     env: { HERO_MOUNTS: `${folder}:rw`, ...(plan.alwaysReplay && { HERO_ALWAYS_REPLAY: '1' }) },
   });
   const hero = new HeroClient(unixTransport(street.rpcSocket));
-  const answerer = new Answerer(hero, seeded(seed + 2), folder, street.adminSocket);
+  const answerer = new Answerer(hero, seeded(seed + 2), folder, street.adminSocket, plan.slowAnswers);
   const plays = new Plays(street, hero, folder, seeded(seed + 1), plan, answerer.given);
   const probe = new WaitingProbe(street);
   await plays.saveLibrary();
