@@ -1,5 +1,13 @@
 /** Faults in the life of a play: wake-ups, claims, takeovers, ends, versions, slots and neighbours. */
+import type { Patch } from './build-copy.js';
 import type { Mutation } from './mutation.js';
+
+/** The end of a play leaves its questions open, so that only what takes an answer keeps I6. */
+const QUESTIONS_STAY_OPEN: Patch = {
+  package: 'registry',
+  find: "r.resumed_at IS NULL AND r.kind <> 'child' ), `",
+  replace: "r.resumed_at IS NULL AND r.kind = 'none' ), `",
+};
 
 export const OF_PLAYS: readonly Mutation[] = [
   {
@@ -73,6 +81,7 @@ export const OF_PLAYS: readonly Mutation[] = [
     cancelled: 0.6,
     slowAnswers: 1,
     patches: [
+      QUESTIONS_STAY_OPEN,
       {
         package: 'registry',
         find: "if (isFinal(play.status)) { throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits",
@@ -87,7 +96,10 @@ export const OF_PLAYS: readonly Mutation[] = [
     only: ['timeout', 'timeout', 'sleep', 'mark'],
     cancelled: 0.6,
     slowAnswers: 1,
-    patches: [{ package: 'registry', find: 'play.status IN (${ACTIVE}) AS waits', replace: '1 = 1 AS waits' }],
+    patches: [
+      QUESTIONS_STAY_OPEN,
+      { package: 'registry', find: 'play.status IN (${ACTIVE}) AS waits', replace: '1 = 1 AS waits' },
+    ],
   },
   {
     name: 'a cancel that comes late ends a play for the second time',
