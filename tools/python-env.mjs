@@ -1,4 +1,4 @@
-/** The Python that the checks run with: the SDK in editable form and pytest, in a venv below node_modules/.cache. */
+/** The Python that the checks run with: the SDK in editable form, pytest and the clients that `instrument` is tried with, in a venv below node_modules/.cache. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,10 +34,10 @@ export function pythonEnv(root) {
     '--quiet',
     '--disable-pip-version-check',
     '-e',
-    `${join(root, 'sdk-python')}[dev]`,
+    `${join(root, 'sdk-python')}[dev,clients]`,
   ]);
   if (installed.status !== 0)
-    throw new Error(`pip could not install sdk-python[dev]:\n${installed.stdout}${installed.stderr}`);
+    throw new Error(`pip could not install sdk-python[dev,clients]:\n${installed.stdout}${installed.stderr}`);
   writeFileSync(stamp, wanted);
   return python;
 }

@@ -30,6 +30,7 @@ from ._errors import (
     StepTimeout,
 )
 from ._flow import flow
+from ._instrument import instrument
 
 __all__ = [
     "ArgumentNotJson",
@@ -52,4 +53,5 @@ __all__ = [
     "StepTimeout",
     "ask_user",
     "flow",
+    "instrument",
 ]

@@ -4,99 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from . import _tasks
+from ._canonical import canonical
 from ._declare import Declaration
-from ._inspect import inspect_source
+from ._local_lane import LocalLane
+from ._local_memory import FileMemory, LocalMemory
 from ._root import Outcome, new_session, run_root, run_root_async
 from ._session import Session, activate
-from ._terminal import ask_on_terminal, print_tree
-
-
-class _LocalLane:
-    """Stands for the executor outside the runtime: commits keep nothing, timers sleep, and workflows are files nearby."""
-
-    def __init__(self, file: str | None) -> None:
-        self._folder = Path(file).resolve().parent if file else Path.cwd()
-        self._asked: dict[str, dict[str, Any]] = {}  # what waits, by place
-
-    def request(self, kind: str, body: str, arrived: Any = None) -> dict[str, Any]:
-        frame = json.loads(f"{{{body}}}")
-        if kind == "commit":
-            return {"t": "done"}
-        if kind in ("ask", "pause"):
-            return self._wait(frame, kind == "pause")
-        if kind == "resolve":
-            return self._resolve(frame["workflow_name"])
-        return {
-            "t": "refused",
-            "code": "UNAVAILABLE",
-            "message": f"there is no {kind} outside the runtime: start the flow as a play",
-        }
-
-    def _wait(self, frame: dict[str, Any], at_rest: bool) -> dict[str, Any]:
-        now = time.monotonic()
-        for place in frame["withdrawn"]:
-            self._asked.pop(place, None)
-        for question in frame["questions"]:
-            self._asked[question["place"]] = question
-            if question["kind"] == "timer":
-                question["ends"] = now + question["timeout_ms"] / 1000
-        reply = self._answers(at_rest, now)
-        for answer in reply.get("answers", ()):
-            self._asked.pop(answer["place"], None)
-        return reply
-
-    def _answers(self, at_rest: bool, now: float) -> dict[str, Any]:
-        timers = [question for question in self._asked.values() if question["kind"] == "timer"]
-        asked = [question for question in self._asked.values() if question["kind"] == "question"]
-        if at_rest and asked:
-            return ask_on_terminal(asked)
-        if at_rest and timers:
-            first = min(timers, key=lambda timer: timer["ends"])
-            time.sleep(max(0.0, first["ends"] - now))
-            now = first["ends"]
-        over = [timer["place"] for timer in timers if timer["ends"] <= now]
-        return {"t": "answers", "answers": [{"place": place, "kind": "answer", "payload": "null"} for place in over]}
-
-    def _resolve(self, name: str) -> dict[str, Any]:
-        looked = [self._folder / f"{name}.py", self._folder.parent / name / "flow.py", Path("flows") / name / "flow.py"]
-        for path in looked:
-            if path.is_file():
-                source = path.read_text("utf-8")
-                found = inspect_source(source)
-                if found["entry"] is not None:
-                    return {
-                        "t": "resolved", "version_sid": str(path), "version_number": 1, "source": source,
-                        "entry": found["entry"], "file": str(path),
-                    }  # fmt: skip
-        where = ", ".join(map(str, looked))
-        message = f"outside the runtime a workflow is a file, and none of these files exists: {where}"
-        return {"t": "refused", "code": "NOT_FOUND", "message": message}
-
-    def post(self, kind: str, body: str, replied: Callable[[dict[str, Any]], None]) -> None:
-        replied(self.request(kind, body))
-
-    def send(self, kind: str, body: str, arrived: Callable[[dict[str, Any]], None]) -> None:
-        arrived(self.request(kind, body))
-
-    def listen(self, loop: Any, woken: Callable[[], None]) -> None:
-        """Does nothing: no executor sends `woken`."""
-
-    async def request_async(self, kind: str, body: str) -> dict[str, Any]:
-        return self.request(kind, body)
-
-    def detach(self) -> None:
-        """Does nothing: there is no connection that a fork would share."""
+from ._terminal import answer_on_terminal, print_tree
 
 
 class LocalEvents:
-    """Keeps the events until the tree is printed."""
+    """Keeps the events until the tree is shown."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -111,45 +34,86 @@ class LocalEvents:
         """As the lane's."""
 
 
+class Surroundings:
+    """What a flow outside the runtime runs in; a command and a test set their own."""
+
+    def __init__(self, folder: str | None = None, show: Callable[[list[str]], None] | None = None) -> None:
+        self.folder = folder
+        self.show = show or (lambda lines: print_tree(lines, sys.stderr))
+
+    def memory(
+        self, declaration: Declaration, file: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> LocalMemory:
+        """What is remembered: for this run, or in a folder."""
+        if self.folder is None:
+            return LocalMemory()
+        source = Path(file).read_text("utf-8") if file and Path(file).is_file() else ""
+        memory = FileMemory(
+            self.folder, declaration.name, canonical([source, declaration.name, declaration.bind(args, kwargs)])
+        )
+        if len(memory):
+            print(f"{len(memory)} outcomes are remembered in {memory.path}; remove it to start afresh", file=sys.stderr)
+        return memory
+
+    def lane(self, file: str | None, memory: LocalMemory) -> LocalLane:
+        return LocalLane(file, memory, answer_on_terminal)
+
+
+_surroundings = Surroundings()
+
+
+def use(other: Surroundings) -> Surroundings:
+    """Uses these from now on; returns those before."""
+    global _surroundings
+    before, _surroundings = _surroundings, other
+    return before
+
+
 def run_local(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if declaration.is_async:
         raise AssertionError("async flows come through run_local_async")
-    session, events = _begin(declaration)
+    session, events, memory = _begin(declaration, args, kwargs)
     try:
         outcome = run_root(session, declaration, args, kwargs)
     finally:
         activate(None)
+        memory.close()
     return _result(events, outcome)
 
 
 async def run_local_async(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    session, events = _begin(declaration)
+    session, events, memory = _begin(declaration, args, kwargs)
     try:
         outcome = await run_root_async(session, declaration, args, kwargs)
     finally:
         activate(None)
+        memory.close()
     return _result(events, outcome)
 
 
-def _begin(declaration: Declaration) -> tuple[Session, LocalEvents]:
+def _begin(
+    declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Session, LocalEvents, LocalMemory]:
     events = LocalEvents()
     code = getattr(declaration.fn, "__code__", None)
     file = code.co_filename if code else None
+    memory = _surroundings.memory(declaration, file, args, kwargs)
     session = new_session(
-        _LocalLane(file),
+        _surroundings.lane(file, memory),
         events,
-        play_sid=f"local-{uuid.uuid4()}",
+        play_sid=memory.play_sid,
         version_sid="local",
+        memory=memory.items(),
         file=file,
         spawns=False,
     )
     _tasks.install()
     activate(session)
-    return session, events
+    return session, events, memory
 
 
 def _result(events: LocalEvents, outcome: Outcome) -> Any:
-    print_tree(events.lines, sys.stderr)
+    _surroundings.show(events.lines)
     if outcome.error is not None:
         raise outcome.error
     return json.loads(outcome.text or "null")

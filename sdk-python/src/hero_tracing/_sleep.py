@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from ._clock import clock
 
 SHORT_SECONDS = 2.0  # a longer sleep is a timer of the runtime, and the process may exit
 
@@ -17,7 +16,7 @@ class Sleep:
         self._seconds = seconds
 
     def perform(self) -> None:
-        time.sleep(self._seconds)
+        clock().sleep(self._seconds)
 
     async def perform_async(self) -> None:
-        await asyncio.sleep(self._seconds)
+        await clock().sleep_async(self._seconds)

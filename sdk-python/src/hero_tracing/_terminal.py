@@ -38,17 +38,14 @@ def print_tree(lines: list[str], to: TextIO) -> None:
     to.flush()
 
 
-def ask_on_terminal(questions: list[dict[str, Any]]) -> dict[str, Any]:
-    """Asks each question and answers as the runtime would. An answer is JSON, or else text."""
-    answers = []
-    for question in questions:
+def answer_on_terminal(questions: list[dict[str, Any]], at_rest: bool) -> dict[str, str]:
+    """Asks each question once nothing else goes on, and gives the answers by place. An answer is JSON, or else text."""
+    answers = {}
+    for question in questions if at_rest else ():
         payload = _ask(question)
         if payload is not None:
-            answers.append({"place": question["place"], "payload": payload})
-    if answers:
-        return {"t": "answers", "answers": answers}
-    names = ", ".join(question["name"] for question in questions)
-    return {"t": "refused", "code": "NO_ANSWER", "message": f"the input has ended, so nobody answers: {names}"}
+            answers[question["place"]] = payload
+    return answers
 
 
 def _ask(question: dict[str, Any]) -> str | None:

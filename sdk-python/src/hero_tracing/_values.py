@@ -12,10 +12,11 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ._canonical import dump
+from ._clock import clock
 from ._effects import Effects, run
 from ._errors import OptionError
 from ._leaf import Leaf, operate
@@ -29,7 +30,7 @@ LONGEST_SECONDS = 10.0**10
 
 
 def now() -> datetime:
-    text: str = _remembered("now", lambda: datetime.now(timezone.utc).isoformat(timespec="microseconds"))
+    text: str = _remembered("now", lambda: clock().now().isoformat(timespec="microseconds"))
     return datetime.fromisoformat(text)
 
 
@@ -69,7 +70,7 @@ def sleep_until(when: datetime | str) -> Any:
     what = f"flow.sleep_until({str(when)!r})"
 
     def sleep(node: Node, place: str) -> Effects[Outcome]:
-        return _sleep(node, place, max(0.0, until.timestamp() - time.time()))
+        return _sleep(node, place, max(0.0, until.timestamp() - clock().now().timestamp()))
 
     return operate(what, here(what), "sleep", "null", sleep)
 

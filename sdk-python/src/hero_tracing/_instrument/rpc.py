@@ -1,0 +1,189 @@
+"""One call of a client's method: its `rpc` span, from before the call until its result, or its stream, has ended.
+
+Rules:
+ 1. The call's node is open while the client's code runs, and no longer: a stream that is never read to its end keeps no play from
+    being suspended. Its span stays open until the stream ends.
+ 2. The caller gets what the client returned or raised. Nothing that is only shown may change or end the call.
+ 3. A pipelined play waits for its commits before the call: it leaves the play.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import Token
+from inspect import Signature, signature
+from json.encoder import encode_basestring as quoted
+from time import perf_counter
+from typing import Any
+
+from .._canonical import dump
+from .._error_json import describe, happened_in, is_remembered
+from .._errors import NotJson
+from .._names import check_name
+from .._node import Node, current
+from .._sanitise import clean, clean_object, tags_json
+from .._spans import Span
+from .prices import Price, price_of
+from .shown import ARGUMENTS_LIMIT, shown
+from .usage import Usage, field, http_response, json_of, status_of
+
+NAME_LIMIT = 200
+
+
+class Settings:
+    """What `instrument` was told, for the client and everything below it."""
+
+    __slots__ = ("client", "kind", "memo", "prices")
+
+    def __init__(self, client: str, kind: type, memo: bool, prices: Mapping[str, Price]) -> None:
+        self.client = client
+        self.kind = kind
+        self.memo = memo
+        self.prices = prices
+
+
+class Method:
+    """A method of an instrumented client, and how to call it."""
+
+    __slots__ = ("settings", "path", "fn")
+
+    def __init__(self, settings: Settings, path: str, fn: Callable[..., Any]) -> None:
+        self.settings = settings
+        self.path = path
+        self.fn = fn
+
+    @property
+    def name(self) -> str:
+        """The name in the tree: the path below the client, or the client's class where it is itself called."""
+        name = (self.path or self.settings.client)[-NAME_LIMIT:]
+        check_name(name, "instrument")
+        return name
+
+    @property
+    def what(self) -> str:
+        return f"{self.settings.client}.{self.path}(…)" if self.path else f"{self.settings.client}(…)"
+
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, as far as the method says names."""
+        if not args:
+            return dict(kwargs)
+        try:
+            found: Signature = signature(self.fn)
+            bound = found.bind(*args, **kwargs).arguments
+        except (TypeError, ValueError):  # a method of C, or wrong arguments: the client says so itself
+            return {"args": list(args), **kwargs}
+        named: dict[str, Any] = {}
+        for name, value in bound.items():
+            several = found.parameters[name].kind is found.parameters[name].VAR_KEYWORD
+            named.update(value if several else {name: value})
+        return named
+
+
+class Rpc:
+    """An open call: its node while the client's code runs (rule 1), its span, and what its replies said about tokens."""
+
+    def __init__(self, method: Method, parent: Node, args: tuple[Any, ...], kwargs: dict[str, Any], place: str) -> None:
+        session = parent.session
+        self._method = method
+        self._usage = Usage()
+        self._ended = False
+        self._token: Token[Node] | None = None
+        arguments = method.arguments(args, kwargs)
+        self._asked_model = arguments.get("model")
+        self.span = Span(session, session.span_id(place), method.name)
+        self.node = Node(session, parent, self.span, place, parent.is_async)
+        self.node.owner = parent.owner
+        self.node.start()
+        tags = {"client": method.settings.client, "arguments": _safely(lambda: shown(arguments, ARGUMENTS_LIMIT))}
+        self.span.start(parent.span.id, "rpc", place, tags_json(clean_object(tags)), *session.sources.caller())
+
+    @property
+    def since_ms(self) -> float:
+        return round((perf_counter() - self.span.started) * 1000, 1)
+
+    def enter(self) -> None:
+        """The client's code runs from now on: what it prints and calls belongs to this span."""
+        self._token = current.set(self.node)
+
+    def leave(self) -> None:
+        """It has returned."""
+        if self._token is not None:
+            try:
+                current.reset(self._token)
+            except ValueError:  # a coroutine that was closed in another context
+                pass
+            self._token = None
+        if not self.node.closed:
+            self.node.close()
+
+    def see(self, reply: Any) -> None:
+        """Takes the usage that a reply, or a chunk of it, tells."""
+        _safely(lambda: self._usage.see(reply))
+
+    def tag(self, name: str, value: Any) -> None:
+        self.span.tag(name, value)
+
+    def end(self, result: Any = None) -> None:
+        """The call has succeeded, and its result is whole."""
+        if self._ended:
+            return
+        self._ended = True
+        response = _safely(lambda: http_response(result))
+        if response is not None:
+            self.tag("status", status_of(response))
+            self.see(_safely(lambda: json_of(response)))
+        self.see(result)
+        self._cost()
+        self.span.end("success", output=_output(result))
+
+    def fail(self, error: BaseException) -> None:
+        """The client raised: the caller gets the same error."""
+        if self._ended:
+            return
+        self._ended = True
+        self._cost()
+        status = status_of(error) or status_of(field(error, "response"))
+        if status is not None:
+            self.tag("status", status)
+        if not is_remembered(error):
+            self.span.end("cancelled")
+            return
+        happened_in(error, self.span.id)
+        self.span.end("failed", error=describe(error))
+
+    def _cost(self) -> None:
+        """Adds the cost of the tokens; of a model without a price only the tokens."""
+        tokens = self._usage.tokens()
+        if not tokens:
+            return
+        asked = self._asked_model
+        model = self._usage.model or (asked if isinstance(asked, str) else None)
+        price = price_of(model, self._method.settings.prices) if model else None
+        if price is None:
+            self.tag("cost", f"unknown: no price for {model}" if model else "unknown: the reply names no model")
+        self.span.cost(0.0 if price is None else price.cost(tokens), {"model": model, **tokens})
+
+
+def begin(method: Method, parent: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rpc:
+    return Rpc(method, parent, args, kwargs, parent.child_place(name_json(method), "null"))
+
+
+def name_json(method: Method) -> str:
+    return quoted(f"rpc:{method.name}")
+
+
+def _output(result: Any) -> str | None:
+    try:
+        return dump(clean(shown(result)))
+    except NotJson:
+        return None
+    except Exception:  # rule 2
+        return None
+
+
+def _safely(read: Callable[[], Any]) -> Any:
+    """What reading gives; a mark where an object of the client's does not let itself be read (rule 2)."""
+    try:
+        return read()
+    except Exception as error:
+        return f"(unreadable: {type(error).__name__})"
