@@ -4,7 +4,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/conformance', '<rootDir>/tools'],
+  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/conformance', '<rootDir>/bench', '<rootDir>/tools'],
   testMatch: ['**/test/**/*.test.ts'],
   globalSetup: '<rootDir>/libs/testing/global-setup.mjs',
   testTimeout: 30_000,

@@ -13,6 +13,12 @@ export interface Figure {
 export const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 
+export const median = (values: readonly number[]): number =>
+  percentile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+
 export function spread(name: string, unit: string, values: readonly number[], more: Partial<Figure> = {}): Figure {
   const sorted = [...values].sort((a, b) => a - b);
   return { name, unit, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), samples: values.length, ...more };

@@ -7,6 +7,32 @@ def main():
     return 1
 `;
 
+/** The same in a process that is kept from play to play. */
+export const KEPT = `
+from hero_tracing import flow
+
+@flow(name="kept", process="kept")
+def main():
+    return 1
+`;
+
+/** Sequential durable steps that do nothing: the milliseconds of one of them. */
+export const NOTHING_STEPS = `
+import time
+from hero_tracing import flow
+
+@flow(name="unit")
+def unit():
+    return None
+
+@flow(name="steps", inputs={"count": {"type": "integer", "required": True}})
+def main(count):
+    began = time.perf_counter()
+    for _ in range(count):
+        unit()
+    return (time.perf_counter() - began) * 1000 / count
+`;
+
 /** Sequential durable steps: returns the milliseconds of each. */
 export const STEPS = `
 import time

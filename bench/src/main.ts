@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- NAME …]`: measures the whole street on this machine, everything in one run, medians and ratios. Prints a
- * table, and writes the same as JSON to `bench/results/`. With `--against PATH` (another checkout, built) both are measured in turn.
+ * table, and writes the same as JSON to `bench/results/`. With `--against PATH` (another checkout, built) both are measured in turn;
+ * with `--peers`, Restate and DBOS do the same work in turn with ours, and `npm run figures -- FILE` makes docs/figures.md of it.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -10,18 +11,28 @@ import { against, comparison } from './against.js';
 import { type Figure, table } from './figures.js';
 import { machine, warmStart } from './machine.js';
 import { measuresOf } from './measures.js';
+import { summary } from './peers/page.js';
+import { withPeers } from './peers/results.js';
 import { client, warmUp } from './plays.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { against: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+  options: {
+    against: { type: 'string' },
+    peers: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+  },
 });
 const sandbox = process.env.HERO_SANDBOX ?? 'default';
 
 if (values.against !== undefined) {
-  const rows = await against(values.against, positionals, Number(values.rounds));
+  const rows = await against(values.against, positionals, Number(values.rounds ?? 3));
   process.stdout.write(`\n${machine()}\nsandbox ${sandbox}; here, there, here / there\n\n${comparison(rows)}\n`);
   await keep({ machine: machine(), at: new Date().toISOString(), against: rows });
+} else if (values.peers) {
+  const results = await withPeers(positionals, Number(values.rounds ?? 5), sandbox);
+  process.stdout.write(`\n${summary(results)}\n`);
+  await keep(results);
 } else {
   const figures = await alone();
   process.stdout.write(`\n${machine()}\nsandbox ${sandbox}\n\n${table(figures)}\n`);

@@ -38,7 +38,7 @@ export async function spansIntoPostgres(street: Street): Promise<Figure[]> {
   const next = await storing(street, 'next');
   const note = `${SPANS} spans, each a start and an end`;
   return [
-    single('spans into PostgreSQL', 'spans/s', next, { target: { least: 40_000 }, note }),
+    single('spans into PostgreSQL', 'spans/s', next, { target: { least: 60_000 }, note }),
     single('  the first as many', 'spans/s', first),
   ];
 }

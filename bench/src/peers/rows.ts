@@ -1,0 +1,137 @@
+/** What is measured of every system in turn. One call is one sample of each of its rows. */
+import { percentile } from '../figures.js';
+import { cpuOf } from './cpu.js';
+import type { System } from './system.js';
+
+export interface Row {
+  readonly key: string;
+  readonly name: string;
+  readonly unit: string;
+  /** The goal for Hero Logic, in the same unit. */
+  readonly goal?: { readonly most?: number; readonly least?: number };
+}
+
+export interface Sample {
+  /** By the key of the row. */
+  readonly values: Readonly<Record<string, number>>;
+  /** CPU milliseconds a play by process, where the sample counts them. */
+  readonly cpu?: ReadonlyMap<string, number>;
+}
+
+export interface Comparison {
+  readonly name: string;
+  readonly rows: readonly Row[];
+  /** `floor` is one PostgreSQL commit in the same round. */
+  take(system: System, floor: number): Promise<Sample>;
+}
+
+const shares = (took: readonly number[]): { p50: number; p99: number } => {
+  const sorted = [...took].sort((a, b) => a - b);
+  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
+};
+
+const TOGETHER = 24;
+
+async function sideBySide(system: System, work: 'together' | 'keptTogether', count: number) {
+  const { result, ms } = await cpuOf(
+    () => system.processes(),
+    () => system.run({ work, count, together: TOGETHER }),
+  );
+  const cpu = new Map([...ms].map(([name, each]) => [name, each / count]));
+  const all = [...cpu.values()].reduce((sum, each) => sum + each, 0);
+  return { rate: count / ((result[0] ?? Number.NaN) / 1000), all, cpu };
+}
+
+export const COMPARISONS: readonly Comparison[] = [
+  {
+    name: 'trivial',
+    rows: [
+      { key: 'trivial-p50', name: 'trivial workflow, one after the other, p50 of 200', unit: 'ms', goal: { most: 6 } },
+      { key: 'trivial-p99', name: '… p99', unit: 'ms', goal: { most: 20 } },
+    ],
+    async take(system) {
+      const { p50, p99 } = shares(await system.run({ work: 'trivial', count: 200 }));
+      return { values: { 'trivial-p50': p50, 'trivial-p99': p99 } };
+    },
+  },
+  {
+    name: 'together',
+    rows: [
+      { key: 'together', name: `trivial workflows, ${TOGETHER} at a time`, unit: 'a second', goal: { least: 200 } },
+      { key: 'cpu', name: '… CPU of each, all processes of the system', unit: 'ms', goal: { most: 10 } },
+    ],
+    async take(system) {
+      const { rate, all, cpu } = await sideBySide(system, 'together', 1_000);
+      return { values: { together: rate, cpu: all }, cpu };
+    },
+  },
+  {
+    name: 'kept',
+    rows: [
+      { key: 'kept-p50', name: 'trivial workflow in a kept process, p50 of 200', unit: 'ms', goal: { most: 4 } },
+      { key: 'kept-together', name: `… ${TOGETHER} at a time`, unit: 'a second', goal: { least: 400 } },
+    ],
+    async take(system) {
+      const { p50 } = shares(await system.run({ work: 'kept', count: 200 }));
+      const { rate } = await sideBySide(system, 'keptTogether', 1_000);
+      return { values: { 'kept-p50': p50, 'kept-together': rate } };
+    },
+  },
+  {
+    name: 'step',
+    rows: [
+      { key: 'step', name: 'durable step: one of 200 in a workflow, one after the other', unit: 'ms' },
+      { key: 'step-above', name: '… above one PostgreSQL commit', unit: 'ms', goal: { most: 0.75 } },
+    ],
+    async take(system, floor) {
+      const took: number[] = [];
+      for (let i = 0; i < 5; i++) took.push(...(await system.run({ work: 'steps', count: 200 })));
+      const { p50 } = shares(took);
+      return { values: { step: p50, ...(system.id !== 'restate' && { 'step-above': p50 - floor }) } };
+    },
+  },
+  {
+    name: 'fan-out',
+    rows: [{ key: 'fan-out', name: 'fan-out of 10,000 remembered steps', unit: 'ms', goal: { most: 800 } }],
+    async take(system) {
+      const [took = Number.NaN] = await system.run({ work: 'fanOut', count: 10_000 });
+      return { values: { 'fan-out': took } };
+    },
+  },
+  {
+    name: 'replay',
+    rows: [
+      { key: 'replay', name: 'replay of 10,000 remembered steps, in the workflow', unit: 'ms', goal: { most: 120 } },
+      { key: 'replay-whole', name: '… from the answer (DBOS: its launch) to the end', unit: 'ms' },
+    ],
+    async take(system) {
+      const [inFlow = Number.NaN, whole = Number.NaN] = await system.run({ work: 'replay', count: 10_000 });
+      return { values: { replay: inFlow, 'replay-whole': whole } };
+    },
+  },
+  {
+    name: 'answer',
+    rows: [{ key: 'answer', name: 'answer to the line after the wait, p50 of 30', unit: 'ms' }],
+    async take(system) {
+      return { values: { answer: shares(await system.run({ work: 'answer', count: 30 })).p50 } };
+    },
+  },
+  {
+    name: 'child',
+    rows: [{ key: 'child', name: 'spawned trivial child, call to output, p50 of 50', unit: 'ms', goal: { most: 12 } }],
+    async take(system) {
+      return { values: { child: shares(await system.run({ work: 'spawn', count: 50 })).p50 } };
+    },
+  },
+];
+
+/** What a system has no such thing of, and why; shown in its place. */
+export const MISSING: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  restate: {
+    'kept-p50': 'one shared process always',
+    'kept-together': 'one shared process always',
+    'step-above': 'no PostgreSQL',
+  },
+  dbos: { 'kept-p50': 'one shared process always', 'kept-together': 'one shared process always' },
+  'dbos-python': { 'kept-p50': 'one shared process always', 'kept-together': 'one shared process always' },
+};
