@@ -30,6 +30,8 @@ if (values.against !== undefined) {
   process.stdout.write(`\n${machine()}\nsandbox ${sandbox}; here, there, here / there\n\n${comparison(rows)}\n`);
   await keep({ machine: machine(), at: new Date().toISOString(), against: rows });
 } else if (values.peers) {
+  // Whatever hangs: what was started ends with this process.
+  setTimeout(() => process.exit(1), 2 * 3_600_000).unref();
   const results = await withPeers(positionals, Number(values.rounds ?? 5), sandbox);
   process.stdout.write(`\n${summary(results)}\n`);
   await keep(results);

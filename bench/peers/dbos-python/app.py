@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -116,28 +117,35 @@ def answer(count, settle):
     return took
 
 
-async def started(workflow, *args):
-    return await DBOS.start_workflow_async(workflow, *args)
+# An async workflow runs in the event loop of whoever starts it; this one runs as long as the process.
+LOOP = asyncio.new_event_loop()
+threading.Thread(target=LOOP.run_forever, daemon=True).start()
+
+
+def in_loop(coroutine):
+    return asyncio.run_coroutine_threadsafe(coroutine, LOOP).result()
 
 
 async def gathered(count):
-    return await (await started(fan_out, count)).get_result()
+    handle = await DBOS.start_workflow_async(fan_out, count)
+    return await handle.get_result()
+
+
+async def waiting(count, id):
+    with SetWorkflowID(id):
+        await DBOS.start_workflow_async(replays, count)
+    await DBOS.get_event_async(id, "remembered", timeout_seconds=LIMIT)
 
 
 def remember(count, id):
-    async def start():
-        with SetWorkflowID(id):
-            await started(replays, count)
-        await DBOS.get_event_async(id, "remembered", timeout_seconds=LIMIT)
-
-    asyncio.run(start())
+    in_loop(waiting(count, id))
     return []
 
 
 def recovered(id):
     """In the process that was started after the one with `remember` was killed."""
     DBOS.send(id, "yes", "go")
-    took = DBOS.retrieve_workflow(id).get_result()
+    took = DBOS.retrieve_workflow(id).get_result(polling_interval_sec=0.01)
     return [took, ms() - LAUNCHED]
 
 
@@ -145,7 +153,7 @@ WORKS = {
     "trivial": one_by_one,
     "together": side_by_side,
     "steps": lambda count: [DBOS.start_workflow(steps, count).get_result()],
-    "fanOut": lambda count: [asyncio.run(gathered(count))],
+    "fanOut": lambda count: [in_loop(gathered(count))],
     "spawn": lambda count: DBOS.start_workflow(spawns, count).get_result(),
     "answer": answer,
     "remember": remember,

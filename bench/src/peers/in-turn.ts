@@ -60,7 +60,7 @@ export async function inTurn(hero: HeroSystem, words: readonly string[], rounds:
 /** Services that just started run code that V8 has not compiled yet. */
 async function warmUp(system: System): Promise<void> {
   process.stderr.write(`warm-up, ${system.name} …\n`);
-  await system.run({ work: 'together', count: 1_000, together: 24 });
+  await system.run({ work: 'together', count: 600, together: 24 });
   await system.run({ work: 'steps', count: 200 });
 }
 

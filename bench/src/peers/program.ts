@@ -27,6 +27,7 @@ export class Program {
     });
     child.stdin.on('error', () => undefined); // it died: the answer that does not come says so
     const failed = once(child, 'error').then(([error]) => Promise.reject(error));
+    failed.catch(() => undefined); // said by the race below, or by the answer that does not come
     const program = new Program(child, createInterface({ input: child.stdout })[Symbol.asyncIterator](), options.name);
     const answer = await Promise.race([program.answer(60_000), failed]);
     if (!('ready' in answer)) throw new Error(`${options.name} did not start: ${JSON.stringify(answer)}`);

@@ -1,4 +1,5 @@
 /** What is measured of every system in turn. One call is one sample of each of its rows. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { percentile } from '../figures.js';
 import { cpuOf } from './cpu.js';
 import type { System } from './system.js';
@@ -114,6 +115,17 @@ export const COMPARISONS: readonly Comparison[] = [
     rows: [{ key: 'answer', name: 'answer to the line after the wait, p50 of 30', unit: 'ms' }],
     async take(system) {
       return { values: { answer: shares(await system.run({ work: 'answer', count: 30 })).p50 } };
+    },
+  },
+  {
+    name: 'idle',
+    rows: [{ key: 'idle', name: 'CPU while nothing runs, all processes', unit: 'ms a second', goal: { most: 10 } }],
+    async take(system) {
+      const { ms } = await cpuOf(
+        () => system.processes(),
+        () => delay(5_000),
+      );
+      return { values: { idle: [...ms.values()].reduce((sum, each) => sum + each, 0) / 5 } };
     },
   },
   {
