@@ -31,9 +31,10 @@ test('a row shows the median with the smallest and the largest, the goal, and th
   const values = { hero: [10, 20, 60], restate: [5, 5, 5] };
   const text = page(committed, withRow({ goal: { most: 15 }, values, missing: { dbos: 'no such thing' } }));
   const row = text.split('\n').find((line) => line.startsWith('| a row |'));
-  expect(row).toContain('| 20.0 (10.0–60.0) | ≤ 15.0: not reached | 5.00 (5.00–5.00) | × 4.00 (2.00–12.0) |');
+  expect(row).toContain('| 20.0 (10.0–60.0) | ≤ 15: not reached | 5.00 (5.00–5.00) | × 4.00 (2.00–12.0) |');
   expect(row).toContain('– (no such thing)');
-  expect(page(committed, withRow({ goal: { least: 15 }, values }))).toContain('≥ 15.0 ✓');
+  expect(page(committed, withRow({ below: 'restate', values }))).toContain('| below Restate: not reached |');
+  expect(page(committed, withRow({ goal: { least: 15 }, values }))).toContain('≥ 15 ✓');
 });
 
 test('a page without its markers is refused', () => {

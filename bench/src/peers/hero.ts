@@ -52,7 +52,7 @@ export async function startHero(): Promise<HeroSystem> {
       const { sid: play_sid } = await hero.play_start({ workflow_sid: await sidOf(PAUSE), input_data: {} });
       // I11: the play that awaits its answer holds no process any more.
       await waiting(hero, play_sid);
-      const began = Date.now();
+      const began = performance.timeOrigin + performance.now();
       await hero.play_resume({ play_sid, name: 'go', payload: null });
       took.push(((await hero.play_wait({ play_sid })).output_data as number) - began);
     }

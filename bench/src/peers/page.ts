@@ -5,7 +5,7 @@
 import { median } from '../figures.js';
 import type { ComparedRow } from './in-turn.js';
 import type { OwnFigure, Results } from './results.js';
-import type { SystemId } from './system.js';
+import type { SystemId, SystemInfo } from './system.js';
 
 const PARTS: Readonly<Record<string, (results: Results) => string>> = { run, peers, cpu, own };
 
@@ -48,11 +48,13 @@ type Goal = { readonly most?: number; readonly least?: number } | undefined;
 function goal(target: Goal, values: readonly number[] | undefined): string {
   const { most, least } = target ?? {};
   if (most === undefined && least === undefined) return '';
-  const bound = most !== undefined ? `≤ ${digits(most)}` : `≥ ${digits(least ?? 0)}`;
+  const bound = most !== undefined ? `≤ ${most}` : `≥ ${least}`;
   if (!values?.length) return bound;
   const value = median(values);
-  return (most !== undefined ? value <= most : value >= (least ?? 0)) ? `${bound} ✓` : `${bound}: not reached`;
+  return reached(bound, most !== undefined ? value <= most : value >= (least ?? 0));
 }
+
+const reached = (bound: string, yes: boolean): string => (yes ? `${bound} ✓` : `${bound}: not reached`);
 
 function run({ at, machine, sandbox, load, rounds, systems, floor }: Results): string {
   const versions = systems.map(({ name, version }) => `${name} (${version})`).join(', ');
@@ -71,10 +73,17 @@ function peers({ systems, rows }: Results): string {
     row.name,
     row.unit,
     cell(row, 'hero'),
-    goal(row.goal, row.values.hero),
+    row.below === undefined ? goal(row.goal, row.values.hero) : below(row, row.below, systems),
     ...others.flatMap(({ id }) => [cell(row, id), ratio(row, id)]),
   ]);
   return table([head, ...body]);
+}
+
+/** The goal to be quicker than another system. */
+function below({ values }: ComparedRow, id: SystemId, systems: readonly SystemInfo[]): string {
+  const bound = `below ${systems.find((system) => system.id === id)?.name ?? id}`;
+  const [ours, theirs] = [values.hero, values[id]];
+  return ours?.length && theirs?.length ? reached(bound, median(ours) < median(theirs)) : bound;
 }
 
 const cell = ({ values, missing }: ComparedRow, id: SystemId): string => {
