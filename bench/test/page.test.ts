@@ -10,8 +10,15 @@ const docs = resolve(import.meta.dirname, '../../docs');
 const committed = readFileSync(resolve(docs, 'figures.md'), 'utf8');
 const results = (): Results => JSON.parse(readFileSync(resolve(docs, 'figures.json'), 'utf8')) as Results;
 
+const systems: Results['systems'] = [
+  { id: 'hero', name: 'Hero Logic', version: '1' },
+  { id: 'restate', name: 'Restate', version: '2' },
+  { id: 'dbos', name: 'DBOS', version: '3' },
+];
+
 const withRow = (row: Partial<ComparedRow>): Results => ({
   ...results(),
+  systems,
   rows: [{ key: 'k', name: 'a row', unit: 'ms', values: {}, missing: {}, ...row }],
 });
 

@@ -19,11 +19,12 @@ export async function startDbos(id: 'dbos' | 'dbos-python'): Promise<System> {
   const folder = await mkdtemp(join(await runFolder(), `${id}-`));
   const postgres = await testPostgres({ durable: true });
   const launch = async (): Promise<Program> => {
-    const [command, script] =
-      id === 'dbos' ? [process.execPath, 'dbos/app.mjs'] : [join(packages, 'venv/bin/python'), 'dbos-python/app.py'];
+    const [command, ...args] =
+      id === 'dbos'
+        ? [process.execPath, '--disable-warning=DeprecationWarning', join(packages, 'dbos/app.mjs')]
+        : [join(packages, 'venv/bin/python'), join(packages, 'dbos-python/app.py')];
     const env = { DATABASE_URL: postgres.url };
-    return (await Program.start(command, [join(packages, script)], { cwd: folder, name: LANGUAGES[id].name, env }))
-      .program;
+    return (await Program.start(command, args, { cwd: folder, name: LANGUAGES[id].name, env })).program;
   };
   let program = await launch();
   let replays = 0;

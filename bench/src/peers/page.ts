@@ -35,8 +35,10 @@ const digits = (value: number): string => {
 };
 
 /** Median, with the smallest and the largest of the rounds. */
-const spread = (values: readonly number[]): string =>
-  `${digits(median(values))} (${digits(Math.min(...values))}–${digits(Math.max(...values))})`;
+const spread = (values: readonly number[]): string => {
+  const range = values.length > 1 ? ` (${digits(Math.min(...values))}–${digits(Math.max(...values))})` : '';
+  return digits(median(values)) + range;
+};
 
 const table = (rows: readonly (readonly string[])[]): string => {
   const [head = [], ...body] = rows;

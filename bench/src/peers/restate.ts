@@ -31,7 +31,8 @@ export async function startRestate(): Promise<System> {
         RESTATE_INGRESS__BIND_PORT: String(ingress),
         RESTATE_ADMIN__BIND_PORT: String(admin),
         RESTATE_DISABLE_TELEMETRY: 'true',
-        RESTATE_LOG_FILTER: 'error',
+        // It asks GitHub for a newer release, and would say so loudly where there is no way out.
+        RESTATE_LOG_FILTER: 'error,octocrab=off',
         DO_NOT_TRACK: '1',
       },
     },
