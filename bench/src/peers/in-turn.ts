@@ -1,4 +1,5 @@
 /** Every system does the same work in turn, round by round, in one run: what is compared has had the same machine in the same minutes. */
+import { performance } from 'node:perf_hooks';
 import { commitFloor } from '../plays.js';
 import { startDbos } from './dbos.js';
 import type { HeroSystem } from './hero.js';
@@ -42,8 +43,10 @@ export async function inTurn(hero: HeroSystem, words: readonly string[], rounds:
       floor.push(commit);
       // Another one is first in each round.
       for (const system of [...systems.slice(round % 4), ...systems.slice(0, round % 4)]) {
-        process.stderr.write(`${comparison.name}, round ${round + 1}, ${system.name} …\n`);
+        const began = performance.now();
         const byProcess = await sample(comparison, compared, system, commit);
+        const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+        process.stderr.write(`${comparison.name}, round ${round + 1}, ${system.name}: ${seconds} s\n`);
         if (system.id !== 'hero') continue;
         for (const [name, ms] of byProcess) cpu.set(name, [...(cpu.get(name) ?? []), ms]);
       }
