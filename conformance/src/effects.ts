@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
+import { connected } from '@hero/testing';
 
 /**
  * A flow whose every step has a visible effect: one line appended to the play's file in a mounted folder. After it the
@@ -50,44 +50,40 @@ export async function checkEffects(
   labels: ReadonlyMap<string, string>,
   steps: number,
 ): Promise<EffectsReport> {
-  const db = new pg.Client({ connectionString: databaseUrl });
-  await db.connect();
+  await using held = await connected(databaseUrl);
+  const { db } = held;
   const report: EffectsReport = { plays: labels.size, steps: 0, repeated: 0, violations: [] };
   const fault = (text: string): void => void report.violations.push(text);
-  try {
-    const files = new Set(await readdir(folder));
-    for (const [label, sid] of labels) {
-      const play = (await db.query<{ status: string }>('SELECT status FROM registry.plays WHERE sid = $1', [sid]))
-        .rows[0];
-      if (play?.status !== 'success') fault(`E4 play ${sid} (${label}) is ${play?.status ?? 'lost'}`);
-      const committed = await db.query<{ outcome: string; at: Date }>(
-        `SELECT outcome::text, committed_at AS at FROM registry.steps WHERE play_sid = $1 AND name = 'append'`,
-        [sid],
-      );
-      report.steps += committed.rowCount ?? 0;
-      if (committed.rowCount !== steps) fault(`E1 play ${sid} has ${committed.rowCount} committed steps of ${steps}`);
-      const committedAt = new Map(committed.rows.map((row) => [Number(row.outcome), row.at.getTime()]));
-      const effects = files.has(label) ? parse(await readFile(join(folder, label), 'utf8')) : [];
-      const byStep = grouped(effects);
-      const keys = new Map<string, number>();
-      for (let index = 0; index < steps; index++) {
-        const own = byStep.get(index) ?? [];
-        if (own.length === 0) fault(`E1 step ${index} of play ${sid} never took effect`);
-        report.repeated += Math.max(0, own.length - 1);
-        if (new Set(own.map((e) => e.key)).size > 1) fault(`E3 step ${index} of play ${sid} ran under different keys`);
-        for (const { key, atMs } of own) {
-          if ((keys.get(key) ?? index) !== index)
-            fault(`E3 steps ${keys.get(key)} and ${index} of play ${sid} share a key`);
-          keys.set(key, index);
-          const at = committedAt.get(index);
-          // Both clocks are this machine's; a millisecond is lost by rounding.
-          if (at !== undefined && atMs > at + 1)
-            fault(`E2 step ${index} of play ${sid} ran ${(atMs - at).toFixed(1)} ms after its commit`);
-        }
+  const files = new Set(await readdir(folder));
+  for (const [label, sid] of labels) {
+    const play = (await db.query<{ status: string }>('SELECT status FROM registry.plays WHERE sid = $1', [sid]))
+      .rows[0];
+    if (play?.status !== 'success') fault(`E4 play ${sid} (${label}) is ${play?.status ?? 'lost'}`);
+    const committed = await db.query<{ outcome: string; at: Date }>(
+      `SELECT outcome::text, committed_at AS at FROM registry.steps WHERE play_sid = $1 AND name = 'append'`,
+      [sid],
+    );
+    report.steps += committed.rowCount ?? 0;
+    if (committed.rowCount !== steps) fault(`E1 play ${sid} has ${committed.rowCount} committed steps of ${steps}`);
+    const committedAt = new Map(committed.rows.map((row) => [Number(row.outcome), row.at.getTime()]));
+    const effects = files.has(label) ? parse(await readFile(join(folder, label), 'utf8')) : [];
+    const byStep = grouped(effects);
+    const keys = new Map<string, number>();
+    for (let index = 0; index < steps; index++) {
+      const own = byStep.get(index) ?? [];
+      if (own.length === 0) fault(`E1 step ${index} of play ${sid} never took effect`);
+      report.repeated += Math.max(0, own.length - 1);
+      if (new Set(own.map((e) => e.key)).size > 1) fault(`E3 step ${index} of play ${sid} ran under different keys`);
+      for (const { key, atMs } of own) {
+        if ((keys.get(key) ?? index) !== index)
+          fault(`E3 steps ${keys.get(key)} and ${index} of play ${sid} share a key`);
+        keys.set(key, index);
+        const at = committedAt.get(index);
+        // Both clocks are this machine's; a millisecond is lost by rounding.
+        if (at !== undefined && atMs > at + 1)
+          fault(`E2 step ${index} of play ${sid} ran ${(atMs - at).toFixed(1)} ms after its commit`);
       }
     }
-  } finally {
-    await db.end();
   }
   return report;
 }

@@ -1,7 +1,7 @@
 import type { PlayEvent, Span } from '@hero/contracts';
 import { SpanTree } from '@hero/spans';
 import type { HeroClient } from '@hero/openrpc';
-import pg from 'pg';
+import { connected } from '@hero/testing';
 import type { CheckName, Violation } from './chaos/checks.js';
 
 /**
@@ -57,19 +57,13 @@ const MUST_BE_EMPTY: readonly (readonly [CheckName, string, string])[] = [
 
 /** Returns one line per violated invariant, with the first rows that show it. */
 export async function checkInvariants(databaseUrl: string): Promise<Violation[]> {
-  const db = new pg.Client({ connectionString: databaseUrl });
-  await db.connect();
-  try {
-    const faults: Violation[] = [];
-    for (const [check, what, sql] of MUST_BE_EMPTY) {
-      const { rows } = await db.query(sql);
-      if (rows.length > 0)
-        faults.push(`${check} ${what}: ${rows.length} rows, e.g. ${JSON.stringify(rows.slice(0, 3))}`);
-    }
-    return faults;
-  } finally {
-    await db.end();
+  await using held = await connected(databaseUrl);
+  const faults: Violation[] = [];
+  for (const [check, what, sql] of MUST_BE_EMPTY) {
+    const { rows } = await held.db.query(sql);
+    if (rows.length > 0) faults.push(`${check} ${what}: ${rows.length} rows, e.g. ${JSON.stringify(rows.slice(0, 3))}`);
   }
+  return faults;
 }
 
 const FINAL = ['success', 'failed', 'cancelled', 'timed_out'];

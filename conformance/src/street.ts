@@ -2,8 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type TempFolder, type TestServer, tempFolder, testDatabase, testNats, testPostgres } from '@hero/testing';
-import pg from 'pg';
+import {
+  connected,
+  type TempFolder,
+  type TestServer,
+  tempFolder,
+  testDatabase,
+  testNats,
+  testPostgres,
+} from '@hero/testing';
+import type pg from 'pg';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SERVICES = ['registry', 'span-ingest', 'library-search', 'admin-gateway'] as const;
@@ -89,13 +97,8 @@ export class Street implements AsyncDisposable {
 
   /** Looks into the database, past the services. */
   async sql<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
-    const db = new pg.Client({ connectionString: this.databaseUrl });
-    await db.connect();
-    try {
-      return (await db.query<T>(text, values)).rows;
-    } finally {
-      await db.end();
-    }
+    await using held = await connected(this.databaseUrl);
+    return (await held.db.query<T>(text, values)).rows;
   }
 
   liveExecutors(): StreetProcess[] {

@@ -1,6 +1,6 @@
 /** Holds what happened in a chaos run against the checks (checks.ts): files of effects and sightings, answers, tables, histories. */
 import type { HeroClient } from '@hero/openrpc';
-import pg from 'pg';
+import { connected } from '@hero/testing';
 import { checkHistories, checkInvariants } from '../invariants.js';
 import type { Street } from '../street.js';
 import type { Given } from './answerer.js';
@@ -52,12 +52,6 @@ export async function check(
     ...(await checkHistories(hero, sids, (sid, events) => checkPrinted(sid, events, printed.get(sid)))),
   );
   return found;
-}
-
-async function connected(connectionString: string): Promise<AsyncDisposable & { db: pg.Client }> {
-  const db = new pg.Client({ connectionString });
-  await db.connect();
-  return { db, [Symbol.asyncDispose]: () => db.end() };
 }
 
 const DECIDED = `

@@ -6,8 +6,7 @@
  * flooded: a play prints without end.
  */
 import type { HeroClient } from '@hero/openrpc';
-import { until } from '@hero/testing';
-import pg from 'pg';
+import { connected, until } from '@hero/testing';
 import type { Street } from '../street.js';
 import type { Violation } from './checks.js';
 
@@ -92,13 +91,13 @@ async function ended(hero: HeroClient, play_sid: string, role: Hostile): Promise
 }
 
 async function lock(street: Street, sids: string[]): Promise<() => Promise<void>> {
-  const db = new pg.Client({ connectionString: street.databaseUrl });
-  await db.connect();
+  const held = await connected(street.databaseUrl);
+  const { db } = held;
   await db.query('BEGIN');
   await db.query('SELECT FROM registry.plays WHERE sid = ANY($1) ORDER BY sid FOR UPDATE', [sids]);
   await db.query('SELECT FROM spans.plays WHERE sid = ANY($1) ORDER BY sid FOR UPDATE', [sids]);
   return async () => {
     await db.query('ROLLBACK');
-    await db.end();
+    await held[Symbol.asyncDispose]();
   };
 }

@@ -1,7 +1,8 @@
 /** Databases of their own for tests. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { connected } from './connected.js';
 import { testServers } from './servers.js';
 
 export interface TestDatabase extends AsyncDisposable {
@@ -14,13 +15,8 @@ const unnamed = new WeakMap<Migrate, string>();
 const word = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
 
 async function administered<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: (await testServers()).databaseUrl('postgres') });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+  await using held = await connected((await testServers()).databaseUrl('postgres'));
+  return await work(held.db);
 }
 
 /** A source of a copy must have no connections, and the ones of a migration just ended may take a moment to go. */

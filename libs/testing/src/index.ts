@@ -1,4 +1,5 @@
 export { AsyncDisposableStack } from './async-disposable-stack.js';
+export { type Connected, connected } from './connected.js';
 export { type TestDatabase, testDatabase } from './database.js';
 export { readGolden } from './golden.js';
 export { runFolder } from './run-folder.js';
