@@ -71,6 +71,11 @@ export const OF_PLAYS: readonly Mutation[] = [
         replace: '1 = 0',
       },
       { package: 'registry', find: 'NOT l.suspended AND g.group_no = l.group_no + 1', replace: '1 = 1' },
+      {
+        package: 'registry',
+        find: "epoch = :epoch AND owner = :owner AND status = 'running' AND NOT suspended AND group_no = :group_no - 1",
+        replace: '1 = 1',
+      },
       { package: 'registry', find: 'g.group_no = l.group_no THEN', replace: '1 = 0 THEN' },
     ],
   },

@@ -49,6 +49,12 @@ export const OF_STEPS: readonly Mutation[] = [
         replace:
           "JOIN judged j ON j.g = s.g\n    WHERE j.verdict = 'apply' AND (j.group_no = 1 OR j.group_no % 4 <> 0)",
       },
+      {
+        package: 'registry',
+        find: ':parent_place::text, :epoch::int, :group_no::int, 0\n    FROM play',
+        replace:
+          ':parent_place::text, :epoch::int, :group_no::int, 0\n    FROM play WHERE :group_no = 1 OR :group_no % 4 <> 0',
+      },
     ],
   },
   {

@@ -7,8 +7,10 @@
  * 3. A group is applied once: the one after `group_no` is, `group_no` itself was (its reply got lost), anything else and a
  *    suspended play is fenced.
  * 4. A step that has an outcome keeps it (I3); one that has only begun takes its outcome.
+ * 5. One step of one play, the most frequent group, has a statement of its own, which applies the group under the same fence or
+ *    does nothing. Where it does nothing, the statement for many groups says why.
  */
-import type { StepGroup } from '@hero/contracts';
+import type { StepGroup, StepOutcome } from '@hero/contracts';
 import { Database, named } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import { textArray } from '../sql/words.js';
@@ -25,6 +27,21 @@ export class StepStore {
 
   /** At most one group of each play. Verdicts in the order of the groups. */
   async commit(groups: OwnedGroup[]): Promise<Verdict[]> {
+    const [group, ...others] = groups;
+    const [step, ...more] = group?.steps ?? [];
+    const alone = group && step && others.length === 0 && more.length === 0;
+    return alone && (await this.applyOne(group, step)) ? ['done'] : this.commitMany(groups);
+  }
+
+  /** Rule 5. */
+  private async applyOne(group: OwnedGroup, step: StepOutcome): Promise<boolean> {
+    const { play_sid, epoch, owner, group: group_no, cost_usd, diverged } = group;
+    const difference = diverged && JSON.stringify(diverged);
+    const rows = await APPLY_ONE(this.database, { ...step, play_sid, epoch, owner, group_no, cost_usd, difference });
+    return rows.length > 0;
+  }
+
+  private async commitMany(groups: OwnedGroup[]): Promise<Verdict[]> {
     const steps = groups.flatMap((group, g) => group.steps.map((step, ordinal) => ({ ...step, g: g + 1, ordinal })));
     const rows = await COMMIT(this.database, {
       sids: groups.map(({ play_sid }) => play_sid),
@@ -48,6 +65,41 @@ export class StepStore {
     return rows.map(({ verdict }) => verdict);
   }
 }
+
+const KEPT = `ON CONFLICT (play_sid, step_key) DO UPDATE SET kind = excluded.kind, outcome = excluded.outcome, span_id = excluded.span_id,
+      epoch = excluded.epoch, group_no = excluded.group_no, ordinal = excluded.ordinal, committed_at = now()
+      WHERE steps.kind = 'begun'`;
+
+interface StepOfGroup extends StepOutcome {
+  play_sid: string;
+  epoch: number;
+  owner: string;
+  group_no: number;
+  cost_usd: number;
+  difference: string | null;
+}
+
+const APPLY_ONE = named<StepOfGroup>(
+  'step_commit_one',
+  `
+  WITH play AS (
+    SELECT sid FROM plays
+    WHERE sid = :play_sid AND epoch = :epoch AND owner = :owner AND status = 'running'
+      AND NOT suspended AND group_no = :group_no - 1
+    FOR NO KEY UPDATE SKIP LOCKED
+  ), counted AS (
+    UPDATE plays p SET group_no = :group_no, total_cost_usd = p.total_cost_usd + :cost_usd,
+      diverged = coalesce(p.diverged, :difference)
+    FROM play WHERE p.sid = play.sid
+  ), remembered AS (
+    INSERT INTO steps (play_sid, step_key, place, kind, outcome, span_id, name, role, function_sha256, parent_place, epoch, group_no, ordinal)
+    SELECT sid, :step_key::text, :place::text, :kind::text, :outcome::json, :span_id::text, :name::text, :role::text,
+      :function_sha256::text, :parent_place::text, :epoch::int, :group_no::int, 0
+    FROM play
+    ${KEPT}
+  )
+  SELECT FROM play`,
+);
 
 const COMMIT = named<object, { verdict: Verdict }>(
   'step_commit',
@@ -79,9 +131,7 @@ const COMMIT = named<object, { verdict: Verdict }>(
       AS s(g, ordinal, step_key, place, kind, outcome, span_id, name, role, function_sha256, parent_place)
     JOIN judged j ON j.g = s.g
     WHERE j.verdict = 'apply'
-    ON CONFLICT (play_sid, step_key) DO UPDATE SET kind = excluded.kind, outcome = excluded.outcome, span_id = excluded.span_id,
-      epoch = excluded.epoch, group_no = excluded.group_no, ordinal = excluded.ordinal, committed_at = now()
-      WHERE steps.kind = 'begun'
+    ${KEPT}
   )
   SELECT CASE verdict WHEN 'apply' THEN 'done' ELSE verdict END AS verdict FROM judged ORDER BY g`,
 );
