@@ -1,4 +1,4 @@
-import { HeroClient, HeroError, unixTransport } from '@hero/openrpc';
+import { HeroClient, HeroError, unixTransport } from '@hero/openrpc/client';
 import { rpcSocket } from './run-state.js';
 
 export type Hero = HeroClient;

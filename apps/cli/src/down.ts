@@ -10,7 +10,7 @@ export async function down(home: string, say: (line: string) => void): Promise<v
     return;
   }
   if (await isAlive(state.supervisor)) {
-    await endProcess(state.supervisor, [['SIGTERM', 60_000]]);
+    await endProcess(state.supervisor, [['SIGTERM', 120_000]]);
     say('stopped');
     return;
   }

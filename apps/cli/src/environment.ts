@@ -1,19 +1,11 @@
-import { z } from 'zod';
-
-const positive = (name: string, most: number) =>
-  z.coerce
-    .number({ error: `${name} must be a whole number` })
-    .int(`${name} must be a whole number`)
-    .min(1, `${name} must be at least 1`)
-    .max(most, `${name} must be at most ${most}`);
-
 /** What `up` itself reads; everything else is passed on to the services, which check what is theirs. */
-const UpEnvironment = z.object({
-  HERO_EXECUTORS: positive('HERO_EXECUTORS', 64).default(1),
-  NATS_URL: z.string().optional(),
-  DATABASE_URL: z.string().optional(),
-});
-export type UpEnvironment = z.infer<typeof UpEnvironment>;
+export interface UpEnvironment {
+  readonly HERO_EXECUTORS: number;
+  readonly NATS_URL?: string;
+  readonly DATABASE_URL?: string;
+}
+
+const MOST_EXECUTORS = 64;
 
 /** A fault of the person at the terminal: printed as a sentence, without a stack. */
 export class UsageError extends Error {}
@@ -31,9 +23,12 @@ export function readEnvironment(env: NodeJS.ProcessEnv): UpEnvironment {
   const faults = Object.entries(NOT_YET).flatMap(([name, why]) =>
     given[name] === undefined ? [] : [`${name} is set, but ${why}; unset it`],
   );
-  const parsed = UpEnvironment.safeParse(given);
-  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => issue.message));
-  if (faults.length > 0 || !parsed.success)
+  const executors = Number(given.HERO_EXECUTORS ?? 1);
+  if (!Number.isInteger(executors)) faults.push('HERO_EXECUTORS must be a whole number');
+  else if (executors < 1 || executors > MOST_EXECUTORS)
+    faults.push(`HERO_EXECUTORS must be at least 1 and at most ${MOST_EXECUTORS}`);
+  if (faults.length > 0)
     throw new UsageError(`The environment is not right:\n${faults.map((f) => `  - ${f}`).join('\n')}`);
-  return parsed.data;
+  const { NATS_URL, DATABASE_URL } = given;
+  return { HERO_EXECUTORS: executors, NATS_URL, DATABASE_URL };
 }

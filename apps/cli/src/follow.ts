@@ -1,4 +1,5 @@
-import { isFinal, type Play, type PlayEvent, type ResumeRequest, type Span } from '@hero/contracts';
+import type { Play, PlayEvent, ResumeRequest, Span } from '@hero/contracts';
+import { isFinal } from '@hero/contracts/play-status';
 import { answerAlone, askPerson } from './ask.js';
 import { type Hero, isHeroError } from './client.js';
 import { LiveView } from './live-view.js';

@@ -29,7 +29,7 @@ export async function printInfo(service: string | undefined, say: (line: string)
 export async function infoCheck(home: string, say: (line: string) => void): Promise<boolean> {
   const faults = new Map<string, string[]>();
   for (const name of SERVICES) faults.set(name, await faultsOfInfo(name));
-  const natsUrl = process.env.NATS_URL || (await liveSupervisor(home))?.nats.url;
+  const natsUrl = process.env.NATS_URL || (await liveSupervisor(home))?.nats.url || undefined;
   if (natsUrl === undefined) say(`nothing runs for ${home}: only the files are checked`);
   else
     for (const { name, instance, faults: found } of await running(natsUrl)) {

@@ -1,9 +1,6 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { z } from 'zod';
 import { rpcSocket } from './run-state.js';
-
-const Link = z.object({ url: z.url() });
 
 /** Asks the gateway, by its unix socket, for a link that opens the admin in a browser once. */
 export function loginLink(home: string): Promise<string> {
@@ -12,11 +9,17 @@ export function loginLink(home: string): Promise<string> {
       { socketPath: rpcSocket(home), host: 'localhost', method: 'POST', path: '/login-link' },
       (reply) => {
         text(reply)
-          .then((body) => resolve(Link.parse(JSON.parse(body)).url))
+          .then((body) => resolve(linkIn(JSON.parse(body))))
           .catch(reject);
       },
     );
     asked.on('error', reject);
     asked.end();
   });
+}
+
+function linkIn(reply: unknown): string {
+  if (typeof reply === 'object' && reply !== null && 'url' in reply && URL.canParse(String(reply.url)))
+    return String(reply.url);
+  throw new Error('The gateway gave no login link.');
 }

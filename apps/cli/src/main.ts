@@ -1,18 +1,13 @@
 #!/usr/bin/env node
+/** The commands. What only one of them needs is imported when it runs: `up` stays for days, and starts before anything else can. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Json, JsonObject } from '@hero/contracts';
 import { Command, InvalidArgumentError } from 'commander';
 import { connect, isHeroError } from './client.js';
-import { down } from './down.js';
 import { UsageError } from './environment.js';
-import { ending, followPlay } from './follow.js';
-import { infoCheck, printInfo } from './info.js';
-import { push } from './library.js';
 import { heroHome } from './run-state.js';
-import { printStatus } from './status.js';
-import { up } from './up-command.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const home = heroHome();
@@ -49,34 +44,39 @@ program
   .option('--welcome', 'loads flows/ and plays `welcome`', false)
   .option('--once', 'ends after the welcome play; exit code 0 only if it succeeded', false)
   .action(async (options: { each: boolean; welcome: boolean; once: boolean }) => {
+    const { up } = await import('./up-command.js');
     process.exitCode = await up({ home, say, ...options, welcome: options.welcome || options.once });
   });
 
 program
   .command('down')
   .description('stops what `up` runs')
-  .action(() => down(home, say));
+  .action(async () => (await import('./down.js')).down(home, say));
 
 program
   .command('status')
   .description('services, executors and their slots, NATS, PostgreSQL, queue')
-  .action(async () => printStatus(await connect(home).system_status({}), say));
+  .action(async () => {
+    const { printStatus } = await import('./status.js');
+    printStatus(await connect(home).system_status({}), say);
+  });
 
 program
   .command('info [service]')
   .description('what a service serves and reads: its service.toml')
-  .action((service?: string) => printInfo(service, say));
+  .action(async (service?: string) => (await import('./info.js')).printInfo(service, say));
 
 program
   .command('infocheck')
   .description('compares every service.toml with its service, and with what runs')
-  .action(async () => finish(await infoCheck(home, say)));
+  .action(async () => finish(await (await import('./info.js')).infoCheck(home, say)));
 
 program
   .command('push <file>')
   .description('saves a Python file as a workflow, or as its next version')
   .option('--name <name>', 'the workflow’s name; default: what its entry flow declares')
   .action(async (file: string, { name }: { name?: string }) => {
+    const { push } = await import('./library.js');
     const { workflow, change } = await push(connect(home), file, name);
     say(`${workflow.name}: ${change}, version ${workflow.current_version_number} (${workflow.sid})`);
   });
@@ -90,6 +90,7 @@ program
   .option('--follow', 'draws the live tree and asks questions here', false)
   .action(
     async (name: string, options: { input?: JsonObject; json?: string; prefill?: JsonObject; follow: boolean }) => {
+      const { ending, followPlay } = await import('./follow.js');
       const hero = connect(home);
       const fromFile = options.json
         ? (JSON.parse(
@@ -118,6 +119,7 @@ program
   .command('follow <play>')
   .description('draws the live tree of a play until it ends')
   .action(async (playSid: string) => {
+    const { ending, followPlay } = await import('./follow.js');
     const play = await followPlay(connect(home), playSid, { answers: process.stdin.isTTY ? 'ask' : 'none', say });
     say(ending(play));
     finish(play.status === 'success');
@@ -135,9 +137,10 @@ program
   .command('cancel <play>')
   .description('cancels a play and its children')
   .option('--reason <text>', 'why', '')
-  .action(async (play_sid: string, { reason }: { reason: string }) =>
-    say(ending(await connect(home).play_cancel({ play_sid, reason }))),
-  );
+  .action(async (play_sid: string, { reason }: { reason: string }) => {
+    const { ending } = await import('./follow.js');
+    say(ending(await connect(home).play_cancel({ play_sid, reason })));
+  });
 
 program
   .command('search <words...>')

@@ -14,13 +14,18 @@ export interface ChildSpec {
   readonly name: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** The rest of its environment, which is sent to it when it is known; asked for at each start. */
+  readonly laterEnv: () => Promise<NodeJS.ProcessEnv>;
+  /** Executors end first: what their plays commit until then, the services must take. */
+  readonly endsFirst: boolean;
 }
 
 /**
  * The processes of one `up`: each is started again when it dies, at once and then with growing pauses.
  *
  * S1 A child's stdin is its lifeline: when we die, however, it sees the end of it and stops by itself.
- * S2 A child says over its IPC channel when it is ready; nobody polls or guesses.
+ * S2 A child says over its IPC channel when it is ready; nobody polls or guesses. Over the same channel it learns where the servers
+ *    are, which start while it imports its modules.
  * S3 Output goes to a file a child, so that a full pipe never stops a service.
  */
 export class Supervisor {
@@ -48,14 +53,14 @@ export class Supervisor {
     return Object.fromEntries([...this.kept].flatMap(([name, { mark }]) => (mark ? [[name, mark]] : [])));
   }
 
-  /** SIGTERM to all, then waits; SIGKILL for who is still there after `withinMs`. */
+  /** In two groups: SIGTERM, then waits; SIGKILL for who is still there after `withinMs`. */
   async stop(withinMs: number): Promise<void> {
     this.stopping = true;
-    const kept = [...this.kept.values()];
-    for (const { child } of kept) child?.kill('SIGTERM');
-    const late = setTimeout(() => kept.forEach(({ child }) => void child?.kill('SIGKILL')), withinMs);
-    await Promise.all(kept.map(({ ended }) => ended));
-    clearTimeout(late);
+    const all = [...this.kept.values()];
+    for (const first of [true, false]) {
+      const group = all.filter(({ spec }) => spec.endsFirst === first);
+      await end(group, withinMs);
+    }
   }
 
   private launch(kept: Kept): Promise<void> {
@@ -69,6 +74,10 @@ export class Supervisor {
     });
     closeSync(log);
     kept.child = child;
+    kept.spec.laterEnv().then(
+      (env) => child.connected && child.send({ env }, () => undefined),
+      () => undefined, // servers that cannot start: whoever started us all says so
+    );
     kept.mark = undefined;
     if (child.pid !== undefined) {
       void markOf(child.pid).then((mark) => {
@@ -117,6 +126,13 @@ interface Kept {
   child: ChildProcess | undefined;
   mark: ProcessMark | undefined;
   ended: Promise<void>;
+}
+
+async function end(group: readonly Kept[], withinMs: number): Promise<void> {
+  for (const { child } of group) child?.kill('SIGTERM');
+  const late = setTimeout(() => group.forEach(({ child }) => void child?.kill('SIGKILL')), withinMs);
+  await Promise.all(group.map(({ ended }) => ended));
+  clearTimeout(late);
 }
 
 async function goneOf(child: ChildProcess): Promise<void> {

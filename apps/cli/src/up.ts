@@ -1,29 +1,22 @@
 import { join, resolve } from 'node:path';
-import {
-  type EmbeddedServer,
-  endProcess,
-  isAlive,
-  type KeptServer,
-  keepRunning,
-  startNats,
-  startPostgres,
-} from '@hero/embedded';
+import { endProcess, isAlive } from '@hero/embedded';
 import { readEnvironment, UsageError } from './environment.js';
 import { liveSupervisor, markOf, readRunState, removeRunState, writeRunState } from './run-state.js';
+import { Servers } from './servers.js';
 import { type ChildSpec, Supervisor } from './supervisor.js';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const main = (app: string): string => join(ROOT, 'apps', app, 'dist', 'main.js');
 const HOST = join(ROOT, 'libs', 'service-kit', 'dist', 'host.js');
 
-/** A service is stopped within 29 s by itself (its drain takes 25 s); then it is killed. */
+/** A process of services is stopped within 29 s by itself (its drain takes 25 s); then it is killed. */
 const STOP_MS = 30_000;
 
-/** Services that share a process on one machine; `--each` gives every one its own, as in production. */
-const TOGETHER: Record<string, readonly string[]> = {
-  services: ['registry', 'library-search', 'admin-gateway'],
-  'span-ingest': ['span-ingest'],
-};
+/**
+ * Services that share a process on one machine; `--each` gives every one its own, as in production (decision 20). Who asks another one
+ * stands behind it: they stop from the end.
+ */
+const SERVICES = ['span-ingest', 'registry', 'library-search', 'admin-gateway'];
 
 export interface UpOptions {
   home: string;
@@ -46,23 +39,11 @@ export async function startAll({ home, each, say }: UpOptions): Promise<Running>
     );
   await endLeftOvers(home, say);
 
-  const servers: { nats?: KeptServer; postgres?: KeptServer } = {};
+  const servers = new Servers(home, env, say, () => save());
   const state = async (): Promise<void> => {
     const supervisor = await markOf(process.pid);
     if (!supervisor || stopped) return;
-    await writeRunState(home, {
-      supervisor,
-      children: processes.marks(),
-      nats: {
-        url: natsUrl,
-        embedded: servers.nats !== undefined,
-        ...(servers.nats && { pid: servers.nats.current.pid }),
-      },
-      postgres: {
-        embedded: servers.postgres !== undefined,
-        ...(servers.postgres && { pid: servers.postgres.current.pid }),
-      },
-    });
+    await writeRunState(home, { supervisor, children: processes.marks(), ...servers.state() });
   };
   let stopped = false;
   let writing: Promise<void> = Promise.resolve();
@@ -73,63 +54,51 @@ export async function startAll({ home, each, say }: UpOptions): Promise<Running>
   const stop = async (): Promise<void> => {
     stopped = true;
     await processes.stop(STOP_MS);
-    await Promise.all([servers.nats?.stop(), servers.postgres?.stop()]);
+    await servers.stop();
     await writing;
     await removeRunState(home);
   };
-  const kept = (start: () => Promise<EmbeddedServer>): Promise<KeptServer> =>
-    keepRunning(start, { onRestart: save, log: say });
-
-  let natsUrl = env.NATS_URL ?? '';
+  // Side by side: while the servers come up, the services import their modules.
+  const specs = children(each, env.HERO_EXECUTORS, { ...process.env, HERO_HOME: home }, servers);
+  const ready = Promise.all(specs.map((spec) => processes.start(spec)));
+  ready.catch(() => undefined); // judged below, after the servers
   try {
-    const [nats, postgres] = await Promise.allSettled([
-      env.NATS_URL ? undefined : kept(() => startNats({ home, log: say })),
-      env.DATABASE_URL ? undefined : kept(() => startPostgres({ home, log: say })),
-    ]);
-    if (nats.status === 'fulfilled') servers.nats = nats.value;
-    if (postgres.status === 'fulfilled') servers.postgres = postgres.value;
-    for (const started of [nats, postgres]) if (started.status === 'rejected') throw started.reason;
-    natsUrl = env.NATS_URL ?? servers.nats?.url ?? '';
-    const databaseUrl = env.DATABASE_URL ?? servers.postgres?.url ?? '';
+    await servers.up;
     save();
-    await Promise.all(
-      children(each, env.HERO_EXECUTORS, { ...process.env, HERO_HOME: home }, natsUrl, databaseUrl).map((spec) =>
-        processes.start(spec),
-      ),
-    );
+    await ready;
     save();
-    return { natsUrl, stop };
+    return { natsUrl: servers.natsUrl, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function children(
-  each: boolean,
-  executors: number,
-  env: NodeJS.ProcessEnv,
-  natsUrl: string,
-  databaseUrl: string,
-): ChildSpec[] {
-  const groups = each
-    ? Object.fromEntries(
-        Object.values(TOGETHER)
-          .flat()
-          .map((app) => [app, [app]]),
-      )
-    : TOGETHER;
-  const services = Object.entries(groups).map(([name, apps]) => ({
+function children(each: boolean, executors: number, env: NodeJS.ProcessEnv, servers: Servers): ChildSpec[] {
+  const groups = each ? SERVICES.map((app) => ({ name: app, apps: [app] })) : [{ name: 'services', apps: SERVICES }];
+  const process = (name: string, apps: readonly string[]) => ({
     name,
-    args: [HOST, ...apps.map(main)],
-    env: { ...env, NATS_URL: natsUrl, DATABASE_URL: databaseUrl },
+    args: [HOST, '--env-by-ipc', ...apps.map(main)],
+  });
+  const services = groups.map(({ name, apps }) => ({
+    ...process(name, apps),
+    env,
+    laterEnv: async () => {
+      await servers.up;
+      return { NATS_URL: servers.natsUrl, DATABASE_URL: servers.databaseUrl };
+    },
+    endsFirst: false,
   }));
   // An executor gets no database address: NATS_URL is all it needs.
   const { DATABASE_URL: _, ...withoutDatabase } = env;
   const runners = Array.from({ length: executors }, (_, i) => ({
-    name: `executor-${i + 1}`,
-    args: [main('executor')],
-    env: { ...withoutDatabase, NATS_URL: natsUrl },
+    ...process(`executor-${i + 1}`, ['executor']),
+    env: withoutDatabase,
+    laterEnv: async () => {
+      await servers.up;
+      return { NATS_URL: servers.natsUrl };
+    },
+    endsFirst: true,
   }));
   return [...services, ...runners];
 }

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bus, BusServer, connectBus, Handle } from '@hero/bus';
 import { type DeclaredFlow, type Inspection, inspectSource, type Params } from '@hero/contracts';
-import { createDataSource, Database, migrate } from '@hero/persistence';
+import { Database, migrate } from '@hero/persistence';
 import { type TestServer, testDatabase, testNats } from '@hero/testing';
 import { Controller, type INestMicroservice, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -51,9 +51,7 @@ export async function serve(bus: Bus, service: string, controller: Type, provide
 
 const migrationsDir = `${import.meta.dirname}/../src/migrations`;
 const migrated = async (url: string): Promise<void> => {
-  const dataSource = createDataSource({ url, schema: 'registry', migrationsDir });
-  await migrate(dataSource, { url, schema: 'registry' });
-  await dataSource.destroy();
+  await migrate({ url, schema: 'registry', migrationsDir });
 };
 
 export interface WorkflowService extends AsyncDisposable {

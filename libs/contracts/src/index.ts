@@ -25,12 +25,9 @@ export {
   playWait,
   spanOutputs,
 } from './play-methods.js';
+export { FINAL_STATUSES, isFinal, PLAY_STATUSES, PLAY_TRANSITIONS } from './play-status.js';
 export {
-  FINAL_STATUSES,
   Forked,
-  isFinal,
-  PLAY_STATUSES,
-  PLAY_TRANSITIONS,
   Play,
   PlayError,
   PlayStatus,

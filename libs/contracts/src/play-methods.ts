@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { contract } from './contract.js';
 import { keptJson, keptObject } from './json.js';
 import { RawJson } from './raw-json.js';
+import { isFinal } from './play-status.js';
 import { SpanId } from './spans.js';
-import { isFinal, Play, PlayStatus, ResumeRequest } from './plays.js';
+import { Play, PlayStatus, ResumeRequest } from './plays.js';
 import { Cursor, Json, JsonObject, Limit, Name, Ok, orRef, paged, ResumeId, Sid, Text, Time } from './values.js';
 
 const TimeoutMs = z

@@ -1,33 +1,11 @@
 /** Shapes of plays and of what they wait for, and the statuses of a play. */
 import { z } from 'zod';
+import { PLAY_STATUSES } from './play-status.js';
 import { Log, Span } from './spans.js';
 import { Json, JsonObject, orRef, Sid, Time } from './values.js';
 
-export const PLAY_STATUSES = [
-  'pending',
-  'running',
-  'awaiting_resume',
-  'success',
-  'failed',
-  'cancelled',
-  'timed_out',
-] as const;
 export const PlayStatus = z.enum(PLAY_STATUSES);
 export type PlayStatus = z.infer<typeof PlayStatus>;
-
-/** The life cycle of a play (I7). `play_retry` alone reopens `failed` and `timed_out`. */
-export const PLAY_TRANSITIONS: Record<PlayStatus, readonly PlayStatus[]> = {
-  pending: ['running', 'cancelled', 'failed', 'timed_out'],
-  running: ['pending', 'awaiting_resume', 'success', 'failed', 'cancelled', 'timed_out'],
-  awaiting_resume: ['pending', 'cancelled', 'failed', 'timed_out'],
-  success: [],
-  failed: ['pending'],
-  cancelled: [],
-  timed_out: ['pending'],
-};
-
-export const FINAL_STATUSES = ['success', 'failed', 'cancelled', 'timed_out'] as const satisfies readonly PlayStatus[];
-export const isFinal = (status: PlayStatus): boolean => (FINAL_STATUSES as readonly PlayStatus[]).includes(status);
 
 export const PlayError = z.object({
   type: z.string().describe('Class of the Python exception, or the runtime’s word for how the process ended.'),

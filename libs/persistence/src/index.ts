@@ -1,5 +1,3 @@
-export type { DataSourceSettings } from './data-source.js';
-export { createDataSource, dataSourceOptions } from './data-source.js';
 export type { Row, Sql } from './database.js';
 export { Database } from './database.js';
 export {
@@ -15,7 +13,6 @@ export type { MigrateOptions } from './migrate.js';
 export { migrate } from './migrate.js';
 export type { NamedStatement } from './named.js';
 export { named } from './named.js';
-export { SnakeNaming } from './naming.js';
 export type { PersistenceSettings } from './persistence-module.js';
 export { PersistenceModule } from './persistence-module.js';
 export type { DatabaseSettings } from './settings.js';

@@ -1,30 +1,28 @@
+/** The migrations of a service: the classes that the files of its folder export. */
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { DataSource, MigrationInterface } from 'typeorm';
+import type { MigrationInterface } from 'typeorm';
 
-type MigrationClass = new () => MigrationInterface;
+export type MigrationClass = new () => MigrationInterface;
 
 const CODE = /(?<!\.d)\.[jt]s$/;
 
 /**
- * Puts the classes in the place of the folders that a DataSource names. TypeORM would import them past the loader of
- * this process, which a test that runs sources has replaced.
+ * In the order of their files. Imported here and not by TypeORM, which would do it past the loader of this process, which a test
+ * that runs sources has replaced.
  */
-export async function loadMigrations(dataSource: DataSource): Promise<void> {
-  const named = Object.values(dataSource.options.migrations ?? []);
-  const classes = await Promise.all(
-    named.map((entry) => (typeof entry === 'string' ? inFolder(dirname(entry)) : [entry])),
-  );
-  dataSource.setOptions({ migrations: classes.flat() });
-}
-
-async function inFolder(folder: string): Promise<MigrationClass[]> {
+export async function migrationsIn(folder: string): Promise<MigrationClass[]> {
   const files = (await readdir(folder)).filter((file) => CODE.test(file)).sort();
   const modules = await Promise.all(
     files.map((file) => import(pathToFileURL(join(folder, file)).href) as Promise<Record<string, unknown>>),
   );
   return modules.flatMap((module) => Object.values(module).filter(isMigration));
+}
+
+/** The name under which TypeORM remembers that it ran. */
+export function nameOf(migration: MigrationClass): string {
+  return new migration().name ?? migration.name;
 }
 
 function isMigration(value: unknown): value is MigrationClass {

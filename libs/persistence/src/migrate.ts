@@ -5,44 +5,59 @@
  *    dies lets go of it at once.
  * 2. Each migration is one transaction: done with its line in the table, or not at all.
  * 3. A database that is not up yet is waited for, bounded, and said in the log.
+ * 4. Where nothing is to do, as at nearly every start, one look at the table says so: no lock is taken and TypeORM is not even loaded.
  */
 import type { Log } from '@hero/bus';
 import { messageOf } from '@hero/contracts';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import type { DataSource } from 'typeorm';
-import { isUnavailable } from './faults.js';
-import { loadMigrations } from './load-migrations.js';
+import { isUnavailable, sqlState } from './faults.js';
+import { type MigrationClass, migrationsIn, nameOf } from './load-migrations.js';
+import { MIGRATIONS_TABLE } from './settings.js';
 
 export interface MigrateOptions {
   url: string;
   schema: string;
+  /** Folder of the migrations: `import.meta.dirname + '/migrations'`. */
+  migrationsDir: string;
   log?: Log;
   /** For the database to come up and for the lock together. Default 60 s. */
   withinMs?: number;
 }
 
-const TRY_EVERY_MS = 200;
+const TRY_EVERY_MS = 50;
 const SAY_EVERY_MS = 2_000;
+const UNDEFINED_TABLE = '42P01';
 
 /** Makes the schema and brings it up to date. Returns the names of the migrations that ran. */
-export async function migrate(dataSource: DataSource, options: MigrateOptions): Promise<string[]> {
-  const { url, schema, log, withinMs = 60_000 } = options;
+export async function migrate(options: MigrateOptions): Promise<string[]> {
+  const { url, schema, migrationsDir, log, withinMs = 60_000 } = options;
   const limit = performance.now() + withinMs;
+  const migrations = await migrationsIn(migrationsDir);
   const client = await connectUntil(url, limit, log);
   try {
+    if (await haveRun(migrations, client, schema)) return [];
     await lockUntil(client, schema, limit, log);
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${client.escapeIdentifier(schema)}`);
-    if (!dataSource.isInitialized) {
-      await loadMigrations(dataSource);
-      await dataSource.initialize();
-    }
-    const done = await dataSource.runMigrations({ transaction: 'each' });
-    const names = done.map(({ name }) => name);
+    const { runMigrations } = await import('./data-source.js');
+    const names = await runMigrations({ url, schema, migrations });
     if (names.length > 0) log?.info({ schema, migrations: names }, 'database migrated');
     return names;
   } finally {
     await client.end().catch(() => undefined);
+  }
+}
+
+/** Rule 4. A migration and its line in the table are one transaction, so that what is read here without the lock is true. */
+async function haveRun(migrations: readonly MigrationClass[], client: pg.Client, schema: string): Promise<boolean> {
+  const table = `${client.escapeIdentifier(schema)}.${MIGRATIONS_TABLE}`;
+  try {
+    const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${table}`);
+    const ran = new Set(rows.map(({ name }) => name));
+    return migrations.every((migration) => ran.has(nameOf(migration)));
+  } catch (error) {
+    if (sqlState(error) === UNDEFINED_TABLE) return false;
+    throw error;
   }
 }
 

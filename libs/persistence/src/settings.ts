@@ -12,6 +12,9 @@ export interface DatabaseSettings {
   connectWithinMs?: number;
 }
 
+/** In each service's schema: the names of the migrations that have run there. */
+export const MIGRATIONS_TABLE = 'migrations';
+
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /** Start-up options: search_path and limits hold on every connection of the pool without a query of their own. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { type Log, silent } from '@hero/bus';
-import { createDataSource, Database, migrate, PersistenceModule } from '@hero/persistence';
+import { Database, migrate, PersistenceModule } from '@hero/persistence';
 import { ENV, LOG } from '@hero/service-kit';
 import { testDatabase, testPostgres } from '@hero/testing';
 import { Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { getRepositoryToken } from '@nestjs/typeorm';
-import type { DataSource, Repository } from 'typeorm';
+import type { Repository } from 'typeorm';
 import { Note } from './note.js';
 
 const migrationsDir = join(import.meta.dirname, 'migrations');
@@ -17,15 +17,9 @@ function kept(): Log & { lines: string[] } {
   return { lines, debug: keep, info: keep, warn: keep, error: keep };
 }
 
-/** One starter: migrates with a DataSource of its own. */
-async function start(url: string, folder = migrationsDir, options: { log?: Log; withinMs?: number } = {}) {
-  const dataSource: DataSource = createDataSource({ url, schema: 'notes', migrationsDir: folder });
-  try {
-    return await migrate(dataSource, { url, schema: 'notes', ...options });
-  } finally {
-    if (dataSource.isInitialized) await dataSource.destroy();
-  }
-}
+/** One starter. */
+const start = (url: string, folder = migrationsDir, options: { log?: Log; withinMs?: number } = {}) =>
+  migrate({ url, schema: 'notes', migrationsDir: folder, ...options });
 
 describe('migrations', () => {
   it('run once, whoever of several starters comes first', async () => {
@@ -74,6 +68,17 @@ describe('migrations', () => {
       await client.query('SELECT pg_advisory_unlock_all()');
     });
     expect(await start(database.url)).toEqual(['Notes1700000000001']);
+  });
+
+  it('take no lock where nothing is to do', async () => {
+    await using database = await testDatabase();
+    await start(database.url);
+    await using db = new Database({ url: database.url, schema: 'public' });
+    await db.with(async (client) => {
+      await client.query(`SELECT pg_advisory_lock(hashtextextended('hero migrate notes', 0))`);
+      expect(await start(database.url, migrationsDir, { withinMs: 300 })).toEqual([]);
+      await client.query('SELECT pg_advisory_unlock_all()');
+    });
   });
 });
 

@@ -24,7 +24,7 @@ import { paths } from './paths.js';
 import { ServiceModule } from './service-module.js';
 import { claimSocket } from './sockets.js';
 
-/** All of stopping; a supervisor waits a little longer before it kills. */
+/** All of stopping, of however many services; a supervisor waits a little longer before it kills. */
 export const STOP_WITHIN_MS = 25_000;
 
 export interface RunningService {
@@ -33,8 +33,8 @@ export interface RunningService {
   readonly log: ProcessLog;
   readonly bus: Bus;
   readonly app: INestApplicationContext;
-  /** May be called any number of times; all wait for the one stop. */
-  stop(reason?: string): Promise<void>;
+  /** May be called any number of times; all wait for the one stop, which the first caller bounds. */
+  stop(reason?: string, withinMs?: number): Promise<void>;
 }
 
 export interface BootOptions {
@@ -105,8 +105,8 @@ export async function bootService(definition: ServiceDefinition, options: BootOp
   const running = { name, instance, log, bus, app };
   return {
     ...running,
-    stop: (reason = 'asked to') => {
-      stopping ??= stop({ ...running, parts, closing, reason });
+    stop: (reason = 'asked to', withinMs = STOP_WITHIN_MS) => {
+      stopping ??= stop({ ...running, parts, closing, reason, withinMs });
       return stopping;
     },
   };
@@ -154,11 +154,12 @@ interface Stopping extends Omit<RunningService, 'stop'> {
   parts: Parts;
   closing: AbortController;
   reason: string;
+  withinMs: number;
 }
 
-async function stop({ parts, closing, reason, log, app, bus }: Stopping): Promise<void> {
+async function stop({ parts, closing, reason, withinMs, log, app, bus }: Stopping): Promise<void> {
   const since = performance.now();
-  const left = (): number => STOP_WITHIN_MS - (performance.now() - since);
+  const left = (): number => withinMs - (performance.now() - since);
   log.info({ reason }, 'stopping');
   closing.abort();
   await step(log, 'own work', async () => parts.stop?.(), left());

@@ -3,9 +3,10 @@ import { pathToFileURL } from 'node:url';
 import type { ServiceDefinition } from './define.js';
 import { runServices } from './run.js';
 
-/** Runs the services of these main modules in this process; each default-exports its ServiceDefinition. */
-export async function hostServices(paths: readonly string[]): Promise<void> {
+/** Runs the services of these main modules in this process, once `environment` is complete; each default-exports its ServiceDefinition. */
+export async function hostServices(paths: readonly string[], environment?: Promise<void>): Promise<void> {
   const modules = await Promise.all(paths.map((path) => import(pathToFileURL(resolve(path)).href) as Promise<unknown>));
+  await environment;
   await runServices(modules.map((module, index) => definitionOf(module, paths[index] ?? '')));
 }
 

@@ -1,4 +1,10 @@
-/** A process that is one or several services: its signals, its lifeline and its exit code. */
+/**
+ * A process that is one or several services: its signals, its lifeline and its exit code.
+ *
+ * 1. Services that share a process share its end: a fault of one ends all, in order, and the supervisor starts all of them again.
+ * 2. They stop one after the other, the last named first, so that each finds those that it asks (named before it) still answering.
+ *    All of them together have STOP_WITHIN_MS.
+ */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bootService, type RunningService, STOP_WITHIN_MS } from './boot.js';
@@ -30,7 +36,7 @@ export async function runServices(definitions: readonly ServiceDefinition[]): Pr
     leaving = true;
     // Whatever hangs: the process ends.
     setTimeout(() => process.exit(1), STOP_WITHIN_MS + 4_000).unref();
-    await Promise.allSettled([...running].reverse().map((service) => service.stop(reason)));
+    await stopInTurn(definitions, running, reason);
     process.exit(code);
   };
   process.on('SIGTERM', () => void leave('SIGTERM', 0));
@@ -58,6 +64,18 @@ export async function runServices(definitions: readonly ServiceDefinition[]): Pr
   }
   for (const { reason } of faults) process.stderr.write(`${startSentence(reason)}\n`);
   await leave('a service could not start', 1);
+}
+
+/** Rule 2. They start side by side, so the order is that of their names on the command line. */
+async function stopInTurn(
+  definitions: readonly ServiceDefinition[],
+  running: readonly RunningService[],
+  reason: string,
+): Promise<void> {
+  const until = performance.now() + STOP_WITHIN_MS;
+  const turn = ({ name }: RunningService): number => definitions.findIndex((definition) => definition.name === name);
+  for (const service of [...running].sort((a, b) => turn(b) - turn(a)))
+    await service.stop(reason, until - performance.now()).catch(() => undefined);
 }
 
 function startSentence(error: unknown): string {

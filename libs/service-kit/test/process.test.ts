@@ -11,6 +11,7 @@ import { z } from 'zod';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const main = join(import.meta.dirname, 'greeter', 'main.mjs');
+const asker = join(import.meta.dirname, 'asker', 'main.mjs');
 const host = join(import.meta.dirname, '..', 'dist', 'host.js');
 const greet = contract({
   name: 'greet',
@@ -43,13 +44,13 @@ class Process implements AsyncDisposable {
     });
   }
 
-  /** Reads its log until it has said this. */
-  async said(sentence: RegExp): Promise<Record<string, unknown>> {
+  /** Reads its log until it has said this so many times. */
+  async said(sentence: RegExp, times = 1): Promise<Record<string, unknown>> {
     if (!this.child.stdout) throw new Error('no output');
     for await (const line of createInterface({ input: this.child.stdout })) {
       const fact = JSON.parse(line) as Record<string, unknown>;
       this.facts.push(fact);
-      if (sentence.test(String(fact.msg))) return fact;
+      if (sentence.test(String(fact.msg)) && --times === 0) return fact;
     }
     throw new Error(`it ended without saying ${sentence}: ${this.errors}`);
   }
@@ -60,7 +61,7 @@ class Process implements AsyncDisposable {
   }
 }
 
-const asker = (nats: TestServer) => connectBus({ url: nats.url, name: 'asker' });
+const busOf = (nats: TestServer) => connectBus({ url: nats.url, name: 'asker' });
 
 it('a service runs by itself, says so with its build number, and ends with code 0 on SIGTERM', async () => {
   await using nats = await testNats();
@@ -72,7 +73,7 @@ it('a service runs by itself, says so with its build number, and ends with code 
     service: 'registry',
     build_nr: '42',
   });
-  await using bus = await asker(nats);
+  await using bus = await busOf(nats);
   expect(await bus.ask(greet, { name: 'Ada' })).toMatchObject({ text: 'Hello, Ada' });
   service.child.kill('SIGTERM');
   expect(await service.ended).toEqual([0, null]);
@@ -83,13 +84,63 @@ it('a host runs several services in one process, each answering for itself', asy
   await using nats = await testNats();
   await using service = new Process([host, main, main], { NATS_URL: nats.url });
   await service.said(/is up/);
-  await using bus = await asker(nats);
+  await using bus = await busOf(nats);
   let infos = await gatherInfo(bus);
   while (infos.length < 2) infos = await gatherInfo(bus);
   expect(new Set(infos.map(({ pid }) => pid))).toEqual(new Set([service.child.pid]));
   expect(new Set(infos.map(({ instance }) => instance)).size).toBe(2);
   service.child.kill('SIGINT');
   expect(await service.ended).toEqual([0, null]);
+});
+
+describe('services that share a process', () => {
+  /** Both are up when the second one has said so. */
+  async function both(nats: TestServer, order: string[]): Promise<Process> {
+    const process = new Process([host, ...order], { NATS_URL: nats.url });
+    await process.said(/is up/, 2);
+    return process;
+  }
+
+  it('stop one after the other, so that who asks finds whom it asks', async () => {
+    await using nats = await testNats();
+    await using process = await both(nats, [main, asker]);
+    process.child.kill('SIGTERM');
+    expect(await process.ended).toEqual([0, null]);
+    expect(process.errors).toBe('Hello, Ada\nown work ended\n');
+  });
+
+  it('all end, in the same order, by a fault of one', async () => {
+    await using nats = await testNats();
+    await using process = await both(nats, [main, asker]);
+    await using bus = await busOf(nats);
+    bus.announce('test.fail', {});
+    expect(await process.ended).toEqual([1, null]);
+    expect(process.errors).toBe('Hello, Ada\nown work ended\n');
+  });
+});
+
+it('a host waits for the part of its environment that its parent sends later', async () => {
+  await using nats = await testNats();
+  const late = spawn(process.execPath, [host, '--env-by-ipc', main], {
+    env: { PATH: process.env.PATH, GREETING: 'Hello', NATS_URL: 'nats://127.0.0.1:1' },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const ready = once(late, 'message');
+  late.send({ env: { NATS_URL: nats.url } });
+  expect(await ready).toEqual([{ ready: ['registry'] }, undefined]);
+  const ended = once(late, 'exit');
+  late.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+});
+
+it('a host that waits for its environment ends with its parent', async () => {
+  const late = spawn(process.execPath, [host, '--env-by-ipc', main], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const ended = once(late, 'exit');
+  late.disconnect();
+  expect(await ended).toEqual([0, null]);
 });
 
 it('a service ends when its lifeline does: its supervisor died', async () => {
@@ -123,7 +174,7 @@ it('a failpoint kills the process as kill -9 does, the third time', async () => 
   await using nats = await testNats();
   await using service = new Process([main], { NATS_URL: nats.url, HERO_FAILPOINTS: 'greeter.greet.before=kill@3' });
   await service.said(/is up/);
-  await using bus = await asker(nats);
+  await using bus = await busOf(nats);
   for (const name of ['a', 'b']) await bus.ask(greet, { name });
   const last = bus.ask(greet, { name: 'c' }, { timeoutMs: 500 });
   await expect(last).rejects.toMatchObject({ code: 'TIMEOUT' });

@@ -10,7 +10,8 @@
  *    out can be reopened. A `pending` from before the end, or a final status of a lower attempt, is late and changes nothing.
  * P5 SPAN_LIMIT spans are stored. Starts beyond it are counted; their events are in the history only.
  */
-import { type AnyEvent, isFinal, PLAY_TRANSITIONS, type PlayStatus, type SpanStatus } from '@hero/contracts';
+import type { AnyEvent, PlayStatus, SpanStatus } from '@hero/contracts';
+import { isFinal, PLAY_TRANSITIONS } from '@hero/contracts/play-status';
 import { close, ended, started, tagged } from './span-fold.js';
 import { isOpen, newSpan, type SpanState } from './state.js';
 
