@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Street } from '@hero/conformance';
 import { against, comparison } from './against.js';
+import { atRest } from './at-rest.js';
 import { type Figure, table } from './figures.js';
 import { machine, warmStart } from './machine.js';
 import { measuresOf } from './measures.js';
@@ -55,6 +56,7 @@ async function alone(): Promise<Figure[]> {
     hero.close();
   }
   if (positionals.length === 0 || positionals.includes('start')) figures.push(await warmStart());
+  if (positionals.length === 0 || positionals.includes('rest')) figures.push(...(await atRest()));
   return figures;
 }
 

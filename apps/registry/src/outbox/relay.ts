@@ -39,7 +39,9 @@ export class Relay {
   private told: number[] = [];
   /** Rule 4. */
   private behind = false;
-  private timers: Timer[] = [];
+  private sweeping?: Timer;
+  private forgetting?: NodeJS.Timeout;
+  private stopped = false;
   /** Called after the commit of a play's end, by the registry that committed it. */
   onEnded: (change: Change) => void = () => undefined;
   private log?: Log;
@@ -53,12 +55,14 @@ export class Relay {
     this.log = log;
     const sweep = every(SWEEP_MS, () => this.sweep(), { log, name: 'relay' });
     this.bus.onReconnect(() => sweep.now());
-    this.timers = [sweep, every(FORGET_MS, () => this.forget(), { log, name: 'outbox' })];
+    this.sweeping = sweep;
   }
 
   /** A row that was published but not yet deleted is published again by another registry, which is harmless. */
   async stop(): Promise<void> {
-    await Promise.all(this.timers.map((timer) => timer.stop()));
+    this.stopped = true;
+    await this.sweeping?.stop();
+    clearTimeout(this.forgetting);
     await this.forget();
   }
 
@@ -111,6 +115,7 @@ export class Relay {
       await Promise.all([this.wake(change), this.event(change), this.deletion(change)]);
       await failpoint('registry.relay.publish.after');
       this.told.push(change.id);
+      this.forgetSoon();
       return true;
     } catch (err) {
       this.behind = true;
@@ -164,6 +169,17 @@ export class Relay {
       at,
       ...(deleted && { deleted }),
     });
+  }
+
+  /** No timer runs while nothing happens; what cannot be deleted now, the next sweep deletes. */
+  private forgetSoon(): void {
+    if (this.stopped) return;
+    this.forgetting ??= setTimeout(() => {
+      this.forgetting = undefined;
+      this.forget().catch((err: unknown) =>
+        this.log?.warn({ err }, 'published changes could not be deleted from the outbox yet'),
+      );
+    }, FORGET_MS);
   }
 
   private async forget(): Promise<void> {
