@@ -43,7 +43,9 @@ it('up is its supervisor, two servers, one process of services and one executor;
   const up = home.start('up');
   await up.line(/^JSON-RPC/);
   const hero = new HeroClient(unixTransport(rpcSocket(home.path)));
-  const before = await hero.system_status({});
+  let before = await hero.system_status({});
+  // An executor is healthy once it holds a lease: a moment after the registry has come up beside it.
+  await until(async () => pidOf((before = await hero.system_status({})), 'executor'));
   const services = pidOf(before, 'registry') ?? 0;
   const executor = pidOf(before, 'executor') ?? 0;
   expect(TOGETHER.map((name) => pidOf(before, name))).toEqual(TOGETHER.map(() => services));

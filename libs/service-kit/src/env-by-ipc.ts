@@ -12,5 +12,6 @@ export function envByIpc(): Promise<void> {
     const leave = (): never => process.exit(0);
     process.on('message', take);
     process.once('disconnect', leave);
+    if (!process.connected) leave();
   });
 }
