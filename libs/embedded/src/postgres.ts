@@ -1,7 +1,7 @@
 /** The embedded PostgreSQL: its program, cluster, configuration and address. */
 import { chown, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type pg from 'pg';
+import pg from 'pg';
 import { type Account, privateFolder } from './account.js';
 import { EmbeddedServerError } from './error.js';
 import { homeHash } from './folders.js';
@@ -83,7 +83,6 @@ async function initialise(bin: string, home: ServerHome, data: string, durable: 
 }
 
 async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const { default: pg } = await import('pg'); // while the server starts
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   client.on('error', () => undefined); // the end of the connection shows in the query
   try {
