@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
 import type { SystemStatus } from '@hero/contracts';
-import { HeroClient, unixTransport } from '@hero/openrpc';
+import { HeroClient, HeroError, unixTransport } from '@hero/openrpc';
 import { until } from '@hero/testing';
 import { readRunState, rpcSocket } from '../src/run-state.js';
 import { HeroHome } from './hero-home.js';
@@ -26,6 +26,19 @@ const byNumber = (a: number, b: number): number => a - b;
 const pidOf = (status: SystemStatus, name: string): number | undefined =>
   status.services.find((service) => service.name === name && service.healthy)?.pid;
 
+/** The first status that is right; while the gateway is away, there is none. */
+const statusOnce = (hero: HeroClient, isRight: (status: SystemStatus) => boolean): Promise<SystemStatus> =>
+  until(
+    async () => {
+      const status = await hero.system_status({}).catch((error: unknown) => {
+        if (error instanceof HeroError && error.retry) return undefined;
+        throw error;
+      });
+      return status && isRight(status) && status;
+    },
+    { within: 60_000, what: 'the status that the test waits for' },
+  );
+
 function readyz(home: HeroHome): Promise<number | undefined> {
   const socketPath = join(dirname(rpcSocket(home.path)), 'admin.sock');
   return new Promise((resolve, reject) => {
@@ -43,9 +56,8 @@ it('up is its supervisor, two servers, one process of services and one executor;
   const up = home.start('up');
   await up.line(/^JSON-RPC/);
   const hero = new HeroClient(unixTransport(rpcSocket(home.path)));
-  let before = await hero.system_status({});
   // An executor is healthy once it holds a lease: a moment after the registry has come up beside it.
-  await until(async () => pidOf((before = await hero.system_status({})), 'executor'));
+  const before = await statusOnce(hero, (status) => pidOf(status, 'executor') !== undefined);
   const services = pidOf(before, 'registry') ?? 0;
   const executor = pidOf(before, 'executor') ?? 0;
   expect(TOGETHER.map((name) => pidOf(before, name))).toEqual(TOGETHER.map(() => services));
@@ -61,11 +73,9 @@ it('up is its supervisor, two servers, one process of services and one executor;
   expect((await hero.play_wait({ play_sid: sid, until: 'settled' })).status).toBe('awaiting_resume');
   process.kill(services, 'SIGKILL');
   await up.line(/^services ended \(SIGKILL\), starting it again/);
-  let after = before;
-  await until(async () => {
-    after = await hero.system_status({});
-    return TOGETHER.every((name) => ![undefined, services].includes(pidOf(after, name)));
-  });
+  const after = await statusOnce(hero, (status) =>
+    TOGETHER.every((name) => ![undefined, services].includes(pidOf(status, name))),
+  );
   expect(new Set(TOGETHER.map((name) => pidOf(after, name))).size).toBe(1);
   expect(pidOf(after, 'executor')).toBe(executor);
   expect(await readyz(home)).toBe(200);
