@@ -20,7 +20,7 @@ const IMPORT =
   /(?:^|[\s;])(?:import|export)\s+(?:type\s+)?(?:[\w*{}\s,$]+\s+from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
 const SKIP = new Set(['node_modules', 'dist', 'generated', 'golden']);
 
-/** The rooms of an app: what each may import of the others. What is not in a room (the module, its background) may import all. */
+/** The rooms of an app and the rooms that each may import. Files outside of the rooms (the module, its background) may import all. */
 const ROOMS = {
   '@hero/registry': {
     sql: [],
@@ -36,7 +36,7 @@ const ROOMS = {
   },
 };
 
-/** The wall that an import goes through, or undefined. */
+/** Why an import between rooms is forbidden, or undefined. */
 function wallBetween(project, from, to) {
   const roomOf = (path) => {
     const [source, room, ...rest] = relative(project.folder, path).split(sep);
@@ -46,7 +46,7 @@ function wallBetween(project, from, to) {
   const rooms = ROOMS[project.name];
   if (!rooms || room === undefined || room === other) return undefined;
   if (!(room in rooms)) return `${room} has no line in ROOMS of tools/boundaries.mjs`;
-  if (other === undefined) return `${room} is below what is in no room`;
+  if (other === undefined) return `${room} may not import files outside of the rooms`;
   return rooms[room].includes(other) ? undefined : `${room} is not above ${other}`;
 }
 

@@ -1,6 +1,6 @@
 /**
  * No circle of imports, type-only ones included: neither between the files of a package nor between packages.
- * A circle of types is a circle for the reader: neither file can be understood before the other.
+ * A circle of types matters to readers too: neither file can be understood before the other.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-// Not the library's index: that one exports the client which may be about to be written for the first time.
+// Does not import the library's index, because that exports the client, which may not have been written yet.
 const { generatedFiles } = await import(join(root, 'libs/openrpc/dist/src/generated-files.js'));
 const check = process.argv.includes('--check');
 const read = (path) => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const run = (command, args, options = {}) => spawnSync(command, args, { encoding: 'utf8', ...options });
 
-/** Makes the venv when there is none or the SDK's metadata changed; returns the path of its interpreter. */
+/** Makes the venv if there is none or the SDK's metadata changed; returns the path of its interpreter. */
 export function pythonEnv(root) {
   const folder = join(root, 'node_modules', '.cache', 'hero-python');
   const python = join(folder, 'bin', 'python');

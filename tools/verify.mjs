@@ -1,5 +1,5 @@
 /**
- * `npm run verify`: everything that must hold before a change lands, in the order in which a person wants to hear of it.
+ * `npm run verify`: all checks that a change must pass, quick ones first.
  * `npm run verify -- types jest` runs only the steps named. The last line counts: `N passed, N failed`.
  */
 import { spawn } from 'node:child_process';

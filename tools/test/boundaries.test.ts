@@ -29,7 +29,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 describe('the boundaries check', () => {
-  it('lets through what is allowed', () => {
+  it('accepts allowed imports', () => {
     write('libs/bus/src/ask.ts', "import { contract } from '@hero/contracts';\nimport { x } from './x.js';");
     write('apps/registry/src/play-store.ts', "import pg from 'pg';\n// import { bus } from '@hero/bus';");
     write('apps/registry/test/plays.test.ts', "import { testDatabase } from '@hero/testing';");
@@ -53,7 +53,7 @@ describe('the boundaries check', () => {
     ['rooms', 'apps/registry/src/attic/a.ts', "import { b } from '../plays/b.js';"],
     ['rooms', 'apps/registry/src/runs/a.ts', "import { Background } from '../background.js';"],
     ['testing-in-tests', 'apps/registry/src/a.ts', "import { testNats } from '@hero/testing';"],
-  ])('refuses what breaks %s', (rule, path, text) => {
+  ])('refuses a violation of %s', (rule, path, text) => {
     write(path, text);
     const faults = checkBoundaries(root);
     expect(faults.some((fault) => fault.startsWith(`${path}: ${rule}:`))).toBe(true);

@@ -16,14 +16,14 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 describe('the check for circles of imports', () => {
-  it('lets through what goes one way', () => {
+  it('accepts imports in one direction', () => {
     write('libs/a/src/one.ts', "import { two } from './two.js';\nimport { three } from './three.js';");
     write('libs/a/src/two.ts', "export { three } from './three.js';");
     write('libs/a/src/three.ts', "// import { one } from './one.js';\nexport const three = 3;");
     expect(checkCycles(root)).toEqual([]);
   });
 
-  it('names a circle of three files, also where one import is of a type only', () => {
+  it('names a circle of three files, also if one import is of a type only', () => {
     write('apps/a/src/one.ts', "import { two } from './two.js';");
     write('apps/a/src/two.ts', "import {\n  three,\n} from './three.js';");
     write('apps/a/src/three.ts', "import type { One } from './one.js';");

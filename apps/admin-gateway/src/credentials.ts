@@ -1,10 +1,10 @@
 /**
- * Who may call: bearers of the admin's token, and browsers with a session.
+ * Authentication: callers with the admin's token, and browsers with a session.
  *
- * 1. What is compared are hashes, in constant time; the token itself is forgotten after the start.
- * 2. A session is a signed cookie (nothing to store, good across restarts) with an end. What changes something needs the
- *    CSRF header beside it, which only a page of this origin can read from its cookie.
- * 3. A login link works once, and for ten minutes.
+ * 1. Hashes are compared, in constant time; the token itself is not kept after the start.
+ * 2. A session is a signed cookie with an expiry: nothing is stored, and it stays valid across restarts. A request that changes
+ *    something also needs the CSRF header, whose value only a page of this origin can read from its cookie.
+ * 3. A login link works once and expires after ten minutes.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
@@ -24,7 +24,7 @@ export interface Session {
 export class Access {
   private readonly tokenHash: Buffer;
   private readonly key: Buffer;
-  /** Hash of the code → when it ends. */
+  /** Hash of the code → time at which it expires. */
   private readonly links = new Map<string, number>();
 
   constructor(
@@ -39,7 +39,7 @@ export class Access {
     return same(hash(given), this.tokenHash);
   }
 
-  /** A code for one login link. */
+  /** Makes a code for one login link. */
   newLoginCode(): { code: string; expiresAt: Date } {
     const now = this.now();
     for (const [old, end] of this.links) if (end <= now || this.links.size >= LINKS_LIMIT) this.links.delete(old);
@@ -48,7 +48,7 @@ export class Access {
     return { code, expiresAt: new Date(now + LINK_MS) };
   }
 
-  /** Spends a code: a session, or nothing where it is unknown, spent or too old. */
+  /** Exchanges a code for a session; undefined if it is unknown, used or expired. */
   login(code: string): Session | undefined {
     const key = hash(code).toString('hex');
     const end = this.links.get(key);

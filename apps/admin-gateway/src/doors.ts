@@ -1,9 +1,9 @@
 /**
- * The three ways in, and what must hold at each before anything else is looked at.
+ * The three listeners, and the checks that each one makes before a request is read.
  *
- * rpc    the unix socket `rpc.sock`: guarded by its folder's permissions; whoever gets in is the owner.
- * admin  the unix socket `admin.sock`: what the HTTP port serves, for a proxy in front; the same checks but the port.
- * http   the loopback port: any page that the user opens can reach it, so the checks are made on every route.
+ * rpc    the unix socket `rpc.sock`: guarded by its folder's permissions, so every caller is the owner.
+ * admin  the unix socket `admin.sock`: serves the same as the HTTP port, for a proxy in front; the same checks except the port.
+ * http   the loopback port: any page that the user opens can reach it, so every route makes the checks.
  */
 import type { IncomingMessage } from 'node:http';
 import { HeroError } from '@hero/contracts';
@@ -13,7 +13,7 @@ import { cookiesOf, WrongMediaType } from './http.js';
 export type DoorKind = 'rpc' | 'admin' | 'http';
 export interface Door {
   kind: DoorKind;
-  /** Of the HTTP port; 0 for a socket. */
+  /** The HTTP port; 0 for a socket. */
   port: number;
 }
 
@@ -22,12 +22,12 @@ export const enter = (req: IncomingMessage, door: Door): void => void doors.set(
 export const doorOf = (req: IncomingMessage): Door => doors.get(req) ?? { kind: 'http', port: 0 };
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
-/** Cookies know no ports: the names keep two gateways on one machine apart. */
+/** Browsers share cookies between ports, so the names contain the port: there may be two gateways on one machine. */
 export const sessionCookie = ({ port }: Door): string => `hero_session_${port}`;
 export const csrfCookie = ({ port }: Door): string => `hero_csrf_${port}`;
 const CSRF_HEADER = 'x-hero-csrf';
 
-/** Refuses what a strange page may have sent: DNS rebinding, other origins, other sites. Before authentication. */
+/** Refuses requests that a foreign page may have sent (DNS rebinding, other origins, other sites), before authentication. */
 export function checkOrigin(req: IncomingMessage): void {
   const door = doorOf(req);
   if (door.kind === 'rpc') return;
@@ -51,7 +51,7 @@ function isOwnHost(host: string, { kind, port }: Door): boolean {
   return kind === 'admin' || Number(given ?? 80) === port;
 }
 
-/** Lets in the owner of the socket, a bearer of the token, or a browser's session; a session that acts needs CSRF too. */
+/** Accepts the owner of the socket, a caller with the token, or a browser's session. A session needs CSRF for methods that change something. */
 export function authenticate(req: IncomingMessage, access: Access): void {
   const door = doorOf(req);
   if (door.kind === 'rpc') return;
@@ -74,7 +74,7 @@ export function authenticate(req: IncomingMessage, access: Access): void {
   }
 }
 
-/** Only `application/json`, in UTF-8, as it is: no form of a web page can send that to another origin unasked. */
+/** Accepts only uncompressed `application/json` in UTF-8, which a web page cannot send to another origin without a preflight. */
 export function checkJson(req: IncomingMessage): void {
   const type = (req.headers['content-type'] ?? '').toLowerCase();
   if (

@@ -2,7 +2,7 @@
 import { isFinal, PLAY_STATUSES, type PlayEvent } from '@hero/contracts';
 import { frame } from './sse.js';
 
-/** What an event says of the end of its play. */
+/** Whether an event ends or reopens its play. */
 type Turn = 'ended' | 'reopened' | undefined;
 
 const FINAL = new Set<string>(PLAY_STATUSES.filter(isFinal));
@@ -17,7 +17,7 @@ export class EventRun {
   private constructor(
     private readonly seqs: readonly number[],
     private readonly turns: readonly Turn[],
-    /** Where each event begins in `all`, and where the last one ends. */
+    /** Offsets in `all`: the start of each event, and the end of the last one. */
     private readonly offsets: readonly number[],
     private readonly all: Buffer,
   ) {}
@@ -46,12 +46,12 @@ export class EventRun {
     return this.seqs.at(-1);
   }
 
-  /** The encoded events: a view of memory that all viewers share. */
+  /** The encoded events; all viewers share this memory. */
   get bytes(): Buffer {
     return this.all.subarray(this.offsets[0], this.offsets.at(-1));
   }
 
-  /** The newest of its events that end or reopen the play. */
+  /** The newest event of this run that ends or reopens the play. */
   get turn(): Turn {
     return this.turns.findLast((turn) => turn !== undefined);
   }
@@ -65,7 +65,7 @@ export class EventRun {
     return this.slice(from < 0 ? this.length : from, this.length);
   }
 
-  /** Its first events, as long as each follows the one before it; `seq`: the number before the first. */
+  /** The first events up to a hole in the numbers; `seq` is the number before the first. */
   unbroken(seq: number): EventRun {
     const end = this.seqs.findIndex((one, index) => one !== seq + 1 + index);
     return end < 0 ? this : this.slice(0, end);

@@ -29,7 +29,7 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** Puts the parts together and begins to listen. */
+/** Creates the parts of the gateway and starts to listen. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { bus, log, home, closing, heartbeatMs } = options;
   const access = new Access(await adminToken(join(home, 'var', 'admin.token')));
@@ -53,7 +53,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** Lets other programs find the port that was chosen. Written atomically. */
+/** Writes the chosen port to a file, atomically, so that other programs find it. */
 async function writeRunFile(path: string, facts: object): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(`${path}.new`, `${JSON.stringify(facts)}\n`, { mode: 0o600 });

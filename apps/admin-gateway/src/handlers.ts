@@ -5,7 +5,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { openRpcText } from './open-rpc.js';
 import { systemStatus } from './system-status.js';
 
-/** The gateway's own two methods; it asks for them over the bus like for all others. */
+/** The two methods of the gateway itself. It calls them over the bus, as it calls all others. */
 @Controller()
 export class Handlers {
   constructor(

@@ -1,9 +1,9 @@
 /**
- * `POST /hooks/resume/<token>`: whoever has the link may answer its one question, once; the link gives no other right.
+ * `POST /hooks/resume/<token>`: a caller with the link may answer its question once; the link gives no other right.
  *
- * 1. The token comes first: its shape is checked here, its signature by the registry, before a byte of the body is read.
- * 2. Then the size of the body, its depth and its keys, before it is parsed.
- * 3. Every refusal is the same reply, whatever its reason, and leaves at a multiple of REFUSE_EVERY_MS: neither the reply nor
+ * 1. The token is checked first: its shape here and its signature by the registry, before any byte of the body is read.
+ * 2. Then the size of the body, its depth and its keys are checked, before it is parsed.
+ * 3. Every refusal is the same reply, sent at a multiple of REFUSE_EVERY_MS, so that neither the reply nor
  *    its time tells whether a link exists. The log has the reason.
  */
 import { isUtf8 } from 'node:buffer';
@@ -46,7 +46,7 @@ export async function answerHook({ bus, log, closing }: HookParts, req: Incoming
   } catch (cause) {
     if (res.destroyed) return;
     const error = toHeroError(cause, failed(log));
-    // Something is wrong here, and not with the link.
+    // The fault is on our side, not in the link.
     if (ERRORS[error.code].http >= 500) return sendError(res, error);
     log.info({ code: error.code, reason: error.message }, 'link refused');
     await refuse(req, res, arrived);
@@ -84,7 +84,7 @@ async function payloadOf(req: IncomingMessage, maxBytes: number): Promise<RawJso
   }
 }
 
-/** Rule 3. The rest of the body is thrown away as it arrives: a sender that still sends would not read the reply. */
+/** Rule 3. The rest of the body is discarded as it arrives, because a client that still sends does not read the reply. */
 async function refuse(req: IncomingMessage, res: Response, arrived: number): Promise<void> {
   if (!req.complete) await readBody(req, 0).catch(() => undefined);
   await delay(REFUSE_EVERY_MS - ((performance.now() - arrived) % REFUSE_EVERY_MS));

@@ -1,9 +1,9 @@
-/** Small words for HTTP that every route here uses. */
+/** Functions for HTTP requests and replies that all routes use. */
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERRORS, HeroError } from '@hero/contracts';
 
-/** What Express adds to a request. */
+/** The fields that Express adds to a request. */
 export interface Request extends IncomingMessage {
   params: Record<string, string | undefined>;
   query: Record<string, unknown>;
@@ -23,7 +23,7 @@ export function sendJson(res: Response, status: number, body: object | string): 
 }
 
 const READ_WITHIN_MS = 120_000;
-/** A reply that nobody reads is not kept for ever. */
+/** A connection is closed if its client does not read the reply for this long. */
 function closeIfUnread(res: Response): void {
   if (res.writableLength === 0 || res.closed) return;
   const limit = setTimeout(() => res.destroy(), READ_WITHIN_MS);
@@ -37,12 +37,12 @@ export function sendText(res: Response, type: string, text: string): void {
   res.end(text);
 }
 
-/** The body has a type that is not served. */
+/** The content type of the body is not supported. */
 export class WrongMediaType extends HeroError {}
 
 export const statusOf = (error: HeroError): number => (error instanceof WrongMediaType ? 415 : ERRORS[error.code].http);
 
-/** A refusal beside JSON-RPC: `{error: {code, message, retry, …}}`. */
+/** The body of an error outside of JSON-RPC: `{error: {code, message, retry, …}}`. */
 export function sendError(res: Response, error: HeroError, status = statusOf(error)): void {
   if (error.code === 'UNAUTHORIZED') res.setHeader('www-authenticate', 'Bearer');
   if (error.code === 'UNAVAILABLE') res.setHeader('retry-after', '1');
@@ -57,7 +57,7 @@ export function cookiesOf(req: IncomingMessage): Map<string, string> {
   return new Map(pairs);
 }
 
-/** Ends what is done for a request when its caller goes away or the gateway stops. Any number of things may listen to it. */
+/** Aborted when the caller disconnects or the gateway stops. Any number of listeners is allowed. */
 export function callerSignal(res: Response, closing: AbortSignal): AbortSignal {
   const caller = new AbortController();
   setMaxListeners(0, caller.signal, closing);
@@ -74,7 +74,7 @@ export function callerSignal(res: Response, closing: AbortSignal): AbortSignal {
 /** A client that sends too much sees the error only if its body is read: this many more bytes are read and discarded. */
 const DISCARD_LIMIT = 64 * 1024 * 1024;
 
-/** The whole body; refuses one above the limit. */
+/** Reads the whole body; refuses one above the limit. */
 export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const refuse = (): void =>

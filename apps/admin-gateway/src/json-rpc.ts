@@ -1,9 +1,9 @@
 /**
- * JSON-RPC 2.0 over one body: what is wrong with it, its calls in parallel, their replies.
+ * Answers one JSON-RPC 2.0 body: checks it, makes its calls in parallel, and returns their replies.
  *
- * 1. Bytes and depth are judged before anything is parsed.
- * 2. Each call with an id gets exactly one reply; a notification gets none, whatever happens to it.
- * 3. All replies together are bounded.
+ * 1. Size and depth are checked before the body is parsed.
+ * 2. Each call with an id gets exactly one reply; a notification gets none, also if it fails.
+ * 3. The size of all replies together is bounded.
  */
 import { setMaxListeners } from 'node:events';
 import { isUtf8 } from 'node:buffer';
@@ -14,7 +14,7 @@ import { type Methods, refuseKeys } from './methods.js';
 import { type RpcError, rpcErrorOf, rpcFault } from './rpc-error.js';
 
 const BATCH_LIMIT = 50;
-/** What stands around the parameters of a call: its braces, version, id and name. */
+/** Bytes of a call beside its parameters: its braces, version, id and name. */
 const ENVELOPE = 4 * 1024;
 /** The largest body: one call of a method that takes sources or payloads. */
 export const BODY_LIMIT = 2 * PAYLOAD_LIMIT + 64 * 1024 + ENVELOPE;
@@ -23,13 +23,13 @@ const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params']);
 
 type Id = string | number | null;
 interface Call {
-  /** Undefined: a notification. */
+  /** Undefined for a notification. */
   id?: Id;
   method: string;
   params: unknown;
 }
 
-/** What is known of a call beside its value. */
+/** What the scan found in a call. */
 type Given = Partial<ScannedCall> & { texts: Record<string, string> };
 
 export class JsonRpc {
@@ -39,7 +39,7 @@ export class JsonRpc {
     private readonly repliesLimit = REPLIES_LIMIT,
   ) {}
 
-  /** The text of the reply; undefined where there is nothing to say. */
+  /** Returns the text of the reply; undefined if the body has only notifications. */
   async answer(body: Buffer, signal: AbortSignal): Promise<string | undefined> {
     const scan = scanJson(body);
     const refused = this.refusal(scan);
@@ -61,7 +61,7 @@ export class JsonRpc {
     return this.batch(value, given, signal);
   }
 
-  /** Rule 3: the calls that still run when the replies are too large together are given up. */
+  /** Rule 3: when the replies are too large together, the calls that still run are aborted. */
   private async batch(
     calls: readonly unknown[],
     given: (index: number) => Given,
@@ -69,7 +69,7 @@ export class JsonRpc {
   ): Promise<string | undefined> {
     const full = new AbortController();
     const either = AbortSignal.any([signal, full.signal]);
-    setMaxListeners(0, either); // each call of the batch asks under it
+    setMaxListeners(0, either); // every call of the batch listens to this signal
     let bytes = 0;
     const replies = await Promise.all(
       calls.map(async (call, index) => {
@@ -85,7 +85,7 @@ export class JsonRpc {
     return told.length === 0 ? undefined : `[${told.join(',')}]`;
   }
 
-  /** Why the body is not even parsed. */
+  /** Why the body is refused before it is parsed. */
   private refusal(scan: Scan): string | undefined {
     if (scan.tooDeep) return failure(null, invalid('The body is nested deeper than 64 levels.'));
     if (scan.calls.length > BATCH_LIMIT) return failure(null, invalid(`A batch has at most ${BATCH_LIMIT} calls.`));
@@ -135,12 +135,12 @@ export class JsonRpc {
   }
 }
 
-/** Up to here a text is parsed to see whether it is JSON; of a larger one the service that answers says so. */
+/** Up to this size the gateway checks that a text is JSON; larger ones are checked by the service that answers. */
 const SHORT = 64 * 1024;
 
 /**
- * Values that the runtime only carries are forwarded as the text that arrived: their keys keep their order, and large
- * ones cost no time here. They are cut out of the body, by call, and null stands for them in the rest.
+ * Cuts the values that the runtime only carries out of the body, by call, and puts null in their place. They are forwarded as
+ * the text that arrived, so that keys keep their order and large values cost no time here.
  */
 function keptIn(body: Buffer, { calls }: Scan, find: (method: unknown) => Contract | undefined) {
   const rest: string[] = [];
@@ -159,7 +159,7 @@ function keptIn(body: Buffer, { calls }: Scan, find: (method: unknown) => Contra
   return { texts, rest: rest.join('') + body.toString('utf8', from) };
 }
 
-/** Only where a refused key was seen: to tell where it stands. */
+/** Finds the path of a refused key, for the error; only called if the scan found one. */
 function parsed(raw: Record<string, RawJson>): object {
   try {
     return Object.fromEntries(Object.entries(raw).map(([name, text]) => [name, text.parse()]));
@@ -202,5 +202,5 @@ function tooLarge(bytes: number, limit: number): HeroError {
 
 const REPLIES_TOO_LARGE = new HeroError(
   'PAYLOAD_TOO_LARGE',
-  'The replies of this batch are too large together; split it.',
+  'The replies of this batch are too large in total; split the batch.',
 );

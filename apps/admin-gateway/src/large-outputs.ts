@@ -1,8 +1,8 @@
 /**
- * Outputs that were too large for the events: put in where spans and events are handed out.
+ * Adds the outputs that were too large for the events to the spans and events of a reply.
  *
- * 1. They are asked for one at a time, up to a limit of bytes for one reply; the others keep `output_omitted`.
- * 2. While the registry is away, spans and events can be read all the same: `output_omitted` stays.
+ * 1. They are fetched one at a time, up to a limit of bytes per reply; the others keep `output_omitted`.
+ * 2. If the registry cannot be reached, the reply is sent without them: `output_omitted` stays.
  */
 import type { Bus } from '@hero/bus';
 import { HeroError, type Json, spanOutputs } from '@hero/contracts';
@@ -16,7 +16,7 @@ interface WithOutput {
   output_omitted?: true;
 }
 
-/** Fills `spans` or `items` of a result in place. */
+/** Adds outputs to the `spans` or `items` of a result, in place. */
 export async function fillOutputs(
   bus: Bus,
   playSid: string,

@@ -1,4 +1,4 @@
-/** Where the gateway listens: two unix sockets and one loopback port, all with the same routes behind different doors. */
+/** Listens on two unix sockets and one loopback port, which have the same routes and different checks (doors.ts). */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { StartFault } from '@hero/service-kit';
@@ -8,7 +8,7 @@ import type { Listener } from './routes.js';
 const CLOSE_WITHIN_MS = 3_000;
 
 export interface Patience {
-  /** How long a connection may take for its first request's headers, and for those of a request that it began. */
+  /** Time limit for the headers of the first request of a connection, and for those of each further one. */
   headersWithinMs?: number;
 }
 
@@ -49,8 +49,8 @@ export async function listen({
 }
 
 /**
- * Limits for a client without a login: the number of connections, the time for headers, the time for a body, and requests that it
- * sends before earlier ones are answered (HTTP/1.1 pipelining), which are worked on one at a time.
+ * Limits for clients that are not logged in: the number of connections, the time for headers, the time for a body, and the number of
+ * pipelined requests, which are answered one at a time.
  */
 const CONNECTIONS_LIMIT = 1_024;
 const HEADERS_WITHIN_MS = 10_000;
@@ -64,7 +64,7 @@ function serverFor(front: Listener, door: () => Door, { headersWithinMs = HEADER
     headersTimeout: headersWithinMs,
     requestTimeout: BODY_WITHIN_MS,
     connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersWithinMs),
-    // Longer than clients keep an idle connection: they close first, and no request meets a closing socket.
+    // Longer than clients keep an idle connection, so that clients close first and no request is sent on a closing socket.
     keepAliveTimeout: 75_000,
   };
   const server = createServer(limits, (req, res) => {
@@ -92,7 +92,7 @@ function serverFor(front: Listener, door: () => Door, { headersWithinMs = HEADER
 
 async function onSocket(front: Listener, path: string, door: Door, patience: Patience): Promise<Server> {
   const server = serverFor(front, () => door, patience);
-  // A socket gets its mode when it is bound, and `listen` binds before it returns: nobody else sees this umask.
+  // A socket gets its mode when it is bound. `listen` binds before it returns, so the umask affects no other code.
   const before = process.umask(0o177);
   try {
     const bound = listening(server);
@@ -127,7 +127,7 @@ function listening(server: Server): Promise<void> {
   });
 }
 
-/** No new connections, idle ones closed, running requests get a moment to be answered. */
+/** Refuses new connections, closes idle ones, and gives running requests a short time to finish. */
 async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   const done = new Promise<void>((resolve) => void server.close(() => resolve()));

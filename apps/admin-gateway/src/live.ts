@@ -1,4 +1,4 @@
-/** All streams that are open: feeds shared by their viewers, one stream of changes for lists, one heartbeat for all. */
+/** All open streams: one feed per play, shared by its viewers; the stream of changes for lists; one heartbeat for all. */
 import type { Bus, Log } from '@hero/bus';
 import { allChanges, type ChangeKind, HeroError, type Play, playStatus } from '@hero/contracts';
 import { every } from '@hero/service-kit';
@@ -19,15 +19,15 @@ export interface LiveOptions {
 export interface LiveCounts {
   feeds: number;
   streams: number;
-  /** Of them, those that are told of changes. */
+  /** Number of streams of changes. */
   listeners: number;
-  /** Of them, those that take the events of a play as they come. */
+  /** Number of viewers that are up to date and receive events as they arrive. */
   upToDate: number;
-  /** What waits for readers (what they share counts for each of them), and what is kept for them. */
+  /** Bytes that wait for readers (shared bytes count for each of them), and bytes that are kept for them. */
   bufferedBytes: number;
 }
 
-/** Connections that may be open as streams; each may hold a page and STREAM_LIMIT bytes. */
+/** The largest number of open streams; each may hold a page and STREAM_LIMIT bytes. */
 const STREAMS_LIMIT = 512;
 
 export class Live {
@@ -47,7 +47,7 @@ export class Live {
     closing.addEventListener('abort', () => this.close());
   }
 
-  /** Shows a play to a viewer until it ends. Rejects before the stream is opened where there is no such play. */
+  /** Serves a play to a viewer until it ends. Rejects before the stream is opened if the play does not exist. */
   async watch(playSid: string, stream: EventStream, after?: number): Promise<void> {
     this.admit(stream);
     const held = this.feeds.get(playSid) ?? { feed: this.newFeed(playSid), viewers: 0 };
@@ -55,7 +55,7 @@ export class Live {
     held.viewers++;
     const { feed } = held;
     try {
-      // Subscribed first, then looked: so nothing falls in between.
+      // Subscribes before it reads, so that no event is missed between the two.
       await feed.ready;
       const play = await this.bus.ask(playStatus, { play_sid: playSid }, { signal: stream.closed });
       stream.open();
@@ -69,7 +69,7 @@ export class Live {
     }
   }
 
-  /** Tells a reader of every change of plays and workflows until it leaves. */
+  /** Sends every change of plays and workflows to a reader until it disconnects. */
   async announce(stream: EventStream): Promise<void> {
     this.admit(stream);
     await this.followChanges();
@@ -98,7 +98,10 @@ export class Live {
 
   private admit(stream: EventStream): void {
     if (this.streams.size >= STREAMS_LIMIT) {
-      throw new HeroError('RATE_LIMITED', `There are ${STREAMS_LIMIT} streams already; close some, and try again.`);
+      throw new HeroError(
+        'RATE_LIMITED',
+        `There are already ${STREAMS_LIMIT} open streams; close some, and try again.`,
+      );
     }
     this.streams.add(stream);
     stream.onClose(() => this.streams.delete(stream));
@@ -116,7 +119,7 @@ export class Live {
       if (!stream.closed.aborted && !(err instanceof HeroError && err.code === 'NOT_FOUND')) {
         this.log.error({ err, play_sid: play.sid }, 'live view failed');
       }
-      // The viewer comes back by itself, with its Last-Event-ID.
+      // The viewer reconnects by itself, with its Last-Event-ID.
       stream.close();
     }
   }
@@ -143,7 +146,7 @@ export class Live {
     }
   }
 
-  /** A reader that is too slow misses changes, and gets an event that says so when it can read again. */
+  /** A reader that is too slow misses changes; when it reads again it gets an event that says so. */
   private async resync(stream: EventStream): Promise<void> {
     this.listeners.delete(stream);
     await stream.drained();
@@ -157,7 +160,7 @@ export class Live {
     for (const { feed } of this.feeds.values()) void feed.beat();
   }
 
-  /** Ends every stream; readers come back by themselves and go on where they were. */
+  /** Ends every stream; readers reconnect by themselves and continue where they stopped. */
   disconnect(): void {
     for (const stream of this.streams) stream.close();
   }

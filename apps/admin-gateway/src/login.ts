@@ -5,11 +5,11 @@ import type { Access } from './credentials.js';
 import { csrfCookie, doorOf, sessionCookie } from './doors.js';
 import { type Request, type Response, sendText } from './http.js';
 
-/** One-time links into the admin: given to whoever may use the owner's socket, and to nobody else. */
+/** One-time login links to the admin. Only a caller on the owner's socket gets one. */
 export class Logins {
   constructor(
     private readonly access: Access,
-    /** Where the newest link is written too, for the owner's eyes. */
+    /** The file with the newest link, readable by the owner only. */
     private readonly file: string,
     private readonly httpUrl: () => string,
   ) {}
@@ -20,14 +20,14 @@ export class Logins {
     }
     const { code, expiresAt } = this.access.newLoginCode();
     const url = `${this.httpUrl()}/login?code=${code}`;
-    // A new file each time: its mode is right from its first byte.
+    // A new file each time, so that its mode is right before anything is written.
     await rm(this.file, { force: true });
     await writeFile(this.file, `${url}\n`, { mode: 0o600 });
     return { url, expires_at: expiresAt.toISOString() };
   }
 }
 
-/** Spends a code for a session cookie, and a cookie with the CSRF value that a page may read. */
+/** Exchanges a code for a session cookie, and a cookie with the CSRF value that a page may read. */
 export function login(req: Request, res: Response, access: Access): void {
   const { code } = req.query;
   const session = typeof code === 'string' ? access.login(code) : undefined;
@@ -37,7 +37,7 @@ export function login(req: Request, res: Response, access: Access): void {
     sendText(
       res,
       'text/plain',
-      'This login link was used, or is older than ten minutes. `hero_logic up` prints a new one.\n',
+      'This login link has been used or has expired after ten minutes. `hero_logic up` prints a new one.\n',
     );
     return;
   }

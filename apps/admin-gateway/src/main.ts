@@ -19,7 +19,7 @@ const env = z.object({
   HERO_SANDBOX: z
     .enum(['off', 'default', 'strict'])
     .default('default')
-    .describe('Isolation that plays ask for: off, default or strict; shown by system_status.'),
+    .describe('Isolation level of plays: off, default or strict; shown by system_status.'),
 });
 
 const service = defineService({

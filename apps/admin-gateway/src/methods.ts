@@ -1,9 +1,9 @@
 /**
- * Every public method, from the catalogue: there is no code per method here.
+ * Serves every public method of the catalogue; there is no code per method.
  *
- * 1. Parameters are validated once at this door, every fault at once, and passed on as they then are.
- * 2. What is read from stored spans is read after the events of an ended play have been stored (bounded).
- * 3. The only joins: what JOINS names, and outputs that were too large for the events.
+ * 1. Parameters are validated here once, with all faults in the error, and passed on in their validated form.
+ * 2. A method that reads stored spans waits (for a limited time) until the events of an ended play are stored.
+ * 3. The only joins are those in JOINS, and outputs that were too large for the events.
  */
 import type { Bus } from '@hero/bus';
 import {
@@ -23,7 +23,7 @@ import { fillOutputs } from './large-outputs.js';
 const REACH_WITHIN_MS = 2_000;
 
 interface Join {
-  /** Which result gets a field, when, and from which question. */
+  /** A join: the method whose result gets a field, the condition, and the call that provides the value. */
   method: string;
   when(params: Record<string, unknown>): boolean;
   from: Contract;
@@ -52,14 +52,14 @@ export class Methods {
   async call(contract: Contract, given: object, signal: AbortSignal): Promise<unknown> {
     const parsed = contract.params.safeParse(given);
     if (!parsed.success) {
-      const message = `The parameters of ${contract.name} do not fit; see issues.`;
+      const message = `The parameters of ${contract.name} are invalid; see issues.`;
       throw new HeroError('INVALID_PARAMS', message, { issues: issuesOf(parsed.error) });
     }
     const params = parsed.data as Record<string, unknown>;
     const joins = JOINS.filter((join) => join.method === contract.name && join.when(params));
     const sid = params.play_sid;
     if (contract.readsSpans) await this.reach(sid, signal);
-    // Values that the gateway does not read are forwarded as the text that arrived.
+    // The gateway does not read these values and forwards them as the text that arrived.
     const asText = joins.length === 0 && !contract.readsSpans && !contract.waits;
     const result = await this.bus.askRaw(contract, params, { signal, asText }).catch((error: unknown) => {
       if (!contract.readsSpans) throw error;
@@ -77,7 +77,7 @@ export class Methods {
     return { ...(result as object), ...Object.fromEntries(await Promise.all(joined)) };
   }
 
-  /** Waits until span-ingest has stored what an ended play sent. A registry that is away hinders nobody from reading. */
+  /** Waits until span-ingest has stored the events of an ended play. If the registry cannot be reached, the read continues without. */
   async reach(playSid: unknown, signal: AbortSignal): Promise<void> {
     if (typeof playSid !== 'string') return;
     try {
@@ -94,14 +94,14 @@ export class Methods {
 
 const NO_HISTORY = { attempt: 0, final: null, final_at: null };
 
-/** The registry knows the play; a store that does not has got no event of it so far. */
+/** The registry knows the play, so NOT_FOUND from span-ingest means that no event of it has been stored yet. */
 const NOTHING = Symbol('nothing yet');
 function nothingYet(error: unknown): typeof NOTHING {
   if (error instanceof HeroError && error.code === 'NOT_FOUND') return NOTHING;
   throw error;
 }
 
-/** Parameters with keys that are never data are refused with their paths. */
+/** Refuses parameters with keys such as `__proto__`, with their paths. */
 export function refuseKeys(params: unknown): void {
   const issues = refusedKeys(params).map((path) => ({ path, message: 'this key is not accepted' }));
   if (issues.length > 0) throw new HeroError('INVALID_PARAMS', 'Some keys are not accepted; see issues.', { issues });

@@ -4,7 +4,7 @@ import { type OpenRpcDocument, openRpcDocument } from '@hero/openrpc';
 let made: OpenRpcDocument | undefined;
 let text: string | undefined;
 
-/** The document of what this gateway offers: made when it is first asked for, and then kept. */
+/** The OpenRPC document of this gateway, made at the first request and then cached. */
 export function openRpc(): OpenRpcDocument {
   made ??= openRpcDocument(publicContracts());
   return made;

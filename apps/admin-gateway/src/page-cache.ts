@@ -1,10 +1,10 @@
-/** Pages that viewers share, up to a limit of bytes in all; the least recently used page is evicted first. */
+/** A cache of pages that viewers share, with a limit of total bytes; it evicts the least recently used page first. */
 import { MIB } from '@hero/contracts';
 
 const KEPT_BYTES = 16 * MIB;
 
 export class PageCache<P extends { readonly bytes: Buffer }> {
-  /** In the order of their last use. */
+  /** Pages in the order of their last use. */
   private readonly pages = new Map<string, P>();
   private held = 0;
 

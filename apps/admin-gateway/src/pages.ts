@@ -16,7 +16,7 @@ const ADDRESSES: readonly (readonly [address: string, meaning: string, link?: st
   ['GET /readyz', 'the bus is connected and the registry answers', '/readyz'],
 ];
 
-/** A plain page without scripts: where the API is. */
+/** A plain page without scripts that lists the addresses of the API. */
 export function homePage({ port }: Door): string {
   const rows = ADDRESSES.map(([address, meaning, link]) => {
     const shown = `<code>${address}</code>`;

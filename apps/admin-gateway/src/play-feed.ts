@@ -1,11 +1,11 @@
 /**
- * What is going on in one play, followed once however many look at it.
+ * Follows the events of one play with one subscription for all its viewers.
  *
- * 1. Events leave it in the order of their numbers, each once. A hole is filled from the store before anything after it leaves;
- *    where the stored history itself has a hole, the stored history is right.
- * 2. The bus may lose announcements. So the feed asks the store after a reconnect, and after a while of silence.
- * 3. It keeps a bounded tail, for viewers that arrive a little late, and of announcements ahead of a hole only their number:
- *    the store has the rest.
+ * 1. Viewers get events in the order of their numbers, each once. A hole is filled from the store before later events are sent;
+ *    if the stored history itself has a hole, the hole is accepted.
+ * 2. The bus may lose announcements, so the feed reads the store after a reconnect and after a period of silence.
+ * 3. The feed keeps a bounded tail for viewers that connect a little later. Of announcements after a hole it keeps only the number,
+ *    because the store has the events.
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,12 +21,12 @@ const RETRY_MS = 250;
 /** Re-reads of the store before an announced event that is not in it is given up. */
 const HOLE_TRIES = 8;
 
-/** A viewer that is up to date takes new events as they come. */
+/** A viewer that is up to date receives new events as they arrive. */
 export interface FeedViewer {
   take(run: EventRun): void;
-  /** The play is final, and its history ends with this number. */
+  /** Called when the play is final; its history ends with this number. */
   finish(play: Play, seq: number): void;
-  /** The play was deleted. */
+  /** Called when the play was deleted. */
   vanish(): void;
 }
 
@@ -42,13 +42,13 @@ export interface FeedOptions {
 export class PlayFeed {
   readonly ready: Promise<unknown>;
   readonly pages: PlayPages;
-  /** The newest number that has left it. */
+  /** Number of the newest event that was sent to viewers. */
   seq?: number;
   ended?: { play: Play; seq: number };
   readonly viewers = new Set<FeedViewer>();
   private tail: EventRun[] = [];
   private tailBytes = 0;
-  /** The newest number that was announced; infinite: whatever the store has. */
+  /** The newest number that was announced; Infinity: read everything that the store has. */
   private announced = 0;
   private filling?: Promise<void>;
   private heard = true;
@@ -57,7 +57,7 @@ export class PlayFeed {
   constructor(private readonly options: FeedOptions) {
     const { bus, playSid, cache } = options;
     const { signal } = this.stopping;
-    setMaxListeners(0, signal); // each viewer asks under it
+    setMaxListeners(0, signal); // every viewer listens to this signal
     this.pages = new PlayPages(bus, playSid, cache, signal);
     const followed = bus.follow(playSpans(playSid), (data) => this.arrive(data));
     this.ready = followed;
@@ -77,12 +77,12 @@ export class PlayFeed {
     return this.tailBytes;
   }
 
-  /** The feed begins where its first viewer stands. */
+  /** Starts the feed at the number that its first viewer has reached. */
   begin(seq: number): void {
     this.seq ??= seq;
   }
 
-  /** What a viewer at this number has missed, if the tail still has all of it. */
+  /** The events after this number, if the tail still has all of them. */
   since(seq: number): EventRun[] | undefined {
     if (this.seq === undefined || seq >= this.seq) return [];
     const first = this.tail[0]?.first;
@@ -90,7 +90,7 @@ export class PlayFeed {
     return this.tail.map((run) => run.after(seq)).filter(({ length }) => length > 0);
   }
 
-  /** Called at every heartbeat: after a silence it asks (2). */
+  /** Called at every heartbeat; reads the store after a silence (2). */
   async beat(): Promise<void> {
     if (this.heard || this.seq === undefined) {
       this.heard = false;
@@ -107,13 +107,13 @@ export class PlayFeed {
     if (run.first === undefined || run.last === undefined) return;
     this.seq ??= run.first - 1;
     this.announced = Math.max(this.announced, run.last);
-    // An output that was too large for the message comes with the page of the store.
+    // The page of the store has the outputs that were too large for the message.
     const omitted = data.events.some((event) => event.type === 'span_ended' && event.output_omitted);
     if (!this.filling && !omitted) this.pass(run.after(this.seq).unbroken(this.seq));
     if (this.announced > this.seq) void this.fill();
   }
 
-  /** Lets events out that follow on what has left. */
+  /** Sends the events that directly follow the last one that was sent. */
   private pass(run: EventRun): void {
     if (run.last === undefined) return;
     this.seq = run.last;
@@ -134,7 +134,7 @@ export class PlayFeed {
     return this.fill();
   }
 
-  /** Asks the store until everything that was announced has left. */
+  /** Reads the store until everything that was announced has been sent. */
   private fill(): Promise<void> {
     this.filling ??= this.readMissing().finally(() => {
       this.filling = undefined;
@@ -160,13 +160,13 @@ export class PlayFeed {
     }
   }
 
-  /** Checks whether the play is final, and ends its viewers then. It is not if a retry came first. */
+  /** Ends the viewers if the play is still final; a retry may have reopened it meanwhile. */
   private async endIfFinal(): Promise<void> {
     const { playSid, reach } = this.options;
     try {
       const { play } = await this.pages.play();
       if (!isFinal(play.status)) return;
-      // The end goes last: after whatever the play has sent before it, announced or not.
+      // The end is sent last, after all events of the play, also those whose announcement was lost.
       await reach(playSid, this.stopping.signal);
       await this.fillAll();
       this.ended = { play, seq: this.seq ?? 0 };

@@ -1,11 +1,11 @@
 /**
- * Pages of one play as viewers read them, encoded once and shared.
+ * Pages of one play, encoded once and shared by its viewers.
  *
  * 1. A page has about PAGE_BYTES, or one span or batch that is larger. A viewer holds one page at a time.
- * 2. Viewers that ask for the same page at the same time share one question and one buffer; complete pages are kept in a cache
+ * 2. Viewers that read the same page at the same time share one request and one buffer; complete pages are kept in a cache
  *    that all plays share.
- * 3. A page is right however old it is: what has changed since comes with a later page, or as an event. Only that there is
- *    *nothing* more must be the answer to a question of one's own: another's may have been asked before the last event.
+ * 3. An old page may be used: later changes are in a later page or an event. Only the finding that there are no more events needs a
+ *    request of the viewer's own, because a shared request may have been sent before the last event.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@hero/bus';
@@ -58,7 +58,7 @@ export class PlayPages {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Events after a number, empty where there are none. `fresh`: they are read now, whoever else is reading them. */
+  /** The events after a number, possibly none. `fresh`: reads them now instead of sharing a request in progress. */
   async events(after: number, { fresh = false } = {}): Promise<EventRun> {
     let own = fresh;
     const read = (): Promise<EventRun> => {
@@ -74,13 +74,13 @@ export class PlayPages {
     return this.shared(`spans ${after.seq} ${after.first_seq}`, read, ({ next }) => next !== null);
   }
 
-  /** Is an event with this number stored? */
+  /** Whether an event with this number is stored. */
   async has(seq: number): Promise<boolean> {
     const { items } = await this.ask(playEvents, { play_sid: this.playSid, after_seq: seq - 1, limit: 1 }, NO_EVENTS);
     return items[0]?.seq === seq;
   }
 
-  /** The play as it is now. Viewers share the text of one that has not changed. */
+  /** The play as it is now. Viewers share its text as long as it does not change. */
   async play(): Promise<KnownPlay> {
     const play = await this.persist(() => this.bus.ask(playStatus, { play_sid: this.playSid }, this.limits));
     const bytes = Buffer.from(JSON.stringify(play));
@@ -88,7 +88,7 @@ export class PlayPages {
     return this.newest;
   }
 
-  /** Repeats what fails for reasons that pass, until nobody looks any more. */
+  /** Repeats a request that failed temporarily, until the last viewer has left. */
   async persist<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -110,7 +110,7 @@ export class PlayPages {
     complete: (page: P) => boolean,
   ): Promise<P> {
     const key = `${this.playSid} ${name}`;
-    // The name says which sort of page it is.
+    // The key of the cache contains the kind of page.
     const known = (this.cache.get(key) ?? this.underWay.get(key)) as P | Promise<P> | undefined;
     if (known) return known;
     const asked = read();
@@ -138,7 +138,7 @@ export class PlayPages {
     return { ...rest, bytes: Buffer.from(JSON.stringify(spans)) };
   }
 
-  /** The registry knows a play before the store does, which learns of it with its first event. */
+  /** The registry knows a play before span-ingest does, which learns of it with its first event. */
   private ask<C extends Contract>(contract: C, params: ParamsInput<C>, nothing: Result<C>): Promise<Result<C>> {
     return this.persist(async () => {
       try {

@@ -1,6 +1,6 @@
 /**
- * What is served, and behind which checks: origin first, on every route; then, where it says so, authentication.
- * One Express instance serves all three doors.
+ * The routes and their checks: every route checks the origin first, and those that say so then authenticate.
+ * One Express instance serves all three listeners.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Bus, Log } from '@hero/bus';
@@ -45,7 +45,7 @@ export type Listener = (req: IncomingMessage, res: Response) => void;
 
 const READY_WITHIN_MS = 2_000;
 const texts = new Map<string, string>();
-/** Written at the first request, and then kept. */
+/** Generated at the first request and then cached. */
 const once = (name: string, write: () => string): string => {
   const text = texts.get(name) ?? write();
   texts.set(name, text);
@@ -140,7 +140,7 @@ export function createFront(parts: RouteParts): Listener {
     guarded(log, () => Promise.reject(isBadRequest(error) ? malformed() : error), req, res);
   });
   const rest = http.getInstance() as Listener;
-  // These two need no router, and neither the headers of a page.
+  // These two need neither the router nor the headers of a page.
   return (req, res) => {
     if (req.method === 'POST' && req.url === '/rpc') void answerRpc(parts, req, res);
     else if (req.url?.startsWith(HOOKS_PATH)) void answerHook(parts, req, res);
@@ -148,12 +148,12 @@ export function createFront(parts: RouteParts): Listener {
   };
 }
 
-/** Express answers HEAD with the route of GET: no good where that spends a login link or opens a stream. */
+/** Express would answer HEAD with the route of GET, which must not happen where GET uses up a login link or opens a stream. */
 function refuseHead(req: Request): void {
   if (req.method !== 'GET') throw new HeroError('NOT_FOUND', 'This address is served by GET only.');
 }
 
-/** Express's own faults: a path that does not decode. */
+/** Express itself fails on a path that cannot be decoded. */
 const isBadRequest = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'status' in error && error.status === 400;
 const malformed = (): HeroError => new HeroError('INVALID_PARAMS', 'The address is malformed.');
@@ -171,7 +171,7 @@ function headers(): (req: IncomingMessage, res: Response, next: Next) => void {
       },
     },
     xFrameOptions: { action: 'deny' },
-    // Loopback is not served by TLS.
+    // There is no TLS on loopback.
     strictTransportSecurity: false,
   });
 }
@@ -181,13 +181,13 @@ async function guarded(log: Log, route: Route, req: Request, res: Response): Pro
     await route(req, res);
   } catch (cause) {
     if (res.destroyed) return;
-    // Half a reply is worse than none: the caller would wait for the rest.
+    // After a part of the reply was sent the connection must be closed, or the caller would wait for the rest.
     if (res.headersSent) return void res.destroy(cause instanceof Error ? cause : undefined);
     sendError(res, heroErrorOf(cause, log, `${req.method} ${req.path}`));
   }
 }
 
-/** JSON-RPC answers its own refusals, so that a client of it reads one language. */
+/** Errors on /rpc are JSON-RPC errors, so that its clients parse only one format. */
 async function answerRpc(
   { access, rpc, log, closing }: RouteParts,
   req: IncomingMessage,
@@ -214,7 +214,7 @@ async function answerRpc(
 function refuseRpc(log: Log, req: IncomingMessage, res: Response, cause: unknown): void {
   const error = heroErrorOf(cause, log, '/rpc');
   if (error.code === 'UNAUTHORIZED') res.setHeader('www-authenticate', 'Bearer');
-  // What is left of the body is not read: the connection cannot be used again.
+  // The rest of the body is not read, so the connection cannot be used again.
   if (!req.complete) res.setHeader('connection', 'close');
   sendJson(res, statusOf(error), failure(null, rpcErrorOf(error, log, '/rpc')));
 }
@@ -234,7 +234,7 @@ function mayRead(req: IncomingMessage, access: Access): boolean {
   }
 }
 
-/** An identifier that no play can have is refused before anything reaches the bus. */
+/** Refuses an identifier that no play can have before it reaches the bus. */
 function sidOf(req: Request): string {
   const sid = Sid.safeParse(req.params.sid);
   if (sid.success) return sid.data;

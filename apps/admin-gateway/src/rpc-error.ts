@@ -7,19 +7,19 @@ export interface RpcError {
   data: object;
 }
 
-/** Turns whatever was thrown into the error that the caller gets. */
+/** Converts any thrown value to the error that the caller gets. */
 export function rpcErrorOf(cause: unknown, log: Log, method: string): RpcError {
   const { message, ...data } = heroErrorOf(cause, log, method).toData();
   return { code: ERRORS[data.code].rpc, message, data };
 }
 
-/** A fault of JSON-RPC itself: nothing was called. */
+/** An error of JSON-RPC itself: no method was called. */
 export function rpcFault(code: keyof typeof RPC_FAULTS, message: string): RpcError {
   return { code: RPC_FAULTS[code], message, data: { code, retry: false } };
 }
 
 export function heroErrorOf(cause: unknown, log: Log, method: string): HeroError {
-  // A question of the gateway ends early only when it stops, or when nobody waits for the answer any more.
+  // The gateway aborts a request only when it stops, or when no caller waits for the answer any more.
   return cause instanceof HeroError
     ? cause
     : toHeroError(cause, { service: 'admin-gateway', method, abortable: true, log });

@@ -1,13 +1,13 @@
 /**
- * One stream of server-sent events. What waits for a slow reader is bounded: `full` says that nothing more may be added before
- * `drained`. A heartbeat comment keeps it alive, checks that its reader may still read, and closes the stream of a reader that
- * takes nothing for a long time.
+ * One stream of server-sent events. The buffer for a slow reader is bounded: when the stream is `full`, the sender waits for
+ * `drained`. A heartbeat comment keeps the connection alive, checks that the reader is still authorised, and closes the stream of a
+ * reader that has read nothing for a long time.
  */
 import { MIB } from '@hero/contracts';
 import type { Response } from './http.js';
 
 const STREAM_LIMIT = MIB;
-/** Heartbeats without a byte taken: five minutes. */
+/** Number of heartbeats (five minutes) after which a reader that reads nothing is disconnected. */
 const STALLED_BEATS = 20;
 
 export function frame(event: string, data: object, id?: number): string {
@@ -54,7 +54,7 @@ export class EventStream {
     return this.res.writableLength;
   }
 
-  /** More waits for the reader than may wait. */
+  /** Whether the bytes that wait for the reader have reached the limit. */
   get full(): boolean {
     return this.waiting > this.limit;
   }
@@ -81,7 +81,7 @@ export class EventStream {
   }
 
   beat(): void {
-    // A stream that waits for its play has no headers yet.
+    // A stream whose play has not been found yet has sent no headers.
     if (!this.res.headersSent) return;
     if (!this.mayRead()) return this.close();
     if (!this.res.writableNeedDrain) {
@@ -91,7 +91,7 @@ export class EventStream {
     const taken = this.res.socket?.bytesWritten ?? 0;
     this.stalled = taken === this.taken ? this.stalled + 1 : 0;
     this.taken = taken;
-    // The reader does not read its goodbye either: nothing waits for it any more.
+    // The reader will not read the end of the stream either, so the connection is closed without waiting.
     if (this.stalled >= STALLED_BEATS) this.res.destroy();
   }
 

@@ -6,7 +6,7 @@ import { HeroError, registryStatus, type ServiceInfo, type SystemStatus } from '
 import { gatherInfo } from '@hero/service-kit';
 import { z } from 'zod';
 
-/** What the supervisor writes of the servers that it has started. */
+/** The file in which the supervisor describes the servers that it has started. */
 const Embedded = z.object({
   nats: z.object({ embedded: z.boolean().default(true), pid: z.int().optional() }).optional(),
   postgres: z.object({ embedded: z.boolean().default(true), pid: z.int().optional() }).optional(),
@@ -15,10 +15,10 @@ type Embedded = z.infer<typeof Embedded>;
 
 const NOT_EMBEDDED = { embedded: false };
 const REGISTRY_WITHIN_MS = 2_000;
-/** From the weakest. */
+/** Ordered from the weakest. */
 const LEVELS = ['off', 'default', 'strict'];
 
-/** The state of the whole: what still answers is shown when something else does not. `setting`: the level that plays ask for. */
+/** Collects the state of the system; services that do not answer do not hide the others. `setting`: the level that plays ask for. */
 export async function systemStatus(bus: Bus, home: string, setting: string): Promise<SystemStatus> {
   const [services, registry, embedded] = await Promise.all([gatherInfo(bus), askRegistry(bus), readEmbedded(home)]);
   return {
@@ -30,13 +30,13 @@ export async function systemStatus(bus: Bus, home: string, setting: string): Pro
   };
 }
 
-/** A machine may refuse what is asked for, and executors may be set differently: a play may run on any of them. */
+/** The weakest level of all executors, because a play may run on any of them; machines and settings differ. */
 function weakest(services: readonly ServiceInfo[]): string | undefined {
   const held = new Set(services.map(({ sandbox }) => sandbox));
   return LEVELS.find((level) => held.has(level));
 }
 
-/** Without the credentials that the configured URL may carry. */
+/** Removes the credentials that the configured URL may contain. */
 const urlOf = (bus: Bus): string => `nats://${bus.nc.getServer()}`;
 
 async function askRegistry(bus: Bus) {
@@ -53,7 +53,7 @@ async function readEmbedded(home: string): Promise<Embedded> {
     const parsed = Embedded.safeParse(JSON.parse(await readFile(join(home, 'var', 'run', 'embedded.json'), 'utf8')));
     return parsed.success ? parsed.data : {};
   } catch {
-    // No supervisor here, or one that is just writing: nothing is known of embedded servers.
+    // There is no supervisor, or it is just writing the file: the embedded servers are unknown.
     return {};
   }
 }

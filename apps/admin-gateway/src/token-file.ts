@@ -1,4 +1,4 @@
-/** The admin's token: 256 random bits in a file that only the owner reads. It never goes to a log, an argument or a URL. */
+/** The admin's token: 256 random bits in a file that only the owner can read. It never appears in a log, an argument or a URL. */
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -6,7 +6,7 @@ import { StartFault } from '@hero/service-kit';
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
-/** Reads the token, or makes it at the first start. */
+/** Reads the token, or creates it at the first start. */
 export async function adminToken(path: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const fresh = randomBytes(32).toString('base64url');
@@ -19,7 +19,7 @@ export async function adminToken(path: string): Promise<string> {
   const token = (await readFile(path, 'utf8')).trim();
   if (!TOKEN.test(token)) {
     throw new StartFault('The admin token is not usable.', [
-      `${path} holds no token; remove it, and a new one is made.`,
+      `${path} does not contain a valid token; remove it, and the next start makes a new one.`,
     ]);
   }
   if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600);

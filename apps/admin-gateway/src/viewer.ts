@@ -1,10 +1,10 @@
 /**
  * One viewer of one play: a snapshot (or the events after its `Last-Event-ID`), then each event once, then the end.
  *
- * 1. A large snapshot goes out as `page` messages before the `snapshot` that completes it. Only that one has a number: a viewer
- *    whose connection is lost in between starts anew, because pages alone are no state to go on from.
+ * 1. A large snapshot is sent as `page` messages before the `snapshot` that completes it. Only the `snapshot` has a number, because
+ *    a viewer cannot continue from pages alone: if the connection is lost in between, the viewer starts again.
  * 2. A viewer gets the next page when it has read the one before. A viewer that is too slow for events gets a fresh snapshot
- *    as `resync` instead of a buffer that grows.
+ *    as `resync`, so that its buffer does not grow.
  */
 import { isFinal, type Play } from '@hero/contracts';
 import type { EventRun } from './event-run.js';
@@ -20,7 +20,7 @@ export interface ViewerOptions {
   feed: PlayFeed;
   playSid: string;
   stream: EventStream;
-  /** Goes on after this number; undefined: from a snapshot. */
+  /** Continue after this number; undefined: start with a snapshot. */
   after?: number;
 }
 
@@ -30,7 +30,7 @@ export class Viewer implements FeedViewer {
 
   constructor(private readonly options: ViewerOptions) {}
 
-  /** Until the end of the play, of the stream, or of the gateway. `play`: as it was found at the door. */
+  /** Serves the viewer until the end of the play, of the stream, or of the gateway. `play`: as it was when the request arrived. */
   async run(play: Play): Promise<void> {
     const { after, feed, stream } = this.options;
     // A Last-Event-ID that the stored history does not contain is refused: the viewer gets a snapshot.
@@ -67,7 +67,7 @@ export class Viewer implements FeedViewer {
     stream.close();
   }
 
-  /** The tree as it is, then what comes after. */
+  /** Sends the tree as it is now, then the later events. */
   private async look(event: 'snapshot' | 'resync', found: Play): Promise<Outcome> {
     const { feed, methods, playSid, stream } = this.options;
     if (isFinal(found.status)) await methods.reach(playSid, stream.closed);
@@ -78,14 +78,14 @@ export class Viewer implements FeedViewer {
       page = await feed.pages.spans(page.next);
     }
     if (stream.closed.aborted) return 'over';
-    // Asked after the spans: a change in between is seen twice, and not missed.
+    // Read after the spans, so that a change in between is seen twice rather than missed.
     const { play, bytes } = await feed.pages.play();
     stream.send(`id: ${page.seq}\nevent: ${event}\ndata: {"play":`, bytes, ',"spans":', page.bytes, lastOf(page));
     await stream.drained();
     return this.goOn(play, page.seq);
   }
 
-  /** The events after a number: first those in the store, at the viewer's own pace; then new ones as they arrive. */
+  /** Sends the events after a number: first those in the store, at the viewer's own pace, then new ones as they arrive. */
   private async goOn(play: Play, after: number): Promise<Outcome> {
     const { feed, methods, playSid, stream } = this.options;
     this.position = after;
@@ -101,7 +101,7 @@ export class Viewer implements FeedViewer {
     return this.live();
   }
 
-  /** Catches up with the feed, and then takes what leaves it. There is no await between the look at the tail and the start. */
+  /** Catches up with the feed, then receives its events. There is no await between reading the tail and joining, so none is missed. */
   private async live(): Promise<Outcome> {
     const { feed, stream } = this.options;
     for (let missed = feed.since(this.position); ; missed = feed.since(this.position)) {
@@ -131,7 +131,7 @@ export class Viewer implements FeedViewer {
     });
   }
 
-  /** One page of the stored history, at the viewer's own pace; how many events it had. */
+  /** Sends one page of the stored history at the viewer's own pace; returns its number of events. */
   private async readPage(): Promise<number> {
     const { feed, stream } = this.options;
     const run = await feed.pages.events(this.position);

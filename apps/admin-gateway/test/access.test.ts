@@ -11,14 +11,14 @@ afterAll(async () => await gateway?.[Symbol.asyncDispose]());
 
 const CALL = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'play_list', params: {} });
 const bearer = (): Record<string, string> => ({ authorization: `Bearer ${gateway.token}` });
-/** By HTTP as a client with the token, unless the test says otherwise. */
+/** An HTTP request with the token, unless the test sets other headers. */
 const http = (sent: Sent = {}): Promise<Answer> => send({ port: portOf(gateway) }, { body: CALL, ...sent });
 const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
   send({ port: portOf(gateway) }, { method: 'GET', path, headers });
 const codeOf = (answer: Answer): [number, string | undefined] => [answer.status, answer.json().error?.data?.code];
 
 describe('the HTTP port', () => {
-  test('serves bearers of the token, and nobody else', async () => {
+  test('serves only callers with the token', async () => {
     expect((await http({ headers: bearer() })).json().error).toBeUndefined();
     expect(codeOf(await http())).toEqual([401, 'UNAUTHORIZED']);
     for (const token of ['', 'x', gateway.token.slice(1), `${gateway.token}x`, gateway.token.toUpperCase()]) {
@@ -29,7 +29,7 @@ describe('the HTTP port', () => {
     expect((await get('/api/plays/p/spans')).status).toBe(401);
   });
 
-  test('refuses foreign host names on every route, before it looks at the token', async () => {
+  test('refuses foreign host names on every route, before it checks the token', async () => {
     const port = portOf(gateway);
     for (const host of [
       'evil.example',
@@ -48,7 +48,7 @@ describe('the HTTP port', () => {
     }
   });
 
-  test('refuses other origins and other sites, the token notwithstanding', async () => {
+  test('refuses other origins and other sites, even with the token', async () => {
     const port = portOf(gateway);
     for (const origin of [
       'http://evil.example',
@@ -71,7 +71,7 @@ describe('the HTTP port', () => {
     }
   });
 
-  test('gives no leave to other origins, and says what a page may do', async () => {
+  test('sends no CORS permission to other origins, and a content security policy', async () => {
     const asked = await send(
       { port: portOf(gateway) },
       { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST' } },
@@ -87,7 +87,7 @@ describe('the HTTP port', () => {
     expect(page.body).not.toContain(gateway.token);
   });
 
-  test('has the document, the clients and its health without a token; what has not landed is 404', async () => {
+  test('serves the document, the clients and its health without a token; unknown paths are 404', async () => {
     expect((await get('/openrpc.json')).json<{ openrpc: string }>().openrpc).toBe('1.3.2');
     expect((await get('/clients/hero_logic_client.py')).body).toContain('class HeroClient');
     expect((await get('/clients/hero_logic_client.ts')).body).toContain('export class HeroClient');
@@ -102,7 +102,7 @@ describe('the HTTP port', () => {
 });
 
 describe('the token', () => {
-  test('is 256 bits in a file for the owner alone, and stays over restarts', async () => {
+  test('is 256 bits in a file that only the owner can read, and survives restarts', async () => {
     const path = join(gateway.home, 'var', 'admin.token');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(Buffer.from(gateway.token, 'base64url')).toHaveLength(32);
@@ -152,7 +152,7 @@ describe('a login link', () => {
   test('works once', async () => {
     const url = new URL(await newLink());
     const path = url.pathname + url.search;
-    // What only looks at links does not spend them.
+    // Link previews (HEAD) do not use up the link.
     expect((await send({ port: portOf(gateway) }, { method: 'HEAD', path })).status).toBe(404);
     expect((await get(path)).status).toBe(303);
     const again = await get(path);
@@ -162,7 +162,7 @@ describe('a login link', () => {
       expect((await get(bad)).status).toBe(403);
   });
 
-  test('gives a session that no script reads and no other site sends', async () => {
+  test('gives a session cookie that scripts cannot read and other sites cannot send', async () => {
     const { setCookies } = await logIn();
     const [session = '', csrf = ''] = setCookies;
     expect(session).toMatch(/^hero_session_\d+=.*; HttpOnly; .*SameSite=Strict/);
@@ -170,7 +170,7 @@ describe('a login link', () => {
     expect(csrf).not.toContain('HttpOnly');
   });
 
-  test('ends after ten minutes, and its session after a week', () => {
+  test('expires after ten minutes, and its session after a week', () => {
     let now = 0;
     const access = new Access('t', () => now);
     const late = access.newLoginCode();
@@ -187,7 +187,7 @@ describe('a login link', () => {
 });
 
 describe('a session', () => {
-  test('reads with its cookie, and acts only with the CSRF header beside it', async () => {
+  test('can read with its cookie, and can change things only with the CSRF header', async () => {
     const { cookies, csrf } = await logIn();
     expect(codeOf(await http({ headers: { cookie: cookies } }))).toEqual([403, 'FORBIDDEN']);
     expect(codeOf(await http({ headers: { cookie: cookies, 'x-hero-csrf': 'x' } }))).toEqual([403, 'FORBIDDEN']);
@@ -197,7 +197,7 @@ describe('a session', () => {
     expect((await get('/api/plays/nobody/spans', { cookie: cookies })).status).toBe(404);
   });
 
-  test('that was altered in any part is none', async () => {
+  test('is refused if any part of it was altered', async () => {
     const { cookies, csrf } = await logIn();
     const [name, value = ''] = (cookies.split('; ')[0] ?? '').split('=');
     const [end = '', nonce, sign] = value.split('.');
@@ -215,12 +215,12 @@ describe('a session', () => {
 });
 
 describe('the sockets', () => {
-  test('are for the owner alone, and rpc.sock needs no token', async () => {
+  test('are accessible to the owner only, and rpc.sock needs no token', async () => {
     for (const path of [gateway.rpcSocket, gateway.adminSocket]) expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await send({ socketPath: gateway.rpcSocket }, { body: CALL })).json().error).toBeUndefined();
   });
 
-  test('admin.sock serves what the HTTP port serves, with its checks', async () => {
+  test('admin.sock serves the same as the HTTP port, with the same checks', async () => {
     const to = { socketPath: gateway.adminSocket };
     expect((await send(to, { body: CALL })).status).toBe(401);
     expect((await send(to, { body: CALL, headers: { ...bearer(), host: 'evil.example' } })).status).toBe(403);

@@ -29,7 +29,7 @@ const call = (home: string, method: string): Promise<{ result: unknown }> =>
   );
 
 describe('the service', () => {
-  test('starts as service.toml says it, answers, and is gone without a trace when it stops', async () => {
+  test('starts as service.toml declares, answers, and removes its sockets when it stops', async () => {
     await using folder = await tempFolder();
     const running = await boot(folder.path);
     try {
@@ -42,7 +42,7 @@ describe('the service', () => {
       expect((await send({ port: Number(new URL(http_url).port) }, { method: 'GET', path: '/healthz' })).status).toBe(
         200,
       );
-      // Without a registry it lives, but is not ready.
+      // Without a registry it is alive but not ready.
       expect((await send({ port: Number(new URL(http_url).port) }, { method: 'GET', path: '/readyz' })).status).toBe(
         503,
       );
@@ -52,7 +52,7 @@ describe('the service', () => {
     await expect(stat(socketOf(folder.path))).rejects.toThrow('ENOENT');
   });
 
-  test('system_status shows the services, NATS, PostgreSQL and what the supervisor knows, and what is missing as null', async () => {
+  test('system_status shows the services, NATS, PostgreSQL and the supervisor’s state, and null for missing parts', async () => {
     await using folder = await tempFolder();
     await mkdir(join(folder.path, 'var', 'run'), { recursive: true });
     await writeFile(
@@ -84,11 +84,11 @@ describe('the service', () => {
     }
   });
 
-  test('cleans a stale socket away, and respects a live one', async () => {
+  test('removes a stale socket, and leaves a live one alone', async () => {
     await using folder = await tempFolder();
     const path = socketOf(folder.path);
     await mkdir(dirname(path), { recursive: true });
-    // A listener that dies without a goodbye leaves its socket behind.
+    // A listener that is killed leaves its socket behind.
     const code = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
     await promisify(execFile)(process.execPath, ['-e', code, path]).catch(() => undefined);
     expect((await stat(path)).isSocket()).toBe(true);
@@ -102,7 +102,7 @@ describe('the service', () => {
     }
   });
 
-  test('refuses to listen beyond loopback, and says what to do about a taken port', async () => {
+  test('refuses to listen beyond loopback, and names the remedy for a taken port', async () => {
     await using folder = await tempFolder();
     for (const host of ['0.0.0.0', '::', '192.168.1.5']) {
       await expect(boot(folder.path, { HERO_HTTP_HOST: host })).rejects.toThrow(/HERO_HTTP_HOST is .*only loopback/);
@@ -124,7 +124,7 @@ describe('the service', () => {
     expect(String(failed)).not.toContain('hunter2');
   });
 
-  test('answers a call that waits when it stops, instead of leaving it hanging', async () => {
+  test('answers a waiting call when it stops', async () => {
     await using folder = await tempFolder();
     const services = new ScriptedServices();
     services.play('p');

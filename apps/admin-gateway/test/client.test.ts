@@ -49,7 +49,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     await expect(hero.call('no_such')).rejects.toMatchObject({ code: 'METHOD_NOT_FOUND' });
   });
 
-  test('sends batches of any length, results in order and errors in their places', async () => {
+  test('sends batches of any length; results and errors are in the order of the calls', async () => {
     gateway.services.play('batched');
     const calls = Array.from(
       { length: 120 },
@@ -65,7 +65,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     expect((await hero.workflow_create({ name: 'big', python_source })).description).toBe(`${16 * MIB} characters`);
   });
 
-  test('waits until the play is final, woken by its end', async () => {
+  test('waits until the play is final', async () => {
     const { sid } = gateway.services.play(named('wait'));
     const waiting = hero.play_wait({ play_sid: sid });
     finish(sid);
@@ -74,7 +74,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     expect((await hero.play_wait({ play_sid: other, timeout_ms: 50 })).status).toBe('running');
   });
 
-  test('ends what waits when it is closed, and says so to whoever calls it afterwards', async () => {
+  test('ends pending calls when it is closed, and refuses later ones', async () => {
     const closing = new HeroClient(transport());
     const { sid } = gateway.services.play(named('closed'));
     const followed = (async () => {
@@ -88,7 +88,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     await expect(closing.follow(sid).next()).rejects.toThrow('was closed');
   });
 
-  test('gives up after its own time limit, and when it is told to', async () => {
+  test('aborts a call at its time limit and by its signal', async () => {
     const { sid } = gateway.services.play(named('late'));
     await expect(hero.call('play_wait', { play_sid: sid }, { timeoutMs: 50 })).rejects.toMatchObject({
       code: 'TIMEOUT',
@@ -107,7 +107,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
       seen.push(message);
       if (seen.length === 1) gateway.services.append(gateway.ingest, sid, gateway.services.logs(2));
       if (seen.length === 3) {
-        // The gateway's side of the connection goes; the client comes back by itself.
+        // The gateway closes the connection; the client reconnects by itself.
         gateway.live.disconnect();
         gateway.services.append(gateway.ingest, sid, gateway.services.logs(3));
         finish(sid);
@@ -120,7 +120,7 @@ describe.each(Object.entries(transports))('the TypeScript client over %s', (_, t
     await expect(refused).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('hears of changes until it stops listening', async () => {
+  test('receives changes until it stops listening', async () => {
     const stop = new AbortController();
     const heard: unknown[] = [];
     const listening = (async () => {
@@ -206,7 +206,7 @@ print(json.dumps([play["status"], play["input_data"]["topic"], wrong.code, sorte
     ]);
   });
 
-  test('ends what waits in other threads when it is closed', async () => {
+  test('ends calls that wait in other threads when it is closed', async () => {
     const sid = `py-close-${kind.length}`;
     gateway.services.play(sid);
     const code = `
@@ -230,7 +230,7 @@ print(json.dumps([[error.code, error.retry, "closed" in str(error)] for error in
     expect(await python(code, ...to(), sid)).toEqual(Array(3).fill(['UNAVAILABLE', false, true]));
   });
 
-  test('waits for the end, gives up in time, and follows over a lost connection', async () => {
+  test('waits for the end, honours its time limit, and follows over a lost connection', async () => {
     const sid = `py-${kind.length}`;
     gateway.services.play(sid);
     const code = `

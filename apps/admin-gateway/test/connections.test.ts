@@ -1,4 +1,4 @@
-/** What a client can do to the gateway by its connections alone, before any login. */
+/** Limits on the connections of clients that are not logged in. */
 import { connect, type Socket } from 'node:net';
 import { silent } from '@hero/bus';
 import { JsonRpc } from '../src/json-rpc.js';
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(async () => await gateway?.[Symbol.asyncDispose]());
 
 const open = (): Socket => connect(gateway.rpcSocket).on('error', () => undefined);
-/** All that the gateway says until it closes the connection. */
+/** Everything that the gateway sends until it closes the connection. */
 async function heard(socket: Socket): Promise<string> {
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -30,7 +30,7 @@ test.each([
   expect((await rpc(gateway, 'play_list')).error).toBeUndefined();
 });
 
-test('pipelined requests are answered one after the other, in their order', async () => {
+test('pipelined requests are answered one after the other, in order', async () => {
   const socket = open();
   const one = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
   socket.write(one('/healthz') + one('/nothing') + one('/readyz').replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
@@ -50,7 +50,7 @@ test('a connection that sends hundreds of requests before it reads an answer is 
   expect(services.asked.length).toBeLessThan(100);
 });
 
-test('a batch whose replies are too large together gives up the calls that still run', async () => {
+test('when the replies of a batch are too large in total, the calls that still run are aborted', async () => {
   const { services } = gateway;
   services.play('running');
   services.play('large').name = 'x'.repeat(20_000);

@@ -17,10 +17,10 @@ function newLink(maxBytes = MIB): string {
 }
 const post = (token: string, body?: string | Buffer, headers: Record<string, string> = {}): Promise<Answer> =>
   send({ port: portOf(gateway) }, { path: `/hooks/resume/${token}`, body, headers });
-/** All that a caller can tell replies apart by, their time aside. */
+/** Everything by which a caller can distinguish replies, except their time. */
 const seen = ({ status, headers, body }: Answer): object => ({ status, headers: { ...headers, date: '' }, body });
 
-test('a link takes its answer once, and an empty body is null', async () => {
+test('a link accepts one answer, and an empty body is null', async () => {
   const token = newLink();
   expect((await post(token, '{"amount": 1}')).json()).toMatchObject({ ok: true });
   expect(gateway.services.links.get(token)?.answer).toEqual({ amount: 1 });
@@ -30,7 +30,7 @@ test('a link takes its answer once, and an empty body is null', async () => {
   expect(gateway.services.links.get(empty)?.answer).toBeNull();
 });
 
-test('every refusal looks the same, whatever its reason', async () => {
+test('every refusal looks the same, regardless of its reason', async () => {
   const used = newLink();
   await post(used, '1');
   const refusals: Record<string, Promise<Answer>> = {
@@ -59,7 +59,7 @@ test('every refusal looks the same, whatever its reason', async () => {
   }
 });
 
-test('a body is not read, let alone parsed, before the registry knows the token', async () => {
+test('a body is not read before the registry has accepted the token', async () => {
   const { services } = gateway;
   services.asked.length = 0;
   const bodies = Array.from({ length: 4 }, () => post(newToken(), Buffer.alloc(32 * MIB, '[')));
@@ -68,7 +68,7 @@ test('a body is not read, let alone parsed, before the registry knows the token'
   expect(services.asked).toEqual(Array(4).fill('hook_check'));
 });
 
-test('the registry is asked while the body has still to come', async () => {
+test('the registry is asked before the body arrives', async () => {
   const { services } = gateway;
   services.asked.length = 0;
   const headers = { 'content-type': 'application/json', 'content-length': '7' };
@@ -82,14 +82,14 @@ test('the registry is asked while the body has still to come', async () => {
   expect(services.asked).toEqual(['hook_check', 'hook_resume']);
 });
 
-test('a question whose schema bounds its answer higher takes as much', async () => {
+test('a question whose schema sets a higher bound accepts a larger answer', async () => {
   const text = 'x'.repeat(2 * MIB);
   const token = newLink(3 * MIB);
   expect((await post(token, JSON.stringify(text))).status).toBe(200);
   expect(gateway.services.links.get(token)?.answer).toBe(text);
 });
 
-test('a sender that goes away in the middle of its body leaves its link good', async () => {
+test('a link stays valid when a client disconnects in the middle of the body', async () => {
   const token = newLink();
   const headers = { 'content-type': 'application/json', 'content-length': '100' };
   const asked = request({ port: portOf(gateway), method: 'POST', path: `/hooks/resume/${token}`, headers });
@@ -100,7 +100,7 @@ test('a sender that goes away in the middle of its body leaves its link good', a
   expect((await post(token, '"whole"')).status).toBe(200);
 });
 
-test('a gateway without a registry says so with 503, so that the sender comes back', async () => {
+test('without a registry the reply is 503, so that the client tries again', async () => {
   await using alone = await openTestGateway({ registry: false });
   const answer = await send({ port: portOf(alone) }, { path: `/hooks/resume/${newToken()}`, body: '1' });
   expect([answer.status, answer.headers['retry-after']]).toEqual([503, '1']);

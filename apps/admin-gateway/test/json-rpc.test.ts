@@ -15,7 +15,7 @@ const errorOf = async (body: string | Buffer): Promise<[unknown, number | undefi
 const call = (extra: object): string =>
   JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'play_list', params: {}, ...extra });
 
-describe('a value that is only carried', () => {
+describe('a value that the gateway only forwards', () => {
   const start = (input: string, id = 1): string =>
     `{"jsonrpc":"2.0","id":${id},"params":{"input_data": ${input} ,"workflow_name":"welcome"},"method":"play_start"}`;
   const TEXT = '{"b": 1.0, "10": {"2": [], "1": "}"}, "9": 1e2}';
@@ -41,12 +41,12 @@ describe('a value that is only carried', () => {
 
 describe('a malformed body', () => {
   test.each([
-    ['is no JSON', '{"jsonrpc": "2.0", "method"', null, -32700],
+    ['is not JSON', '{"jsonrpc": "2.0", "method"', null, -32700],
     ['is empty', '', null, -32700],
     ['is words', 'hello', null, -32700],
     ['has something behind its end', `${call({})} x`, null, -32700],
     [
-      'is no UTF-8',
+      'is not UTF-8',
       Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":7,"method":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]),
       null,
       -32700,
@@ -57,13 +57,13 @@ describe('a malformed body', () => {
     ['has no version', '{"id": 7, "method": "play_list"}', 7, -32600],
     ['has another version', call({ jsonrpc: '1.0' }), 7, -32600],
     ['has no method', '{"jsonrpc": "2.0", "id": 7}', 7, -32600],
-    ['has a method that is no string', call({ method: 5 }), 7, -32600],
+    ['has a method that is not a string', call({ method: 5 }), 7, -32600],
     ['has parameters that are a string', call({ params: 'x' }), 7, -32600],
     ['has null parameters', call({ params: null }), 7, -32600],
     ['has an object as id', call({ id: {} }), null, -32600],
     ['has a true id', call({ id: true }), null, -32600],
-    ['has a member nobody knows', call({ token: 'x' }), 7, -32600],
-    ['names no method there is', call({ method: 'no_such' }), 7, -32601],
+    ['has an unknown member', call({ token: 'x' }), 7, -32600],
+    ['names an unknown method', call({ method: 'no_such' }), 7, -32601],
     ['names a method of objects', call({ method: 'constructor' }), 7, -32601],
     ['names an inner method', call({ method: 'step_commit' }), 7, -32601],
     ['has parameters by position', call({ params: [1] }), 7, -32602],
@@ -74,7 +74,7 @@ describe('a malformed body', () => {
       -32602,
     ],
     [
-      'has that key by escapes',
+      'has that key in escaped form',
       '{"jsonrpc":"2.0","id":7,"method":"play_list","params":{"input":{"\\u005f_proto__":{}}}}',
       7,
       -32602,
@@ -89,7 +89,7 @@ describe('a malformed body', () => {
     ['PARSE_ERROR', 'hello'],
     ['INVALID_REQUEST', '[]'],
     ['METHOD_NOT_FOUND', call({ method: 'no_such' })],
-  ])('is called %s in data.code, as every other refusal has its word', async (code, body) => {
+  ])('has %s in data.code, as every other error has its code', async (code, body) => {
     expect((await post(body)).json().error?.data).toEqual({ code, retry: false });
   });
 
@@ -101,12 +101,12 @@ describe('a malformed body', () => {
     expect(await errorOf(`[${deep(62)}]`)).toEqual([null, -32600]);
     const replies = (await post(`[${deep(61)}]`)).json<Reply[]>();
     expect(replies[0]?.error).toBeUndefined();
-    // Brackets inside a string are text.
+    // Brackets inside a string do not count.
     expect(await errorOf(call({ params: { text: '['.repeat(200) } }))).toEqual([7, undefined]);
     expect(await errorOf('['.repeat(1_000_000))).toEqual([null, -32600]);
   });
 
-  test('is no reason to be silent about what else is wrong with parameters: every fault comes at once', async () => {
+  test('with several faults in its parameters gets all of them in one reply', async () => {
     const { error } = await rpc(gateway, 'play_start', {
       workflow_sid: 5,
       input_data: 'no',
@@ -149,18 +149,18 @@ describe('a malformed body', () => {
 });
 
 describe('replies', () => {
-  test('carry the id of their call, whatever sort it is', async () => {
+  test('have the id of their call, of any type', async () => {
     for (const id of [0, -1.5, 'a', '', null]) expect((await post(call({ id }))).json().id).toBe(id);
   });
 
-  test('of a notification are none, with 204, also when it fails', async () => {
+  test('are empty, with 204, for a notification, also when it fails', async () => {
     for (const method of ['play_list', 'no_such']) {
       const answer = await post(JSON.stringify({ jsonrpc: '2.0', method }));
       expect([answer.status, answer.body]).toEqual([204, '']);
     }
   });
 
-  test('of a batch come together; notifications and strange calls in it get what is theirs', async () => {
+  test('to a batch are sent together: none for notifications, an error for malformed calls', async () => {
     const body = [
       { jsonrpc: '2.0', id: 'a', method: 'play_list' },
       { jsonrpc: '2.0', method: 'play_list' },
@@ -184,7 +184,7 @@ describe('replies', () => {
     expect(await errorOf(batch(51))).toEqual([null, -32600]);
   });
 
-  test('the calls of a batch run beside each other', async () => {
+  test('the calls of a batch run in parallel', async () => {
     gateway.services.play('waited', 'running');
     const waits = Array.from({ length: 10 }, (_, id) => ({
       jsonrpc: '2.0',
@@ -197,24 +197,24 @@ describe('replies', () => {
     expect(performance.now() - started).toBeLessThan(9_000);
   });
 
-  test('of a refusal have the stable code, retry and details of whoever refused', async () => {
+  test('to a refused call have the stable code, retry and details of the service', async () => {
     const known = await rpc(gateway, 'play_resume', { play_sid: 'p', name: 'again', payload: null });
     expect(known.error).toEqual({
       code: -32000,
-      message: 'It was answered before.',
+      message: 'The question was answered before.',
       data: { code: 'ALREADY_RESUMED', retry: false, details: { resumed_at: '2026-11-21T09:30:00.000Z' } },
     });
     expect((await rpc(gateway, 'workflow_get', { name: 'x' })).error?.data?.code).toBe('NOT_FOUND');
   });
 
-  test('of a fault inside say nothing of the inside', async () => {
+  test('to an internal fault contain nothing internal', async () => {
     const { error } = await rpc(gateway, 'play_start', { workflow_name: 'broken' });
     expect(error?.code).toBe(-32603);
     expect(error?.data?.code).toBe('INTERNAL');
     expect(JSON.stringify(error)).not.toMatch(/hunter2|registry\.ts|stack/);
   });
 
-  test('of a service that is away say that the same call can succeed later', async () => {
+  test('say that the same call can succeed later if a service cannot be reached', async () => {
     const { error } = await rpc(gateway, 'flow_library_search', { query: 'x' });
     expect([error?.code, error?.data?.code, error?.data?.retry]).toEqual([-32000, 'UNAVAILABLE', true]);
   });
@@ -224,7 +224,7 @@ describe('sizes', () => {
   const source = (bytes: number): object => ({ name: 'big', python_source: '#'.repeat(bytes) });
   const MIB = 1024 * 1024;
 
-  test('a source of 16 MiB goes through, and a payload of 16 MiB comes through as it was', async () => {
+  test('a source of 16 MiB is accepted, and a payload of 16 MiB is returned unchanged', async () => {
     const { result } = await rpc(gateway, 'workflow_create', source(16 * MIB));
     expect((result as { description: string }).description).toBe(`${16 * MIB} characters`);
     const text = 'é'.repeat(8 * MIB - 10);
@@ -232,12 +232,12 @@ describe('sizes', () => {
     expect((started.result as { input_data: { text: string } }).input_data.text === text).toBe(true);
   });
 
-  test('a method without payloads takes 1 MiB; more is PAYLOAD_TOO_LARGE with the id of the call', async () => {
+  test('a method without payloads accepts 1 MiB; more is PAYLOAD_TOO_LARGE with the id of the call', async () => {
     const { id, error } = await rpc(gateway, 'play_list', { text: 'x'.repeat(2 * MIB) });
     expect([id, error?.code, error?.data?.code]).toEqual([1, -32000, 'PAYLOAD_TOO_LARGE']);
   });
 
-  test('a call of a batch is measured alone', async () => {
+  test('each call of a batch is measured alone', async () => {
     const small = { jsonrpc: '2.0', id: 1, method: 'play_list', params: {} };
     const large = { jsonrpc: '2.0', id: 2, method: 'workflow_create', params: source(3 * MIB) };
     expect((await post(JSON.stringify([small, large]))).json<Reply[]>().map(({ error }) => error)).toEqual([
@@ -248,7 +248,7 @@ describe('sizes', () => {
     expect(await errorOf(JSON.stringify([small, wrong]))).toEqual([null, -32000]);
   });
 
-  test('a body beyond every limit is refused with 413; one that is monstrous is not read at all', async () => {
+  test('a body above the limit is refused with 413; a huge one is not read at all', async () => {
     const to = { socketPath: gateway.rpcSocket };
     const large = await send(to, { body: Buffer.alloc(40 * MIB, 0x20) });
     expect([large.status, large.json().error?.data?.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
@@ -263,8 +263,8 @@ describe('sizes', () => {
   });
 });
 
-describe('what is read from stored spans', () => {
-  test('waits until the events of an ended play are stored, and not before its end', async () => {
+describe('a method that reads stored spans', () => {
+  test('waits until the events of an ended play are stored, but does not wait for a running one', async () => {
     const { services } = gateway;
     services.play('done', 'success');
     services.append(gateway.ingest, 'done', services.logs(3));
@@ -277,7 +277,7 @@ describe('what is read from stored spans', () => {
     expect(services.asked).toEqual(['play_events_mark', 'spans_reached', 'play_spans']);
   });
 
-  test('is joined into play_status where it was asked for', async () => {
+  test('is joined into play_status on request', async () => {
     const plain = (await rpc(gateway, 'play_status', { play_sid: 'done' })).result as object;
     expect(plain).not.toHaveProperty('spans');
     const full = (await rpc(gateway, 'play_status', { play_sid: 'done', include: ['spans', 'logs'] })).result as object;

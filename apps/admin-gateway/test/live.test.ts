@@ -43,7 +43,7 @@ describe('the stream of a play', () => {
     await until(async () => gateway.live.counts.feeds === 0, { what: 'the end of following' });
   });
 
-  test('of a play that is final is its snapshot and its end, after its last events have been stored', async () => {
+  test('of a final play has its snapshot and its end, once its last events are stored', async () => {
     const sid = newPlay();
     append(sid, 2, { lost: true });
     finish(sid);
@@ -59,7 +59,7 @@ describe('the stream of a play', () => {
     expect(again.events).toEqual([2, 3]);
   });
 
-  test('of a play that has no event yet begins at 0; one that is not there is 404', async () => {
+  test('of a play without events begins at 0; an unknown play is 404', async () => {
     const sid = newPlay();
     await using reader = follow(sid);
     await reader.until((r) => r.messages.length > 0);
@@ -70,7 +70,7 @@ describe('the stream of a play', () => {
     expect([missing.status, missing.json<{ error: { code: string } }>().error.code]).toEqual([404, 'NOT_FOUND']);
   });
 
-  test('goes on after Last-Event-ID without a gap or a double, while events come in all the time', async () => {
+  test('continues after Last-Event-ID without a gap or a double, while events keep arriving', async () => {
     const sid = newPlay();
     const total = 6_000;
     let running = true;
@@ -78,7 +78,7 @@ describe('the stream of a play', () => {
     await steady.until((r) => r.messages.length > 0);
     const load = (async () => {
       for (let sent = 0; sent < total; sent += 10) {
-        // Every now and then an announcement is lost, comes twice, or comes before the one ahead of it.
+        // Some announcements are lost, repeated or out of order.
         const fresh = append(sid, 10, { lost: sent % 700 === 0 });
         if (sent % 130 === 0) gateway.ingest.announce(playSpans(sid), { play_sid: sid, events: fresh });
         await setImmediate();
@@ -108,7 +108,7 @@ describe('the stream of a play', () => {
     expect(steady.kinds.filter((kind) => kind !== 'event')).toEqual(['snapshot', 'end']);
   });
 
-  test('that goes on after a number of another history starts anew with a snapshot', async () => {
+  test('starts with a snapshot if Last-Event-ID is from another history', async () => {
     const sid = newPlay();
     append(sid, 5);
     await using reader = follow(sid, 4_000);
@@ -119,7 +119,7 @@ describe('the stream of a play', () => {
     expect(reader.events).toEqual([6]);
   });
 
-  test('asks for a hole, and lets nothing pass before it is filled', async () => {
+  test('fills a hole from the store before it sends later events', async () => {
     const sid = newPlay();
     append(sid);
     await using reader = follow(sid);
@@ -130,7 +130,7 @@ describe('the stream of a play', () => {
     expect(reader.events).toEqual(upTo(6, 2));
   });
 
-  test('finds out by itself what was announced to nobody, the end too', async () => {
+  test('finds events and the end whose announcements were lost', async () => {
     const sid = newPlay();
     await using reader = follow(sid);
     await reader.until((r) => r.messages.length > 0);
@@ -142,7 +142,7 @@ describe('the stream of a play', () => {
     expect(reader.kinds).toEqual(['snapshot', 'event', 'event', 'event', 'end']);
   });
 
-  test('goes on over a restart of NATS', async () => {
+  test('continues after a restart of NATS', async () => {
     const sid = newPlay();
     await using reader = follow(sid);
     await reader.until((r) => r.messages.length > 0);
@@ -155,7 +155,7 @@ describe('the stream of a play', () => {
     expect(reader.events).toEqual(upTo(5));
   });
 
-  test('is followed once, however many look', async () => {
+  test('uses one subscription for all viewers', async () => {
     const sid = newPlay();
     const readers = Array.from({ length: 20 }, () => follow(sid));
     try {
@@ -164,7 +164,7 @@ describe('the stream of a play', () => {
       const before = gateway.bus.nc.stats().inMsgs;
       for (let times = 0; times < 30; times++) append(sid);
       await Promise.all(readers.map((reader) => reader.until((r) => r.events.length === 30)));
-      // Thirty messages and what the readers asked for at their start; twenty subscriptions would be six hundred.
+      // Thirty messages plus the requests of the readers at their start; with twenty subscriptions there would be six hundred.
       expect(gateway.bus.nc.stats().inMsgs - before).toBeLessThan(120);
     } finally {
       for (const reader of readers) reader.leave();
@@ -172,7 +172,7 @@ describe('the stream of a play', () => {
     await until(async () => gateway.live.counts.feeds === 0, { what: 'the end of following' });
   });
 
-  test('gives a reader that is too slow a fresh snapshot instead of a buffer that grows', async () => {
+  test('sends a fresh snapshot to a reader that is too slow, so that its buffer does not grow', async () => {
     const sid = newPlay();
     await using slow = follow(sid);
     await using quick = follow(sid);
@@ -196,13 +196,13 @@ describe('the stream of a play', () => {
     expect(quick.events).toEqual(upTo(chunks * 2 + 1));
   });
 
-  test('beats while nothing happens', async () => {
+  test('sends heartbeats while nothing happens', async () => {
     await using reader = follow(newPlay());
     await reader.until((r) => r.comments >= 2);
     expect(reader.kinds).toEqual(['snapshot']);
   });
 
-  test('of a play that is retried at its end goes on with the next attempt', async () => {
+  test('of a play that is retried at its end continues with the next attempt', async () => {
     const sid = newPlay();
     await using reader = follow(sid);
     await reader.until((r) => r.messages.length > 0);
@@ -219,7 +219,7 @@ describe('the stream of a play', () => {
 
 describe('many viewers that do not read', () => {
   const MIB = 1024 * 1024;
-  /** Says what it wants, and never reads a byte. */
+  /** Sends its request and never reads. */
   const stubborn = (sid: string): Socket => {
     const socket = connect(gateway.rpcSocket);
     socket.pause();
@@ -228,7 +228,7 @@ describe('many viewers that do not read', () => {
   };
 
   test.each([16, 64])(
-    '%i of a play of 36 MiB cost a page each, and share it',
+    '%i of a play of 36 MiB share their page',
     async (viewers) => {
       const sid = newPlay();
       gateway.services.grow(sid, 360, 100 * 1024);
@@ -245,7 +245,7 @@ describe('many viewers that do not read', () => {
           await reader.until((r) => r.events.length === chunk * 2);
         }
         expect(reader.events).toEqual(upTo(200));
-        // A page of half a MiB for each that does not read, and 18 MiB of cache and tail for all.
+        // Half a MiB for each viewer that does not read, and 18 MiB of cache and tail for all together.
         expect(gateway.live.counts.bufferedBytes).toBeLessThan((viewers * 0.75 + 18) * MIB);
         const pages = gateway.services.asked.slice(before).filter((method) => method === 'span_page').length;
         expect(pages).toBeLessThan(150);
@@ -257,7 +257,7 @@ describe('many viewers that do not read', () => {
     60_000,
   );
 
-  test('a viewer whose connection is lost within a large snapshot starts anew, and misses nothing', async () => {
+  test('a viewer whose connection is lost within a large snapshot starts again, and misses nothing', async () => {
     const sid = newPlay();
     gateway.services.grow(sid, 30, 100 * 1024);
     await using cut = follow(sid);
@@ -271,7 +271,7 @@ describe('many viewers that do not read', () => {
 });
 
 describe('a client that leaves early', () => {
-  test('is in no list of the gateway afterwards', async () => {
+  test('is removed from all lists of the gateway', async () => {
     for (const path of ['/api/events', `/api/plays/${newPlay()}/spans`]) {
       const early = Array.from({ length: 20 }, () => connect(gateway.rpcSocket));
       await Promise.all(
@@ -281,7 +281,7 @@ describe('a client that leaves early', () => {
           await once(socket, 'close');
         }),
       );
-      // Whoever comes later has been served after those.
+      // A later viewer is served after those.
       await using reader = new StreamReader(gateway.rpcSocket, path);
       await reader.until((r) => r.comments + r.messages.length > 0);
       await until(async () => gateway.live.counts.streams === 1, { within: 25_000, what: 'one stream' });
@@ -298,7 +298,7 @@ describe('a client that leaves early', () => {
 
 describe('an identifier that no play has', () => {
   test.each(['x'.repeat(5_000), '*', 'a.b', '>', 'a%20b', '%00', '%F0%9F%98%80'])(
-    '%.20s is refused at the door',
+    '%.20s is refused before it reaches the bus',
     async (sid) => {
       const before = gateway.bus.nc.stats().outMsgs;
       const answer = await send({ socketPath: gateway.rpcSocket }, { method: 'GET', path: `/api/plays/${sid}/spans` });
@@ -311,7 +311,7 @@ describe('an identifier that no play has', () => {
 });
 
 describe('the stream of changes', () => {
-  test('tells every reader of plays and workflows as they change, and to look again after an outage', async () => {
+  test('sends every change of plays and workflows to all readers, and `resync` after an outage', async () => {
     await using reader = new StreamReader(gateway.rpcSocket, '/api/events');
     await reader.until((r) => r.comments > 0);
     gateway.ingest.announce(change('workflow', 'w7'), { workflow_sid: 'w7', revision: 3, deleted: false });

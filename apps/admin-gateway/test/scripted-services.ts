@@ -36,12 +36,12 @@ import { NestFactory } from '@nestjs/core';
 const NO_END = { attempt: 1, final: null, final_at: null };
 const NOW = '2026-11-21T09:30:00.000Z';
 
-/** A registry and a span-ingest by script: real doors on a real bus, their truth in this object. */
+/** A scripted registry and span-ingest: real handlers on a real bus, with their state in this object. */
 export class ScriptedServices extends EventEmitter {
   readonly plays = new Map<string, Play>();
   readonly events = new Map<string, PlayEvent[]>();
   readonly trees = new Map<string, Span[]>();
-  /** Where a play's history ends, as the registry says; stored batches are counted below. */
+  /** The mark of each play in the registry; stored batches are counted below. */
   readonly marks = new Map<string, { source: string; batch: number }>();
   readonly asked: string[] = [];
   /** Texts of the inputs that plays were started with. */
@@ -49,7 +49,7 @@ export class ScriptedServices extends EventEmitter {
   /** Signed links by their tokens. */
   readonly links = new Map<string, { maxBytes: number; answer?: unknown }>();
   reached = true;
-  /** What play_run_async sets off: how a program outside asks for events at the right moment. */
+  /** What play_run_async triggers: a program outside uses it to cause events at the right moment. */
   onRun?: (word: string) => void;
   lost = false;
 
@@ -92,7 +92,7 @@ export class ScriptedServices extends EventEmitter {
     this.emit('status');
   }
 
-  /** Stores events and announces them, as span-ingest does; `lost`: the announcement is. */
+  /** Stores events and announces them, as span-ingest does; with `lost` it does not announce them. */
   append(bus: Bus, sid: string, bodies: readonly object[], { lost = this.lost } = {}): PlayEvent[] {
     const stored = this.events.get(sid) ?? [];
     const fresh = bodies.map(
@@ -194,7 +194,7 @@ class Registry {
   @Handle(playResume)
   resume({ name }: Params<typeof playResume>): Result<typeof playResume> {
     if (name !== 'again') return { ok: true, resumed_at: NOW, kept: true };
-    throw new HeroError('ALREADY_RESUMED', 'It was answered before.', { details: { resumed_at: NOW } });
+    throw new HeroError('ALREADY_RESUMED', 'The question was answered before.', { details: { resumed_at: NOW } });
   }
 
   @Handle(hookCheck)
@@ -202,7 +202,7 @@ class Registry {
     this.services.asked.push('hook_check');
     const link = this.services.links.get(token);
     if (!link) throw new HeroError('NOT_FOUND', 'Invalid or expired link.');
-    if (link.answer !== undefined) throw new HeroError('ALREADY_RESUMED', 'It was answered before.');
+    if (link.answer !== undefined) throw new HeroError('ALREADY_RESUMED', 'The question was answered before.');
     return { max_bytes: link.maxBytes };
   }
 

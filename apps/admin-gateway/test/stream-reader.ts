@@ -7,7 +7,7 @@ export interface Message {
   data: { play?: Play; seq?: number; spans?: unknown[]; sid?: string } & Partial<Pick<PlayEvent, 'type'>>;
 }
 
-/** A raw reader of server-sent events, that can stop reading and go away when a test wants it. */
+/** A raw reader of server-sent events that a test can stop and disconnect. */
 export class StreamReader implements AsyncDisposable {
   readonly messages: Message[] = [];
   comments = 0;
@@ -33,7 +33,7 @@ export class StreamReader implements AsyncDisposable {
     this.asked.end();
   }
 
-  /** Until what is asked of it is there. */
+  /** Waits until the check returns a value. */
   async until(what: (reader: this) => boolean): Promise<this> {
     while (!what(this)) {
       if (this.ended) throw new Error(`the stream has ended after ${this.messages.length} messages`);

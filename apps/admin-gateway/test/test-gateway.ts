@@ -12,7 +12,7 @@ export interface TestGateway extends AsyncDisposable, Pick<Gateway, 'httpUrl' | 
   natsUrl: string;
   /** The gateway's own connection. */
   bus: Bus;
-  /** Of the scripted span-ingest: announces what it stored. */
+  /** The connection of the scripted span-ingest, for its announcements. */
   ingest: Bus;
   services: ScriptedServices;
   token: string;
@@ -24,11 +24,11 @@ export interface TestGateway extends AsyncDisposable, Pick<Gateway, 'httpUrl' | 
 export interface TestGatewayOptions {
   heartbeatMs?: number;
   headersWithinMs?: number;
-  /** Default: there is a registry. */
+  /** Whether there is a registry; default true. */
   registry?: boolean;
 }
 
-/** A gateway with everything around it that is not the gateway: NATS, a scripted registry and span-ingest. */
+/** A gateway with NATS and a scripted registry and span-ingest. */
 export async function openTestGateway({
   heartbeatMs,
   headersWithinMs,
@@ -104,7 +104,7 @@ export interface Sent {
   body?: string | Buffer;
 }
 
-/** One raw request, as strange as a test wants it. */
+/** Sends one raw request, which may be malformed. */
 export function send(to: { socketPath: string } | { port: number }, sent: Sent): Promise<Answer> {
   const { method = 'POST', path = '/rpc', headers = {}, body } = sent;
   return new Promise((resolve, reject) => {

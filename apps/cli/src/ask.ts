@@ -3,7 +3,7 @@ import type { Json, JsonObject, ResumeRequest } from '@hero/contracts';
 
 import { plain } from './tree-lines.js';
 
-/** A question for a person, with its whole form. */
+/** A question with its whole form. */
 export type Form = Pick<ResumeRequest, 'name'> & { ui: JsonObject | null };
 
 const text = (value: unknown): string => plain(typeof value === 'string' ? value : JSON.stringify(value));
@@ -18,7 +18,7 @@ const optionsOf = (ui: JsonObject): Option[] =>
     .filter(isOption)
     .map(({ value, label }) => ({ value, label: text(label ?? value) }));
 
-/** What a person typed, as the answer that the question's `ui.kind` wants. Undefined: not understood, ask again. */
+/** Converts typed text to an answer for the question's `ui.kind`; undefined if it is invalid, to ask again. */
 function parseAnswer(ui: JsonObject, typed: string): Json | undefined {
   const options = optionsOf(ui);
   const pick = (word: string): Json | undefined =>
@@ -56,7 +56,7 @@ const HINTS: Record<string, string> = {
   confirm: 'y or n',
 };
 
-/** Asks one question of a play on the terminal until it is understood. */
+/** Asks one question of a play on the terminal until the input is valid. */
 export async function askPerson(request: Form, signal?: AbortSignal): Promise<Json> {
   const ui = request.ui ?? {};
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
@@ -74,7 +74,7 @@ export async function askPerson(request: Form, signal?: AbortSignal): Promise<Js
   }
 }
 
-/** The answer that is given where nobody sits at a terminal: the default of the form, else the first that fits. */
+/** The answer without a terminal: the default of the form, else the first value that fits. */
 export function answerAlone(request: Form): Json {
   const ui = request.ui ?? {};
   if (ui.default !== undefined) return ui.default;

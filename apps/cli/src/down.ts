@@ -2,7 +2,7 @@ import { endProcess, isAlive, startNats, startPostgres } from '@hero/embedded';
 import { readRunState } from './run-state.js';
 import { endLeftOvers } from './up.js';
 
-/** Ends what `up` runs for this HERO_HOME, also what a killed `up` left behind. */
+/** Ends the processes of `up` for this HERO_HOME, also those that a killed `up` left behind. */
 export async function down(home: string, say: (line: string) => void): Promise<void> {
   const state = await readRunState(home);
   if (!state) {
@@ -15,7 +15,7 @@ export async function down(home: string, say: (line: string) => void): Promise<v
     return;
   }
   await endLeftOvers(home, say);
-  // A killed `up` left the servers running: taking them up again is how to stop them in order.
+  // A killed `up` left the servers running; they are reused in order to stop them properly.
   if (state.postgres.embedded) await (await startPostgres({ home })).stop();
   if (state.nats.embedded) await (await startNats({ home })).stop();
   say('stopped what an earlier run had left');

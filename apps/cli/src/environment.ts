@@ -1,4 +1,4 @@
-/** What `up` itself reads; everything else is passed on to the services, which check what is theirs. */
+/** The environment that `up` itself reads. Everything else is passed on to the services, which check their own part. */
 export interface UpEnvironment {
   readonly HERO_EXECUTORS: number;
   readonly NATS_URL?: string;
@@ -7,10 +7,10 @@ export interface UpEnvironment {
 
 const MOST_EXECUTORS = 64;
 
-/** A fault of the person at the terminal: printed as a sentence, without a stack. */
+/** A mistake of the user: printed as a sentence, without a stack. */
 export class UsageError extends Error {}
 
-/** Environment that has no meaning before its issue has landed: refused, never ignored. */
+/** Variables that have no meaning before their issue has landed: they are refused, not ignored. */
 const NOT_YET: Record<string, string> = {
   HERO_SECRETS_FILE: 'secrets for plays have not landed yet',
   AIBROKER_URL: 'flows that use a language model have not landed yet',

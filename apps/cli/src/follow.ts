@@ -5,11 +5,11 @@ import { type Hero, isHeroError } from './client.js';
 import { LiveView } from './live-view.js';
 import { duration, plain } from './tree-lines.js';
 
-/** So many spawned plays are followed at once; of more, only the span that waits for them is shown. */
+/** Largest number of spawned plays that are followed at the same time; of further ones only the waiting span is shown. */
 const CHILDREN_AT_ONCE = 32;
 
 export interface FollowOptions {
-  /** Ask a person's questions on this terminal; else answer them with the form's default once the process has gone. */
+  /** Whether to ask questions on this terminal, instead of answering them with the form's default after the process has exited. */
   answers: 'ask' | 'default' | 'none';
   say: (line: string) => void;
 }
@@ -32,13 +32,13 @@ export async function followPlay(hero: Hero, playSid: string, options: FollowOpt
 }
 
 class Follower {
-  /** Why no question can be answered here any more. */
+  /** Why questions can no longer be answered here. */
   failure: unknown;
   private readonly answered = new Set<string>();
   private readonly children = new Map<string, Promise<unknown>>();
   private readonly stopping = new AbortController();
   private underWay = 0;
-  /** One question at a time is on the terminal. */
+  /** Serialises questions: only one at a time is on the terminal. */
   private asking: Promise<void> = Promise.resolve();
 
   constructor(
@@ -68,7 +68,7 @@ class Follower {
     throw new Error(`the stream of play ${sid} ended before the play did`);
   }
 
-  /** What the root waited for has ended with it; what only ends now is not waited for. */
+  /** Children that the root waited for have ended with it; the others are not waited for. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all([...this.children.values(), this.asking]);
@@ -79,7 +79,7 @@ class Follower {
     if (sid === undefined || this.children.has(sid) || this.underWay >= CHILDREN_AT_ONCE) return;
     this.underWay += 1;
     const follow = this.follow(sid)
-      // The tree of a child is an addition: without it the root is followed all the same.
+      // The tree of a child is optional: if it fails, the root is still followed.
       .catch(() => undefined)
       .finally(() => (this.underWay -= 1));
     this.children.set(sid, follow);
@@ -120,7 +120,7 @@ class Follower {
   }
 }
 
-/** One line of how a play ended. */
+/** One line about the end of a play. */
 export function ending(play: Play): string {
   const took = play.duration_ms === null ? '' : ` after ${duration(play.duration_ms)}`;
   const attempts = play.attempt === 1 ? 'one attempt' : `${play.attempt} attempts`;

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const main = (service: string): string =>
   join(resolve(import.meta.dirname, '../../..'), 'apps', service, 'dist', 'main.js');
 
-/** Prints what a service says of itself with `--info`; without a name, every service. */
+/** Prints the output of `--info` of one service, or of all services. */
 export async function printInfo(service: string | undefined, say: (line: string) => void): Promise<void> {
   if (service !== undefined && !(SERVICES as readonly string[]).includes(service)) {
     throw new UsageError(`There is no service "${service}". Services: ${SERVICES.join(', ')}`);
@@ -23,8 +23,8 @@ export async function printInfo(service: string | undefined, say: (line: string)
 }
 
 /**
- * Two checks: every service reads its own service.toml for `--info`, and every running instance is asked on the bus what it
- * really serves. True where neither finds a fault; a service of which nothing runs is a fault only where the system runs.
+ * Makes two checks: every service reads its own service.toml for `--info`, and every running instance is asked on the bus what it
+ * really serves. Returns true if there are no faults; a service without an instance is a fault only if the system runs.
  */
 export async function infoCheck(home: string, say: (line: string) => void): Promise<boolean> {
   const faults = new Map<string, string[]>();

@@ -9,7 +9,7 @@ export interface Pushed {
   readonly change: 'created' | 'new version' | 'unchanged';
 }
 
-/** Saves a source under its flow's name: a new workflow, a new version, or nothing where it is what is current. */
+/** Saves a source under its flow's name: as a new workflow, as a new version, or not at all if it is the current source. */
 export async function push(hero: Hero, file: string, name?: string): Promise<Pushed> {
   const python_source = await readFile(file, 'utf8');
   const wanted = name ?? ((await hero.workflow_inspect({ python_source })).name || nameOf(file));
@@ -25,7 +25,7 @@ const nameOf = (file: string): string => {
   return own === 'flow' ? basename(dirname(resolve(file))) : own;
 };
 
-/** What tells a version that came with Hero Logic from one that a person saved. */
+/** The notes by which a shipped version is distinguished from one that a user saved. */
 const SHIPPED_NOTES = 'Shipped with Hero Logic.';
 
 export interface Loaded {
@@ -43,8 +43,8 @@ export async function loadFlows(hero: Hero, folder: string): Promise<Loaded[]> {
 }
 
 /**
- * A flow that ships never takes the place of what a person made of it: a newer one becomes current only where the current
- * version was shipped too. What was loaded before stays as it is, also where a person went back to an older version.
+ * A shipped flow never replaces a user's version: a newer one becomes current only if the current version was shipped too.
+ * A source that was loaded before is not loaded again, also if the user has gone back to an older version.
  */
 export async function loadFlow(hero: Hero, name: string, python_source: string): Promise<Loaded> {
   const notes = SHIPPED_NOTES;

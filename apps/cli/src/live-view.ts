@@ -6,12 +6,12 @@ import { rowsOf, treeLines } from './tree-lines.js';
 const FRAME_MS = 100;
 
 /**
- * The live span tree on a terminal, with the trees of spawned plays below the spans that wait for them: redrawn in place, at
- * most ten times a second, and only the part that fits the screen.
- * Without a terminal nothing is drawn until `finish`, which prints the whole tree once.
+ * The live span tree on a terminal, with the trees of spawned plays below the spans that wait for them. It is redrawn in place, at
+ * most ten times a second, and shows only the part that fits the screen.
+ * Without a terminal only `finish` prints, the whole tree once.
  */
 export class LiveView {
-  /** By play. */
+  /** Trees by play. */
   private readonly trees = new Map<string, SpanTree>();
   private drawn = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -32,7 +32,7 @@ export class LiveView {
     if (this.tree(playSid).apply(event)) this.soon();
   }
 
-  /** Takes the drawing away while something else is printed; afterwards it is drawn again below. */
+  /** Removes the drawing while something else is printed, then draws it again below. */
   async aside<T>(print: () => Promise<T>): Promise<T> {
     this.clear();
     this.held = true;
@@ -51,7 +51,7 @@ export class LiveView {
     this.drawn = 0;
   }
 
-  /** Prints the tree whole and leaves it there. */
+  /** Prints the whole tree, which then stays on the terminal. */
   finish(): void {
     this.clear();
     for (const line of this.lines(20)) this.out.write(`${line}\n`);

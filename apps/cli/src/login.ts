@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { rpcSocket } from './run-state.js';
 
-/** Asks the gateway, by its unix socket, for a link that opens the admin in a browser once. */
+/** Asks the gateway, on its unix socket, for a one-time login link to the admin. */
 export function loginLink(home: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request(

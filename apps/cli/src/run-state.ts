@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isAlive, processStart } from '@hero/embedded';
 
-/** What `up` started for one HERO_HOME, on disk so that `down`, and the next `up` after a kill -9, can find it. */
+/** The processes that `up` started for one HERO_HOME, stored on disk so that `down` and the next `up` after a kill -9 find them. */
 export interface RunState {
   readonly supervisor: ProcessMark;
   readonly children: Record<string, ProcessMark>;
@@ -11,7 +11,7 @@ export interface RunState {
   readonly postgres: { readonly embedded: boolean; readonly pid?: number };
 }
 
-/** A pid with the start of its process: a pid that was given to somebody else is never taken for ours. */
+/** A pid with the start of its process, so that a recycled pid is not mistaken for ours. */
 export interface ProcessMark {
   readonly pid: number;
   readonly start: string;
@@ -34,7 +34,7 @@ export async function readRunState(home: string): Promise<RunState | undefined> 
   return text === undefined ? undefined : (JSON.parse(text) as RunState);
 }
 
-/** Written whole or not at all: a reader never sees half a file. */
+/** Written atomically, so that a reader never sees half a file. */
 export async function writeRunState(home: string, state: RunState): Promise<void> {
   const path = runFile(home);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

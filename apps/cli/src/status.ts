@@ -1,6 +1,6 @@
 import type { SystemStatus } from '@hero/contracts';
 
-/** A table a person can read: one line a service, then servers, sandbox and queue. */
+/** Formats system_status as a table: one line per service, then servers, sandbox and queue. */
 export function printStatus(status: SystemStatus, say: (line: string) => void): void {
   const rows = status.services.map((s) => [
     s.healthy ? '✓' : '✗',

@@ -4,7 +4,7 @@ import type { SpanTree, TreeRow } from '@hero/spans';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Status is never told by colour alone: each has its own sign and word. */
+/** Each status has its own sign and word, so that colour is never the only difference. */
 const LOOK: Record<SpanStatus, { sign: string; style: Style }> = {
   running: { sign: '●', style: 'cyan' },
   success: { sign: '✓', style: 'green' },
@@ -22,7 +22,7 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
-/** The text of users is shown as text: no control character of theirs reaches the terminal. */
+/** Escapes control characters in users' text, so that none reaches the terminal. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]/gu, ' ');
 
 const short = (value: unknown, width: number): string => {
@@ -33,11 +33,11 @@ const short = (value: unknown, width: number): string => {
 export interface TreeOptions {
   colour: boolean;
   width: number;
-  /** Log lines shown under each span. */
+  /** Number of log lines shown under each span. */
   logs: number;
 }
 
-/** The rows of a play, those of every play that it spawned below the span that waits for it. */
+/** The rows of a play, with the rows of each spawned play below the span that waits for it. */
 export function rowsOf(playSid: string, trees: ReadonlyMap<string, SpanTree>, depth = 0): TreeRow[] {
   const rows = trees.get(playSid)?.rows() ?? [];
   return rows.flatMap((row) => {
@@ -47,7 +47,7 @@ export function rowsOf(playSid: string, trees: ReadonlyMap<string, SpanTree>, de
   });
 }
 
-/** Draws the rows of a SpanTree, one string a line. */
+/** Draws the rows of a SpanTree, one string per line. */
 export function treeLines(rows: readonly TreeRow[], options: TreeOptions): string[] {
   const paint = (style: Style, text: string): string =>
     options.colour ? styleText(style, text, { validateStream: false }) : text;

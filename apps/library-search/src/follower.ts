@@ -1,11 +1,11 @@
 /**
- * Keeps the index as the registry is.
+ * Keeps the index up to date with the registry.
  *
- * 1. It listens before it lists, so that no change falls between the two.
- * 2. An announcement is only a reason to ask: best effort, it may be lost or late. What counts is the answer to
- *    `workflow_revisions`, which is in order of commit and has no holes; asked again after each reconnect and every 30 s.
- * 3. No question is answered from an index that is still loading: it waits, bounded, and is then refused for now.
- * 4. A registry whose newest revision is below ours is another one (a restored backup): everything is read again.
+ * 1. It subscribes before it lists, so that no change is missed between the two.
+ * 2. An announcement may be lost or late and only triggers a request. The index is built from the replies to
+ *    `workflow_revisions`, which are in order of commit and have no holes; it is also called after each reconnect and every 30 s.
+ * 3. A search during loading waits for a limited time and is then refused as UNAVAILABLE.
+ * 4. If the newest revision of the registry is below ours, its data was replaced (a restored backup), and everything is read again.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bus, LATE, type Log, within } from '@hero/bus';
@@ -15,15 +15,15 @@ import type { Library } from './library.js';
 
 export interface FollowerOptions {
   log: Log;
-  /** Ends it. */
+  /** Stops the follower. */
   signal: AbortSignal;
   checkEveryMs?: number;
-  /** How long a question waits for the index. */
+  /** How long a search waits for the index. */
   readyWithinMs?: number;
 }
 
 const CHECK_EVERY_MS = 30_000;
-/** Below the 10 s that an asker waits. */
+/** Below the 10 s that a caller waits. */
 const READY_WITHIN_MS = 8_000;
 const RETRY_MS = 500;
 const PAGE = 200;
@@ -41,7 +41,7 @@ export class Follower {
     private readonly options: FollowerOptions,
   ) {}
 
-  /** Returns when it listens; the list is read meanwhile. */
+  /** Returns when it has subscribed; the list is read in the background. */
   async start(): Promise<void> {
     const { log, signal, checkEveryMs = CHECK_EVERY_MS } = this.options;
     await this.bus.follow(allChanges('workflow'), (data) => this.heard(data));
@@ -50,7 +50,7 @@ export class Follower {
     signal.addEventListener('abort', forget, { once: true });
   }
 
-  /** The index is complete, and the registry was asked not long ago. */
+  /** Whether the index is complete and was recently compared with the registry. */
   get healthy(): boolean {
     return this.readyNow && performance.now() - this.checkedAt < 3 * (this.options.checkEveryMs ?? CHECK_EVERY_MS);
   }
@@ -61,16 +61,16 @@ export class Follower {
     const { readyWithinMs = READY_WITHIN_MS } = this.options;
     const ready = new Promise<void>((resolve) => this.readyListeners.push(resolve));
     if ((await within(ready, readyWithinMs)) !== LATE) return;
-    throw new HeroError('UNAVAILABLE', 'The library is still being read from the registry; try again in a moment.');
+    throw new HeroError('UNAVAILABLE', 'The index is still being read from the registry; try again in a moment.');
   }
 
   private heard(data: unknown): void {
     const changed = ChangedWorkflow.safeParse(data);
-    if (!changed.success) this.options.log.warn({ data }, 'an announcement of a workflow is malformed');
+    if (!changed.success) this.options.log.warn({ data }, 'malformed announcement of a workflow');
     else if (changed.data.revision > this.revision) this.timer?.now();
   }
 
-  /** Asks until nothing is left; while the registry is away, until it is back. */
+  /** Reads revisions until none are left; repeats while the registry cannot be reached. */
   private async catchUp(): Promise<void> {
     const { log, signal } = this.options;
     for (let said = false; !signal.aborted; ) {
@@ -84,7 +84,7 @@ export class Follower {
         if (!said)
           log.warn(
             { why: error.message, revision: this.revision },
-            'the registry is away; asking again until it is back',
+            'the registry cannot be reached; trying again until it answers',
           );
         said = true;
         await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
@@ -98,7 +98,7 @@ export class Follower {
     if (revision < this.revision) {
       this.options.log.warn(
         { ours: this.revision, registry: revision },
-        'the registry starts anew; reading everything',
+        'the data of the registry was replaced; reading everything again',
       );
       this.readyNow = false;
       this.library.clear();
@@ -109,7 +109,7 @@ export class Follower {
       if (workflow) this.library.put(workflow, at);
       else this.library.remove(workflow_sid);
     }
-    // A page may be cut anywhere; the last change there is carries the newest revision.
+    // A page may end anywhere; only the last change has the newest revision.
     this.revision = items.at(-1)?.revision ?? revision;
     return this.revision < revision;
   }

@@ -1,9 +1,9 @@
 /**
- * The index: workflows by the words of their fields, in memory.
+ * The index in memory: it finds workflows by the words of their fields and ranks them.
  *
- * 1. A word counts once for each field in which it is found, however often it stands there: a long description does not
+ * 1. A word counts once for each field that contains it, however often it occurs there, so that a long description does not
  *    outweigh a name.
- * 2. Best match first; among equals the newest change first.
+ * 2. Matches are ordered by score; of equal scores the most recently changed workflow is first.
  */
 import type { LibraryHit, Workflow } from '@hero/contracts';
 import { askedWords, indexedWords } from './words.js';
@@ -13,15 +13,15 @@ const WEIGHTS = { name: 3, tags: 2, description: 1, inputs: 0.5, outputs: 0.5 } 
 type Field = keyof typeof WEIGHTS;
 const FIELDS = Object.keys(WEIGHTS) as Field[];
 
-/** How much a word counts that is not met letter by letter. */
+/** Weight of a match that is not the exact word. */
 const BEGINNING = 0.5;
 const INSIDE = 0.25;
-/** `emails` finds `email`; `v12` is no ending of `v1`. */
+/** Endings that may differ: `emails` finds `email`, but `v12` does not find `v1`. */
 const ENDING = /^\p{L}{1,3}$/u;
 const LEAST_STEM = 4;
 const LEAST_BEGINNING = 2;
 const LEAST_INSIDE = 3;
-/** A question is a handful of words; beyond, more of them only cost time. */
+/** Limit of words in a query; more words cost time without improving the result. */
 const MOST_WORDS = 64;
 
 interface Entry {
@@ -38,7 +38,7 @@ export interface Search {
 
 export class Library {
   private readonly entries = new Map<string, Entry>();
-  /** Word → workflow → fields (as bits) in which it stands. */
+  /** Word → workflow → fields (as bits) that contain it. */
   private readonly index = new Map<string, Map<string, number>>();
 
   get size(): number {
@@ -87,7 +87,7 @@ export class Library {
       .map(({ entry, match }) => hit(entry.workflow, match));
   }
 
-  /** Adds what one word of the question finds: for each workflow and field its best likeness. */
+  /** Adds the matches of one word of the query: for each workflow and field the best similarity. */
   private match(word: string, matches: Map<string, Match>): void {
     const best = new Map<string, number[]>();
     for (const [candidate, found] of this.index) {

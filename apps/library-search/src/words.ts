@@ -1,15 +1,15 @@
-/** How texts become words: the same for what is searched and for what is asked. */
+/** Splits texts into words, for indexed fields and for queries. */
 
 const IDENTIFIER = /[\p{L}\p{N}\p{M}]+(?:[_-][\p{L}\p{N}\p{M}]+)*/gu;
 const SEPARATOR = /[_-]/;
-/** Between `service` and `Agent`, and between `HTTP` and `Server`. */
+/** Word boundaries in camel case: between `service` and `Agent`, and between `HTTP` and `Server`. */
 const CAMEL = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
-/** Scripts that are written without spaces: where their words end is knowledge of the language. */
+/** Scripts that are written without spaces; only a segmenter for the language finds their words. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' });
 
-/** Without case, width and accents: `Résumé`, `RESUME` and `ｒｅｓｕｍｅ` are one word, and `STRASSE` is `straße`. */
+/** Removes case, width and accents: `Résumé`, `RESUME` and `ｒｅｓｕｍｅ` become the same word, and so do `STRASSE` and `straße`. */
 const fold = (text: string): string =>
   text
     .normalize('NFKD')
@@ -30,13 +30,13 @@ function parts(identifier: string): string[] {
 
 const identifiers = (text: string): string[] => text.normalize('NFKC').match(IDENTIFIER) ?? [];
 
-/** The words of a question, each once. */
+/** The distinct words of a query. */
 export const askedWords = (text: string): string[] => [...new Set(identifiers(text).flatMap(parts))];
 
-/** As long as a description may be; what a field says beyond finds nothing. */
+/** The largest length of a description; longer fields are indexed only up to here. */
 const MOST_CHARACTERS = 10_000;
 
-/** The words of a text that is searched; `service_agent` is found by its parts and by `serviceagent`. */
+/** The words of an indexed text; `service_agent` is found by its parts and by `serviceagent`. */
 export function indexedWords(text: string): Set<string> {
   const words = new Set<string>();
   for (const identifier of identifiers(text.slice(0, MOST_CHARACTERS))) {

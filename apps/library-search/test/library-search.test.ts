@@ -41,14 +41,14 @@ async function boot(): Promise<RunningService> {
 
 const search = async (query: string): Promise<string[]> =>
   (await bus.ask(flowLibrarySearch, { query })).map((hit) => hit.name);
-/** Announcements travel beside the questions: the index has them a moment later. */
+/** Announcements and searches are independent messages, so the index may be updated a moment later. */
 const finds = (query: string, names: string[]): Promise<true | undefined> =>
   until(async () => JSON.stringify(await search(query)) === JSON.stringify(names) || undefined, {
     what: `${query} finding ${names.join(', ')}`,
   });
 
 describe('library-search', () => {
-  test('knows what the registry had before it started, however many pages that is', async () => {
+  test('reads all pages of the registry at its start', async () => {
     for (let i = 0; i < 450; i++) registry.shelf.put({ name: `flow ${i}`, description: `number${i}` });
     registry.shelf.remove(sidOf('flow 7'));
     await registry.open();
@@ -58,7 +58,7 @@ describe('library-search', () => {
     expect(await search('number7')).not.toContain('flow 7');
   });
 
-  test('answers in the shape of its contract, and refuses what does not fit it', async () => {
+  test('answers in the shape of its contract, and refuses invalid parameters', async () => {
     registry.shelf.put({ name: 'write_report', tags: ['text'] });
     await registry.open();
     await boot();
@@ -81,7 +81,7 @@ describe('library-search', () => {
     });
   });
 
-  test('follows what is created, changed and deleted', async () => {
+  test('follows created, changed and deleted workflows', async () => {
     await registry.open();
     await boot();
     expect(await search('report')).toEqual([]);
@@ -96,7 +96,7 @@ describe('library-search', () => {
     expect(await search('summary')).toEqual(['summary']);
   });
 
-  test('learns of a change whose announcement was lost from the next one', async () => {
+  test('learns of a change whose announcement was lost from the next announcement', async () => {
     await registry.open();
     await boot();
     await search('anything');
@@ -105,7 +105,7 @@ describe('library-search', () => {
     await finds('report', ['report heard', 'report lost']);
   });
 
-  test('does not ask for a revision that it has seen already', async () => {
+  test('does not ask for a revision that it already has', async () => {
     registry.shelf.put({ name: 'report' });
     await registry.open();
     await boot();
@@ -118,7 +118,7 @@ describe('library-search', () => {
     expect(registry.shelf.asked).toBe(asked + 1);
   });
 
-  test('lets a question wait while its index is still being read', async () => {
+  test('a search waits while the index is still being read', async () => {
     registry.shelf.put({ name: 'report' });
     await boot();
     const asked = search('report');
@@ -135,7 +135,7 @@ describe('library-search', () => {
     expect(await health()).toBe(true);
   });
 
-  test('reads everything again where the registry starts anew', async () => {
+  test('reads everything again if the data of the registry was replaced', async () => {
     for (const name of ['report a', 'report b', 'report c']) registry.shelf.put({ name });
     await registry.open();
     await boot();
@@ -143,7 +143,7 @@ describe('library-search', () => {
     registry.shelf.forget();
     registry.shelf.put({ name: 'report of the backup' });
     registry.shelf.put({ name: 'another' });
-    // Its revisions are below those that were seen: only asking shows it. A reconnect makes it ask.
+    // Its revisions are below the known ones, which only a request shows. A reconnect triggers one.
     const { bus: own } = running[0] as RunningService;
     const reconnected = new Promise<void>((resolve) => own.onReconnect(resolve));
     await own.nc.reconnect();
@@ -151,7 +151,7 @@ describe('library-search', () => {
     await finds('report', ['report of the backup']);
   });
 
-  test('asks again after NATS was away', async () => {
+  test('asks again after an outage of NATS', async () => {
     registry.shelf.put({ name: 'report a' });
     await registry.open();
     await boot();
@@ -164,7 +164,7 @@ describe('library-search', () => {
 });
 
 describe('a follower', () => {
-  test('refuses questions, for now, when the registry stays away', async () => {
+  test('refuses searches as UNAVAILABLE while the registry cannot be reached', async () => {
     const ending = new AbortController();
     const follower = new Follower(new Library(), bus, { log: silent, signal: ending.signal, readyWithinMs: 50 });
     await follower.start();
@@ -175,7 +175,7 @@ describe('a follower', () => {
     expect(follower.healthy).toBe(false);
   });
 
-  test('finds by asking now and then what nobody announced', async () => {
+  test('finds changes without announcements by its periodic check', async () => {
     await registry.open();
     const ending = new AbortController();
     const library = new Library();

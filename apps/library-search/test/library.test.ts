@@ -38,7 +38,7 @@ describe('words', () => {
     ['日本語の本', ['日本語', 'の', '本']],
     [' … !? _ ', []],
     ['same Same SAME', ['same']],
-  ])('%j asks for %j', (text, words) => {
+  ])('the words of %j are %j', (text, words) => {
     expect(askedWords(text)).toEqual(words);
   });
 
@@ -65,7 +65,7 @@ describe('a search', () => {
     ]);
   });
 
-  test('gives the shape that the contract promises', () => {
+  test('returns the shape of the contract', () => {
     put('find_sources', { inputs: [field('topic')], outputs: [field('sources')], tags: ['web'] });
     expect(library.search({ query: 'sources', limit: 1 })).toEqual([
       {
@@ -82,7 +82,7 @@ describe('a search', () => {
     ]);
   });
 
-  test('shows the newest change first among equals', () => {
+  test('orders equal scores by the newest change', () => {
     put('report a');
     put('report b');
     put('report c');
@@ -91,12 +91,12 @@ describe('a search', () => {
     expect(found('report')).toEqual(['report a', 'report c', 'report b']);
   });
 
-  test('gives nothing for an empty query, whatever the tags', () => {
+  test('returns nothing for an empty query, also with tags', () => {
     put('report', { tags: ['a'] });
     for (const query of ['', '  ', '?!', '_']) expect(found(query, ['a'])).toEqual([]);
   });
 
-  test('prefers what has more of the words, and counts each word once per field', () => {
+  test('ranks workflows with more of the words higher, and counts each word once per field', () => {
     put('one', { description: 'cats cats cats cats' });
     put('two', { description: 'cats and dogs' });
     expect(library.search({ query: 'cats dogs', limit: 10 }).map(({ name, score }) => [name, score])).toEqual([
@@ -105,7 +105,7 @@ describe('a search', () => {
     ]);
   });
 
-  test('finds by tags, inputs and outputs, below the name', () => {
+  test('finds words in tags, inputs and outputs, with a lower weight than in the name', () => {
     put('by output', { outputs: [field('invoice')] });
     put('by input', { inputs: [field('document', 'an invoice, scanned')] });
     put('by tag', { tags: ['invoice'] });
@@ -113,7 +113,7 @@ describe('a search', () => {
     expect(found('invoice')).toEqual(['invoice', 'by tag', 'by input', 'by output']);
   });
 
-  test('finds beginnings, plurals and parts at less than the word itself', () => {
+  test('finds prefixes, plurals and parts of words, with a lower weight than the exact word', () => {
     put('email');
     put('emailing');
     put('webmailer');
@@ -126,7 +126,7 @@ describe('a search', () => {
     expect(found('serviceagent')).toEqual(['service_agent']);
   });
 
-  test('keeps to workflows that carry all of the tags', () => {
+  test('returns only workflows that have all of the tags', () => {
     put('report a', { tags: ['x', 'y'] });
     put('report b', { tags: ['x'] });
     expect(found('report', ['x'])).toEqual(['report b', 'report a']);
@@ -134,7 +134,7 @@ describe('a search', () => {
     expect(found('report', ['z'])).toEqual([]);
   });
 
-  test('knows a workflow by its newest words only, and a removed one not at all', () => {
+  test('finds a workflow by its newest words only, and a removed one not at all', () => {
     put('report', { description: 'old words' });
     put('report', { description: 'new words' });
     expect(found('old')).toEqual([]);
@@ -144,7 +144,7 @@ describe('a search', () => {
     expect(library.size).toBe(0);
   });
 
-  test('gives no more than the limit, the best ones', () => {
+  test('returns the best matches up to the limit', () => {
     for (let i = 0; i < 30; i++) put(`n${i}`, { description: 'report' });
     put('report');
     const hits = library.search({ query: 'report', limit: 3 }).map((hit) => hit.name);

@@ -4,7 +4,7 @@ import { change, type Params, type Result, type Workflow, workflowRevisions } fr
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-/** Sids become part of a subject: no spaces. */
+/** Sids become part of a subject, so they contain no spaces. */
 export const sidOf = (name: string): string => `w-${name.replaceAll(' ', '-')}`;
 
 export class Shelf {
@@ -14,7 +14,7 @@ export class Shelf {
 
   constructor(readonly bus: Bus) {}
 
-  /** Commits a change; announced unless the announcement is to be lost. */
+  /** Commits a change and announces it, unless the announcement is to be lost. */
   put(words: Partial<Workflow> & { name: string }, announced = true): Workflow {
     const sid = words.sid ?? sidOf(words.name);
     const at = '2026-11-21T09:30:00.000Z';
@@ -28,7 +28,7 @@ export class Shelf {
     this.commit(sid, null, announced);
   }
 
-  /** Becomes another registry. */
+  /** Replaces the data, like a restored backup. */
   forget(): void {
     this.changes.clear();
     this.revision = 0;

@@ -8,7 +8,7 @@ import { Relay } from './outbox/relay.js';
 import { PlayWait } from './plays/play-wait.js';
 import { Timers } from './waits/timers.js';
 
-/** What the registry does without being asked. Several registries may do it at once. */
+/** The background jobs of the registry. Several registries may run them at the same time. */
 @Injectable()
 export class Background {
   constructor(
@@ -20,14 +20,14 @@ export class Background {
     private readonly waits: PlayWait,
     database: Database,
   ) {
-    // Prepared statements keep the plan that was best for an empty table until somebody analyses it: 10,000 plays later a
-    // claim would still read them all. Every hot statement has its index, so none is to be planned without one.
+    // A prepared statement keeps the plan that was best for an empty table until the table is analysed: 10,000 plays later a
+    // claim would still read all of them. Every hot statement has an index, so sequential scans are disabled.
     database.pool.on('connect', (client) => {
       client.query('SET enable_seqscan = off').catch(() => undefined);
     });
   }
 
-  /** The streams are there when this returns. */
+  /** Returns when the streams exist. */
   async start(log: Log): Promise<void> {
     await this.reconciler.start(log);
     await this.waits.start();
@@ -37,7 +37,7 @@ export class Background {
     this.children.start(log);
   }
 
-  /** Questions are still answered: the relay goes last, and tells what they change. */
+  /** Requests are still answered while this runs, so the relay is stopped last and publishes what they change. */
   async stop(): Promise<void> {
     await Promise.all([this.reconciler.stop(), this.timers.stop(), this.leases.stop(), this.children.stop()]);
     await this.relay.stop();

@@ -1,4 +1,4 @@
-/** Waits are recorded when they begin (decision 14), and memory is handed out in the order in which it came about (decision 13). */
+/** Waits are recorded when they begin (decision 14), and memory has the order of commits and taken answers (decision 13). */
 import {
   executorNotice,
   hookResume,
@@ -28,14 +28,14 @@ const places = ({ memory }: Mine): string[] => memory.items.map(([place]) => pla
 const of = (name: string): string => question(name).place;
 const timer = (name: string, timeout_ms: number) =>
   question(name, { kind: 'timer', role: 'timeout', timeout_ms, default: 'null' });
-/** Its process dies, and the next executor has it. */
+/** The process of a play dies, and the next executor claims it. */
 async function next(claim: Claim): Promise<Mine> {
   expect(await registry.crash(claim)).toBe('pending');
   return registry.claimed(claim.play_sid);
 }
 
 describe('a question that is asked while the play runs', () => {
-  test('is shown, takes an answer at once, and its executor hears of it', async () => {
+  test('is shown, accepts an answer immediately, and its executor is notified', async () => {
     const mine = await registry.running('executor-ask');
     const notices: unknown[] = [];
     const heard = await registry.bus.follow(executorNotice('executor-ask'), (data) => notices.push(data));
@@ -54,7 +54,7 @@ describe('a question that is asked while the play runs', () => {
     expect((await registry.ask(mine, 3, [])).answers).toEqual([]);
   });
 
-  test('stays as it was asked first: its time limit runs from its beginning, also over a crash', async () => {
+  test('stays unchanged when it is asked again: its time limit runs from its beginning, also over a crash', async () => {
     const mine = await registry.running();
     await registry.ask(mine, 1, [question('late', { timeout_ms: 60_000 })]);
     const [before] = await registry.bus.ask(playPendingResumes, { play_sid: mine.play_sid });
@@ -71,7 +71,7 @@ describe('a question that is asked while the play runs', () => {
     expect(places(await next(mine))).toEqual([of('timeout')]);
   });
 
-  test('a pause considers what was asked before it, and needs to name nothing', async () => {
+  test('a pause considers all earlier asks, and need not name them', async () => {
     const mine = await registry.running();
     await registry.ask(mine, 1, [question('color')]);
     const suspended = await registry.pause(mine, 2, []);
@@ -89,7 +89,7 @@ describe('a question that is asked while the play runs', () => {
 });
 
 describe('the group of an ask', () => {
-  test('repeated after a lost reply it hands over the same, and costs once', async () => {
+  test('repeated after a lost reply returns the same answers, and counts its cost once', async () => {
     const mine = await registry.running();
     await registry.ask(mine, 1, [question('one'), question('two')]);
     await answer(mine.play_sid, 'one');
@@ -115,7 +115,7 @@ describe('the group of an ask', () => {
     expect(await open(other.play_sid)).toEqual([]);
   });
 
-  test('that brings nothing new is no progress: five crashes after the same questions are poison', async () => {
+  test('with nothing new is no progress: five crashes after the same questions are poison', async () => {
     let mine = await registry.running();
     await registry.ask(mine, 1, [question('color')]);
     for (let crash = 1; crash <= 4; crash++) {
@@ -129,7 +129,7 @@ describe('the group of an ask', () => {
 });
 
 describe('the order of memory', () => {
-  test('is that of commits and of answers as they were handed over', async () => {
+  test('is the order of commits and of taken answers', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [step('z'), step('a')]);
     await registry.ask(mine, 2, [question('one'), question('two'), question('three')]);
@@ -137,7 +137,7 @@ describe('the order of memory', () => {
     await answer(mine.play_sid, 'one');
     expect((await registry.ask(mine, 3, [])).answers.map(({ place }) => place)).toEqual([of('two'), of('one')]);
     await registry.commit(mine, 4, [step('m')]);
-    // Answered, and handed over by nobody: the next claim does it, after all that.
+    // Answered but not taken: the next claim takes it, after everything else.
     await answer(mine.play_sid, 'three');
     const again = await next(mine);
     const order = ['z', 'a', of('two'), of('one'), 'm', of('three')];
@@ -148,7 +148,7 @@ describe('the order of memory', () => {
     expect(places(await registry.claimed(sid))).toEqual([...order, 'b']);
   });
 
-  test('a step that begins stands where its outcome was committed', async () => {
+  test('a begun step has the position of its committed outcome', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [step('once', { begins: 1 }, { kind: 'begun' })]);
     await registry.commit(mine, 2, [step('beside')]);
@@ -171,11 +171,11 @@ describe('the order of memory', () => {
 });
 
 describe('a question that cannot be asked', () => {
-  test('is refused by itself, and the others are asked', async () => {
+  test('is refused alone, and the others are asked', async () => {
     const mine = await registry.running();
     const bad = [
       question('bad schema', { schema: { type: 'none' } }),
-      // The check lets it pass, the database does not.
+      // The check accepts it, the database refuses it.
       question('unstorable'),
     ];
     await registry.sql(`ALTER TABLE resumes ADD CONSTRAINT storable CHECK (name <> 'unstorable')`);
@@ -184,14 +184,14 @@ describe('a question that cannot be asked', () => {
     expect(JSON.parse(asked.answers[0]?.payload ?? '')).toMatchObject({ code: 'REFUSED' });
     expect(JSON.parse(asked.answers[0]?.payload ?? '').message).toContain('bad schema');
     expect(await open(mine.play_sid)).toEqual(['good']);
-    // In a pause too: its branch goes on, the others wait.
+    // The same in a pause: its branch continues, the others wait.
     expect(await registry.pause(mine, 2, bad)).toMatchObject({ result: 'answered', answers: asked.answers });
     expect(await registry.pause(mine, 3, [])).toMatchObject({ result: 'suspended' });
   });
 });
 
 describe('a question that is withdrawn', () => {
-  test('is open no more, takes no answer, and is asked again by who needs it', async () => {
+  test('is no longer open, accepts no answer, and can be asked again', async () => {
     const mine = await registry.running();
     const [id = ''] = (await registry.ask(mine, 1, [question('color'), timer('limit', 40)])).resume_ids;
     await registry.ask(mine, 2, [], { withdrawn: [of('color'), of('limit')] });
@@ -204,7 +204,7 @@ describe('a question that is withdrawn', () => {
     expect((await registry.ask(mine, 4, [question('color')])).answers).toMatchObject([{ payload: '"blue"' }]);
   });
 
-  test('so is what an earlier attempt asked and this one, which rests, did not', async () => {
+  test('a pause withdraws the questions of earlier attempts that this attempt did not ask again', async () => {
     const mine = await registry.running();
     await registry.ask(mine, 1, [question('old'), question('new')]);
     const again = await next(mine);
@@ -212,7 +212,7 @@ describe('a question that is withdrawn', () => {
     expect(await open(mine.play_sid)).toEqual(['new']);
   });
 
-  test('but nothing is where the process only leaves to be replayed', async () => {
+  test('a suspension for a replay withdraws nothing', async () => {
     const mine = await registry.running();
     await registry.ask(mine, 1, [question('old')]);
     const again = await next(mine);
@@ -221,14 +221,14 @@ describe('a question that is withdrawn', () => {
   });
 });
 
-test('a link answers the question that was asked for it, wherever that is', async () => {
+test('a link answers the question that names it, at any place', async () => {
   const mine = await registry.running();
   const link = 'a'.repeat(32);
   const { token } = await registry.bus.ask(playHook, { play_sid: mine.play_sid, resume_id: link });
   await registry.ask(mine, 1, [question('paid', { links: [link] }), question('other')]);
   await registry.bus.ask(hookResume, { token, payload: 'yes' });
   expect((await registry.ask(mine, 2, [])).answers).toMatchObject([{ place: of('paid'), payload: '"yes"' }]);
-  // And where the answer comes first.
+  // The same if the answer arrives first.
   const early = 'b'.repeat(32);
   const { token: other } = await registry.bus.ask(playHook, { play_sid: mine.play_sid, resume_id: early });
   await registry.bus.ask(hookResume, { token: other, payload: 'early' });
@@ -237,14 +237,14 @@ test('a link answers the question that was asked for it, wherever that is', asyn
   expect(await codeOf(registry.bus.ask(hookResume, { token: other, payload: 'again' }))).toBe('ALREADY_RESUMED');
 });
 
-describe('a link that was made in a call that is done', () => {
+describe('a link that was made in a finished call', () => {
   const linked = async (mine: Claim, name: string, id: string, parent_place: string): Promise<string> => {
     const { play_sid } = mine;
     return (await registry.bus.ask(playHook, { play_sid, resume_id: id, name, parent_place })).token;
   };
   const post = (token: string, payload: string) => registry.bus.ask(hookResume, { token, payload });
 
-  test('is for the next question of its name, whether it is answered before or after that is asked', async () => {
+  test('is for the next question of its name, also if it is answered before that is asked', async () => {
     const mine = await registry.running();
     const [early, late] = [
       await linked(mine, 'paid', 'c'.repeat(32), 'helper'),
@@ -260,7 +260,7 @@ describe('a link that was made in a call that is done', () => {
     for (const token of [early, late]) expect(await codeOf(post(token, 'again'))).toBe('ALREADY_RESUMED');
   });
 
-  test('is for one question; one that has a link of its own takes no other', async () => {
+  test('is for one question, and not for a question with a link of its own', async () => {
     const mine = await registry.running();
     const ownId = resumeIdOf(mine.play_sid, 'own');
     const [first, second] = [
@@ -281,7 +281,7 @@ describe('a link that was made in a call that is done', () => {
     expect(await open(mine.play_sid)).toEqual(['paid']);
   });
 
-  test('but not while that call may still ask for its own', async () => {
+  test('is not bound while that call may still ask its own question', async () => {
     const mine = await registry.running();
     const token = await linked(mine, 'paid', '9'.repeat(32), 'helper');
     await registry.ask(mine, 1, [question('paid')]);
@@ -290,7 +290,7 @@ describe('a link that was made in a call that is done', () => {
   });
 });
 
-test('answers that do not fit one reply come with the next', async () => {
+test('answers that do not fit into one reply are in the next', async () => {
   const mine = await registry.running();
   const large = 'x'.repeat(9 * 1024 * 1024);
   await registry.ask(mine, 1, [question('one'), question('two')]);
@@ -302,13 +302,13 @@ test('answers that do not fit one reply come with the next', async () => {
   expect([second.answers.length, second.more]).toEqual([1, false]);
 }, 60_000);
 
-test('of answer, timeout, withdrawal and cancel, at the same moment, one decides', async () => {
+test('of concurrent answer, timeout, withdrawal and cancel exactly one wins', async () => {
   const seen = new Set<string>();
   const race = async (n: number): Promise<void> => {
     const mine = await registry.running();
     const { play_sid } = mine;
     await registry.ask(mine, 1, [question('color', { timeout_ms: 1 + (n % 20), default: '"late"' })]);
-    await delay(n % 25); // around the time-out's own moment: that is the race
+    await delay(n % 25); // around the time of the timeout, so that they race
     const [code, asked] = await Promise.all([
       answer(play_sid, 'color', 'red').then(
         ({ kept }) => (kept ? 'kept' : 'answered'),

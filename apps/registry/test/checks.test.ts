@@ -1,4 +1,4 @@
-/** Schemas of users: whatever one costs, nobody else waits for it, and its owner has a bounded time. */
+/** Schemas of users: an expensive one delays no other play, and its owner has a bounded time. */
 import { type Json, playResume, playStart, playStatus, rawJson, workflowCreate } from '@hero/contracts';
 import { CheckThreads, Spent } from '../src/checks/check-threads.js';
 import { codeOf, PlayService, question } from './play-service.js';
@@ -10,11 +10,11 @@ beforeAll(async () => {
 });
 afterAll(() => registry[Symbol.asyncDispose]());
 
-/** No engine that backtracks comes to an end with these. */
+/** A backtracking engine never finishes with these. */
 const ENDLESS = { pattern: '^(a+)+$' };
 const HOSTILE = `${'a'.repeat(40)}b`;
 
-test('forty answers of one play to a pattern without end keep nobody else waiting', async () => {
+test('forty answers of one play against a pattern that never finishes delay no other play', async () => {
   const mine = await registry.running();
   await registry.pause(
     mine,
@@ -36,12 +36,12 @@ test('forty answers of one play to a pattern without end keep nobody else waitin
   });
   expect(refused).toBeLessThan(40);
   await Promise.all(counted);
-  // Its time is over: also an answer that would fit is refused, without any look at it.
+  // Its time is used up: even an answer that would fit is refused without a check.
   const fitting = registry.bus.ask(playResume, { play_sid: mine.play_sid, name: 'ask 0', payload: 'a' });
   await expect(fitting).rejects.toMatchObject({ code: 'INVALID_PARAMS', issues: [{ path: 'payload' }] });
 });
 
-test('an owner is refused when its time is spent, and has one task under way at a time; others go on', async () => {
+test('an owner has one running task at a time and is refused when its time is used up; others continue', async () => {
   const threads = new CheckThreads(500);
   const hostile = { kind: 'answer' as const, schema: ENDLESS, answer: JSON.stringify(HOSTILE) };
   const outcomes = await Promise.allSettled([
@@ -74,7 +74,7 @@ describe('keys that look like numbers', () => {
     expect(await asked(sid)).toContain(`"input_data":{"given":${TEXT},"more":{"z":1}}`);
   });
 
-  test('keep it in answers and in prefilled ones', async () => {
+  test('keep their order in answers and in prefilled ones', async () => {
     const mine = await registry.running('executor-a', {
       prefill_resumes: rawJson(`{"a*": [${TEXT}, [1]], "b": ${TEXT}}`) as { a: Json },
     });
@@ -87,7 +87,7 @@ describe('keys that look like numbers', () => {
   });
 });
 
-test('the same key with the same parameters is the same call, whatever the order of their keys', async () => {
+test('the same idempotency key with the same parameters is the same call, regardless of key order', async () => {
   const start = (text: string) =>
     registry.bus.ask(playStart, {
       workflow_sid: registry.workflowSid,
@@ -99,7 +99,7 @@ test('the same key with the same parameters is the same call, whatever the order
   await expect(start('{"b": 1, "a": {"y": [2, 1], "x": 1}}')).rejects.toMatchObject({ code: 'CONFLICT' });
 });
 
-test('an input of 14 MiB is parsed by nobody in the loop of the registry, and by no sender', async () => {
+test('an input of 14 MiB is parsed neither in the registry’s main thread nor by the sender', async () => {
   const inputs = [{ name: 'rows', field_type: 'array' as const, required: true, schema: { uniqueItems: true } }];
   const ask = { name: 'many', python_source: source({ inputs }) };
   const { sid: workflow_sid } = await registry.bus.ask(workflowCreate, ask);

@@ -43,7 +43,7 @@ const endOf = async (sid: string, cost_usd = 0): Promise<void> => {
 };
 
 describe('a child', () => {
-  test('is spawned once for one place, whoever repeats the request, and not by a stale claim (I2)', async () => {
+  test('is spawned once per place, also if the request is repeated, and not by a stale claim (I2)', async () => {
     const parent = await registry.running();
     const [first, again] = await Promise.all([spawn(parent), spawn(parent)]);
     expect(again).toBe(first);
@@ -53,7 +53,7 @@ describe('a child', () => {
     expect(await registry.sql('SELECT sid FROM plays WHERE parent_play_sid = $1', parent.play_sid)).toHaveLength(1);
   });
 
-  test('ends while its parent waits: the parent comes back with the output in its memory, and with the cost', async () => {
+  test('ends while its parent waits: the parent gets the output in its memory, and the cost', async () => {
     const parent = await registry.running();
     const sid = await spawn(parent);
     expect(await registry.pause(parent, 1, [child()])).toMatchObject({ result: 'suspended', resume_ids: [] });
@@ -66,7 +66,7 @@ describe('a child', () => {
     expect((await registry.play(parent.play_sid)).total_cost_usd).toBe(0.5);
   });
 
-  test('that fails is an error of its parent’s branch, brought like an answer', async () => {
+  test('that fails is an error of its parent’s branch, delivered like an answer', async () => {
     const parent = await registry.running();
     const mine = await registry.claimed(await spawn(parent), 'executor-c');
     await registry.end(mine, {
@@ -86,7 +86,7 @@ describe('a child', () => {
     });
   });
 
-  test('ends while its parent lingers: the parent’s executor is notified, its clock stood still, and it goes on', async () => {
+  test('ends while its parent lingers: the executor is notified, the time limit was paused, and the parent continues', async () => {
     const parent = await registry.running('executor-n', { timeout_ms: 60_000 });
     const sid = await spawn(parent);
     const notices: unknown[] = [];
@@ -110,7 +110,7 @@ describe('a child', () => {
     expect((await registry.row(parent.play_sid)).running_since).not.toBeNull();
   });
 
-  test('parked, its parent is suspended though it was answered, and pending at once', async () => {
+  test('a parked parent is suspended although it was answered, and pending immediately', async () => {
     const parent = await registry.running();
     await endOf(await spawn(parent));
     await until(
@@ -124,12 +124,12 @@ describe('a child', () => {
     expect(await registry.exit(parent)).toBe('pending');
   });
 
-  test('whose end nobody delivered is delivered by the sweep, once', async () => {
+  test('whose end was not delivered is delivered by the sweep, once', async () => {
     const parent = await registry.running();
     const sid = await spawn(parent);
     await registry.pause(parent, 1, [child()]);
     await registry.exit(parent);
-    // As by a registry that died between the end and its delivery.
+    // As if a registry had died between the end and its delivery.
     await registry.sql(
       `UPDATE plays SET status = 'success', output = '7', total_cost_usd = 2, completed_at = now() WHERE sid = $1`,
       sid,
@@ -158,7 +158,7 @@ describe('a child', () => {
     async (status, kept) => {
       const parent = await registry.running();
       const sid = await spawn(parent);
-      // As where the child was just ending when its parent did.
+      // As if the child ended at the same time as its parent.
       await registry.sql(`UPDATE plays SET status = $2, completed_at = now() WHERE sid = $1`, parent.play_sid, status);
       await registry.sql(`UPDATE plays SET status = 'success', output = '7', completed_at = now() WHERE sid = $1`, sid);
       await registry.service.app.get(Children).deliver(sid);
@@ -168,7 +168,7 @@ describe('a child', () => {
     },
   );
 
-  test('that failed is retried in place with its parent, if the parent’s end came through it; one that was caught is not', async () => {
+  test('that failed is retried in place with its parent, if the parent’s error passed through it and was not caught', async () => {
     const parent = await registry.running();
     const boom = { type: 'Boom', message: 'no', traceback: '', span_id: null };
     const sids = { caught: await spawn(parent, 'caught'), final: await spawn(parent, 'final') };
@@ -185,7 +185,7 @@ describe('a child', () => {
     expect((await registry.row(sids.final)).status).toBe('pending');
     const again = await registry.claimed(play_sid);
     expect(again.memory.items.map(([place, kind]) => [place, kind])).toEqual([['caught', 'error']]);
-    // It is waited for again, and its second end is the answer.
+    // The parent waits for it again, and its second end is the answer.
     expect(await spawn(again, 'final')).toBe(sids.final);
     expect((await registry.ask(again, 1, [child('final')])).answers).toEqual([]);
     await endOf(sids.final);
@@ -193,7 +193,7 @@ describe('a child', () => {
     expect((await registry.ask(again, 2, [])).answers).toMatchObject([{ place: 'final', payload: '{"n":1}' }]);
   });
 
-  test('I6: of its end and a cancel of the parent, nothing wakes a cancelled parent, and nothing hangs', async () => {
+  test('I6: its end never wakes a cancelled parent, and no concurrent end or cancel hangs', async () => {
     for (let n = 0; n < RACES; n += 10) {
       await Promise.all(
         Array.from({ length: 10 }, async () => {
@@ -221,7 +221,7 @@ describe('a signed link', () => {
   const use = (token: string, payload: unknown = 'yes') =>
     registry.bus.ask(hookResume, { token, payload: payload as null });
 
-  test('answers its question once; a forged, cut or foreign one is not found', async () => {
+  test('answers its question once; a forged, truncated or foreign link is not found', async () => {
     const mine = await registry.running();
     const { resume_ids } = await registry.pause(mine, 1, [question('q', { schema: { type: 'string' } })]);
     await registry.exit(mine);
@@ -261,7 +261,7 @@ describe('a signed link', () => {
     expect(await codeOf(use(good))).toBe('INVALID_STATE');
   });
 
-  test('allows more than 1 MiB where the schema of its question bounds the answer higher', async () => {
+  test('allows more than 1 MiB if the schema of its question sets a higher bound', async () => {
     const mine = await registry.running();
     const schema = { type: 'string', maxLength: 200_000 };
     const { resume_ids } = await registry.pause(mine, 1, [question('q', { schema })]);
@@ -269,7 +269,7 @@ describe('a signed link', () => {
     expect(max_bytes).toBeGreaterThan(2 * MIB);
   });
 
-  test('used before its question is asked keeps the answer for that one question', async () => {
+  test('used before its question is asked keeps the answer for that question only', async () => {
     const mine = await registry.running();
     await registry.ask(mine, 1, [question('other')]);
     const { createHash } = await import('node:crypto');

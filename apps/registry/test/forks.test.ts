@@ -1,4 +1,4 @@
-/** play_fork: what a new play inherits, under which keys, and what it says about it. */
+/** play_fork: what a new play inherits, under which keys, and what `forked_from` says. */
 import { createHash } from 'node:crypto';
 import { Handle } from '@hero/bus';
 import {
@@ -22,7 +22,7 @@ import { serve, source } from './workflow-service.js';
 
 type Began = Result<typeof spanBegan>;
 
-/** A span-ingest that knows of spans what a test tells it. */
+/** A fake span-ingest with the spans that a test defines. */
 const spans = new Map<string, Began>();
 
 @Controller()
@@ -56,7 +56,7 @@ const own = ({ play_sid }: { play_sid: string }, place: string, more: Partial<St
   step(place, `${place} of ${play_sid}`, { span_id: spanOf(play_sid, place), ...more });
 const fork = (play_sid: string, more: Partial<ParamsInput<typeof playFork>> = {}): Promise<Play> =>
   registry.bus.ask(playFork, { play_sid, ...more });
-/** Tells span-ingest of a span that began now: by default nothing else is known there. */
+/** Defines a span that began now; by default span-ingest knows no other spans. */
 const began = ({ play_sid }: { play_sid: string }, place: string, more: Partial<Began> = {}): string => {
   const id = spanOf(play_sid, place);
   spans.set(id, { began_at: new Date().toISOString(), below: [], before: [], after: [], ...more });
@@ -69,11 +69,11 @@ const keptOf = ({ forked_from }: Play): string[] =>
 const reasonOf = ({ forked_from }: Play, name: string): string | undefined =>
   forked_from?.steps.find((found) => found.name === name)?.reason;
 
-/** The clock of the database must have moved on between what is before a cut and what is after it. */
+/** Waits until the database's clock has advanced, so that times before and after a cut differ. */
 const moment = async (): Promise<void> => void (await registry.sql('SELECT pg_sleep(0.005)'));
 
 describe('without a span', () => {
-  test('everything is inherited under the keys of the new play, whatever state the other one is in', async () => {
+  test('everything is inherited under the keys of the new play, in any status of the other play', async () => {
     const mine = await registry.running('executor-a', { input_data: {}, name: 'the first', timeout_ms: 5_000 });
     await registry.commit(mine, 1, [
       own(mine, 'a'),
@@ -101,7 +101,7 @@ describe('without a span', () => {
       ['a', 'value'],
       ['c', 'begun'],
     ]);
-    // It is a play like any other.
+    // The fork is a play like any other.
     expect(await registry.commit(again, 1, [own(again, 'd')])).toEqual({ result: 'done' });
     expect(await registry.end(again)).toEqual({ result: 'done' });
   });
@@ -117,7 +117,7 @@ describe('without a span', () => {
     expect(await rememberedBy(second.sid)).toEqual(['a', 'b'].map((p) => `${p} value "${p} of ${mine.play_sid}"`));
   });
 
-  test('10,000 steps are inherited and counted exactly though 200 are told', async () => {
+  test('10,000 steps are inherited and counted exactly although only 200 are listed', async () => {
     const mine = await registry.running();
     for (let group = 1; group <= 5; group++) {
       const steps = Array.from({ length: 2_000 }, (_, n) => own(mine, `${group} ${n}`));
@@ -131,7 +131,7 @@ describe('without a span', () => {
 });
 
 describe('from a span', () => {
-  test('what was committed before it began is kept; itself, what is below and what came later is not', async () => {
+  test('commits before it began are kept; the span itself, spans below it and later commits are not', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [own(mine, 'before')]);
     await moment();
@@ -145,14 +145,14 @@ describe('from a span', () => {
     const play = await fork(mine.play_sid, { from_span_id });
     expect(play.forked_from).toMatchObject({ span_id: from_span_id, kept: 1, left: 4 });
     expect(keptOf(play)).toEqual(['before']);
-    for (const name of ['from', 'inner', 'deep']) expect(reasonOf(play, name)).toContain('run again');
+    for (const name of ['from', 'inner', 'deep']) expect(reasonOf(play, name)).toContain('runs again');
     expect(reasonOf(play, 'later')).toContain('after the step began');
     expect(await rememberedBy(play.sid)).toEqual([`before value "before of ${mine.play_sid}"`]);
   });
 
-  test('that is begun again in a later attempt: what an earlier one committed below it is not kept', async () => {
+  test('that begins again in a later attempt: commits of an earlier attempt below it are not kept', async () => {
     const mine = await registry.running();
-    // Neither the block nor the call in it has an outcome: only the tree knows what stands below it.
+    // Neither the block nor the call in it has an outcome: only the tree knows the spans below it.
     await registry.commit(mine, 1, [own(mine, 'before'), own(mine, 'below', { parent_place: 'unfinished' })]);
     await registry.crash(mine);
     await registry.claimed(mine.play_sid);
@@ -161,7 +161,7 @@ describe('from a span', () => {
     expect(keptOf(await fork(mine.play_sid, { from_span_id }))).toEqual(['before']);
   });
 
-  test('in a pipelined play: what had ended before is kept though it was committed later, what stands around it is not', async () => {
+  test('in a pipelined play: spans that had ended before are kept although they were committed later, enclosing ones are not', async () => {
     const mine = await registry.running();
     const id = (place: string) => spanOf(mine.play_sid, place);
     const from_span_id = began(mine, 'from', { before: [id('ended')], after: [id('around'), id('late')] });
@@ -182,7 +182,7 @@ describe('from a span', () => {
 });
 
 describe('answers', () => {
-  test('that were given are kept under their new ids; open questions are asked again', async () => {
+  test('are kept under their new ids; open questions are asked again', async () => {
     const mine = await registry.running('executor-a', { prefill_resumes: { given: ['yes'] } });
     await registry.pause(mine, 1, [question('given'), question('nap', { kind: 'timer', timeout_ms: 60_000 })]);
     const play = await fork(mine.play_sid);
@@ -192,7 +192,7 @@ describe('answers', () => {
     expect(await rememberedBy(play.sid)).toEqual(['place of given answer "yes"']);
   });
 
-  test('that are not kept free their prefilled ones again; those of kept ones stay used', async () => {
+  test('that are not kept make their prefilled answers available again; those of kept ones stay used', async () => {
     const mine = await registry.running('executor-a', { prefill_resumes: { 'ask *': [1, 2, 3] } });
     await registry.pause(mine, 1, [question('ask a')]);
     await moment();
@@ -210,7 +210,7 @@ describe('on another version', () => {
   const flows = (...hashes: string[]): Inspection['flows'] =>
     hashes.map((hash) => ({ name: hash, function: hash, line: 1, is_async: false, source_sha256: hash }));
 
-  test('only outcomes of functions that did not change are kept, and those that no source brought', async () => {
+  test('only outcomes of unchanged functions are kept, and those without a function in the source', async () => {
     const made = await registry.bus.ask(workflowCreate, {
       name: 'moving',
       python_source: source({ flows: flows('same', 'old') }),
@@ -251,7 +251,7 @@ describe('on another version', () => {
     expect(moved).toMatchObject({ version_sid: sid, version_number: 2, current_version_sid: sid });
     expect(keptOf(moved)).toEqual(['a', 'c', 'who']);
     expect(reasonOf(moved, 'b')).toContain('source of its function');
-    expect(reasonOf(moved, 'decide:d')).toContain('run again');
+    expect(reasonOf(moved, 'decide:d')).toContain('runs again');
     const [row] = await registry.sql(`SELECT step_key FROM steps WHERE play_sid = $1 AND place = 'a'`, moved.sid);
     expect(row?.step_key).toBe(hex('sha1', `${sid}|a`));
     const same = await fork(mine.play_sid);
@@ -261,7 +261,7 @@ describe('on another version', () => {
     expect(await codeOf(fork(mine.play_sid))).toBe('NOT_FOUND');
   });
 
-  test('an input is checked against the version that the new play runs, every fault at once', async () => {
+  test('the input is checked against the version of the new play, with all faults', async () => {
     const inputs = ['label', 'count'].map((name) => ({ name, field_type: 'string' as const, required: true }));
     const made = await registry.bus.ask(workflowCreate, {
       name: 'strict',
@@ -286,7 +286,7 @@ describe('on another version', () => {
   });
 });
 
-test('a fork that fails by an inherited error can be retried: the error is dropped though another play made it', async () => {
+test('a fork that fails by an inherited error can be retried: the error is dropped although another play raised it', async () => {
   const mine = await registry.running();
   const span = spanOf(mine.play_sid, 'a');
   const outcome = JSON.stringify({ type: 'E', message: 'no', data: null, traceback: '', span });

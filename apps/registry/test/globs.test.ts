@@ -39,7 +39,7 @@ describe('a glob', () => {
     return count;
   };
 
-  test('of many stars takes time in proportion to the length of the name', () => {
+  test('with many stars takes time proportional to the length of the name', () => {
     const pattern = `${'*a'.repeat(99)}*b`;
     for (const length of [1_000, 2_000, 4_000, 8_000]) {
       expect(comparisons(pattern, length)).toBeLessThanOrEqual(pattern.length * length);
@@ -47,19 +47,19 @@ describe('a glob', () => {
     expect(comparisons(pattern, 8_000) / comparisons(pattern, 4_000)).toBeLessThan(2.2);
   });
 
-  test('of hostile pieces never takes more than pattern × name comparisons', () => {
+  test('of hostile parts never takes more than pattern × name comparisons', () => {
     for (const pattern of [`*${'a'.repeat(100)}b`, '*?*?*?*b', '*[ab]*[ab]c', `${'*'.repeat(150)}b`]) {
       expect(comparisons(pattern, 5_000)).toBeLessThanOrEqual((pattern.length + 1) * 5_000);
     }
   });
 });
 
-/** As the store has them: longest pattern first. */
+/** Prefilled answers in the order of the store: longest pattern first. */
 const rows = (given: [string, number][]) =>
   given.map(([pattern, pos]) => ({ pattern, pos, payload: `${pattern} ${pos}` }));
 
 describe('prefilled answers', () => {
-  test('of a sequence are taken in order, the exact name before a glob, the longer glob before the wider one', () => {
+  test('of a sequence are used in order, an exact name before a glob, a longer glob before a shorter one', () => {
     const unused = rows([
       ['ask me', 0],
       ['ask *', 0],
@@ -70,7 +70,7 @@ describe('prefilled answers', () => {
     expect([taken('ask me'), taken('ask you'), taken('other')]).toEqual(['ask me 0', 'ask * 0', '* 0']);
   });
 
-  test('are refused where there are too many of them', () => {
+  test('are refused if there are too many of them', () => {
     const many = (count: number, name: (n: number) => string) =>
       rows(Array.from({ length: count }, (_, n) => [name(n), n]));
     expect(() => refuseTooMany(many(1_001, (n) => `a${n}`))).toThrow('1001 names');

@@ -13,14 +13,14 @@ const faults = (fields: FlowField[], input: JsonObject) =>
   checkInput(fields, input).issues.map(({ path, message }) => `${path} ${message}`);
 
 describe('an input that fits', () => {
-  test('is taken as it is, in the order of the declaration', () => {
+  test('is accepted unchanged, in the order of the declaration', () => {
     const fields = [field('a', 'string'), field('b', 'integer'), field('c', 'any')];
     const { input, issues } = checkInput(fields, { c: null, b: 3, a: 'x' });
     expect(issues).toEqual([]);
     expect(JSON.stringify(input)).toBe('{"a":"x","b":3,"c":null}');
   });
 
-  test('gets the defaults that it leaves out, as copies', () => {
+  test('gets copies of the defaults of missing fields', () => {
     const fields = [field('topic', 'string', { default: 'cats' }), field('tags', 'array', { default: ['a'] })];
     const first = checkInput(fields, {});
     expect(first.input).toEqual({ topic: 'cats', tags: ['a'] });
@@ -28,11 +28,11 @@ describe('an input that fits', () => {
     expect(checkInput(fields, {}).input.tags).toEqual(['a']);
   });
 
-  test('may leave an optional field out, and then it stays out', () => {
+  test('may leave out an optional field, which then stays missing', () => {
     expect(checkInput([field('a', 'string')], {})).toEqual({ input: {}, issues: [] });
   });
 
-  test('may pass null where null is the declared default', () => {
+  test('may pass null if null is the declared default', () => {
     const fields = [field('a', 'string', { default: null })];
     expect(checkInput(fields, {}).input).toEqual({ a: null });
     expect(checkInput(fields, { a: null }).issues).toEqual([]);
@@ -246,10 +246,10 @@ describe('a declaration that could never be checked', () => {
   });
 });
 
-describe('whatever comes', () => {
+describe('any value', () => {
   const TYPES = ['string', 'integer', 'number', 'boolean', 'object', 'array', 'any'] as const;
   const VALUES: JsonObject[string][] = ['', 'x', 0, 1, -1.5, 2 ** 53, true, false, null, [], [1], {}, { a: 1 }, '\0'];
-  /** What each type takes of VALUES, by the words of the interface. */
+  /** Which of VALUES each type accepts, by the definition of the interface. */
   const takes = (type: (typeof TYPES)[number], value: unknown): boolean => {
     if (value === '\0' || value === 2 ** 53) return false;
     if (type === 'any') return true;
@@ -259,7 +259,7 @@ describe('whatever comes', () => {
     return typeof value === type;
   };
 
-  test.each(TYPES)('%s takes what it should and refuses all else under its own path', (type) => {
+  test.each(TYPES)('%s accepts its values and refuses all others under its own path', (type) => {
     for (const value of VALUES) {
       const { issues, input } = checkInput([field('f', type, { required: true })], { f: value });
       expect({ value, ok: issues.length === 0 }).toEqual({ value, ok: takes(type, value) });

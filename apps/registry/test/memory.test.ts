@@ -1,4 +1,4 @@
-/** What the next attempt is told: begun steps, what stands below finished calls, and the first difference to it. */
+/** The memory of the next attempt: begun steps, items below finished calls, and the first difference from it. */
 import { type MemoryItem, type Result, playMemory, stepCommit } from '@hero/contracts';
 import { type Claim, fenceOf, type Mine, PlayService, question, step } from './play-service.js';
 
@@ -20,7 +20,7 @@ const remembered = async ({ memory, ...mine }: Mine): Promise<MemoryItem[]> => {
   }
   return items;
 };
-/** The process dies; what the next one is told. */
+/** The process dies; returns the memory of the next one. */
 const afterCrash = async (claim: Claim): Promise<MemoryItem[]> => {
   await registry.crash(claim);
   return remembered(await registry.claimed(claim.play_sid));
@@ -28,7 +28,7 @@ const afterCrash = async (claim: Claim): Promise<MemoryItem[]> => {
 const placesOf = (items: MemoryItem[]): string[] => items.map(([place]) => place).sort();
 
 describe('a step that has begun', () => {
-  test('is remembered as begun after a crash, and takes its value from a later attempt', async () => {
+  test('is remembered as begun after a crash, and gets its value in a later attempt', async () => {
     const mine = await registry.running();
     expect(await registry.commit(mine, 1, [begun('a', 1)])).toEqual(DONE);
     await registry.crash(mine);
@@ -39,14 +39,14 @@ describe('a step that has begun', () => {
     expect(await afterCrash(again)).toEqual([['a', 'value', '"value"', '', 'a', 'call']]);
   });
 
-  test('that begins twice remembers the second', async () => {
+  test('that begins twice is remembered with its second begin', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [begun('a', 1)]);
     await registry.commit(mine, 2, [begun('a', 2)]);
     expect(await afterCrash(mine)).toEqual([['a', 'begun', '{"begins":2}', '', 'a', 'call']]);
   });
 
-  test('keeps its value or its error, whatever is committed for it afterwards (I3)', async () => {
+  test('keeps its value or its error, regardless of later commits for it (I3)', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [begun('a', 1), begun('b', 1)]);
     await registry.commit(mine, 2, [step('a', 'first'), step('b', { type: 'E' }, { kind: 'error' })]);
@@ -58,7 +58,7 @@ describe('a step that has begun', () => {
     ]);
   });
 
-  test('is no output, nor is what a workflow resolved to', async () => {
+  test('is not an output, and neither is a resolved version', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [begun('a', 1), step('r', 'v', { role: 'resolve' }), step('b', 2)]);
     expect((await registry.play(mine.play_sid)).step_outputs).toEqual([
@@ -67,7 +67,7 @@ describe('a step that has begun', () => {
   });
 });
 
-describe('what stands below a finished call', () => {
+describe('memory below a finished call', () => {
   test('is not sent, at any depth; below an unfinished one it is', async () => {
     const mine = await registry.running();
     const steps = [
@@ -77,7 +77,7 @@ describe('what stands below a finished call', () => {
       ...['value', 'error', 'begun', 'unfinished'].map((parent) => below(parent, `below ${parent}`)),
       below('below value', 'deep below value'),
       below('below begun', 'deep below begun'),
-      // Begun, and never to be asked for, because the call around it has ended.
+      // Begun, and never asked for again, because the enclosing call has ended.
       step('cut', { begins: 1 }, { kind: 'begun', parent_place: 'value' }),
       below('cut', 'below cut'),
     ];
@@ -85,7 +85,7 @@ describe('what stands below a finished call', () => {
     expect(placesOf(await afterCrash(mine))).toEqual(['begun', 'below begun', 'below unfinished', 'error', 'value']);
   });
 
-  test('is not sent either where it is an answer', async () => {
+  test('is not sent if it is an answer', async () => {
     const mine = await registry.running('executor-a', { prefill_resumes: { '*': [1, 2, 3] } });
     await registry.commit(mine, 1, [step('finished'), step('cut', 1, { kind: 'begun', parent_place: 'finished' })]);
     const asked = ['finished', 'cut', 'unfinished'].map((parent_place) => question(parent_place, { parent_place }));
@@ -109,7 +109,7 @@ describe('what stands below a finished call', () => {
     expect(items.filter(([place]) => place.startsWith('in '))).toEqual([]);
   }, 60_000);
 
-  test('two items of the largest size come in pages of their own', async () => {
+  test('two items of the largest size are sent in separate pages', async () => {
     const text = 'x'.repeat(9 * 1024 * 1024);
     const mine = await registry.running('executor-a', { prefill_resumes: { q: text } });
     await registry.commit(mine, 1, [step('a', text)]);
@@ -121,7 +121,7 @@ describe('what stands below a finished call', () => {
   }, 60_000);
 });
 
-describe('the first difference to what was remembered', () => {
+describe('the first difference from memory', () => {
   const difference = (name: string) => ({ reason: 'it ended', name, place: 'p', kind: 'value', parent: 'main' });
   const commit = async ({ owner, play_sid, epoch }: Mine, group: number, name: string | null): Promise<void> => {
     const diverged = name === null ? null : difference(name);
@@ -130,7 +130,7 @@ describe('the first difference to what was remembered', () => {
   };
   const shown = async ({ play_sid }: Mine) => (await registry.play(play_sid)).diverged;
 
-  test('is shown in the play, and no later one replaces it, in this attempt or the next', async () => {
+  test('is shown in the play, and no later difference replaces it, in this attempt or the next', async () => {
     const mine = await registry.running();
     await commit(mine, 1, null);
     expect(await shown(mine)).toBeNull();
@@ -144,7 +144,7 @@ describe('the first difference to what was remembered', () => {
     expect(await shown(mine)).toEqual(difference('first'));
   });
 
-  test('is kept from a pause, and from the end', async () => {
+  test('is also accepted with a pause and with the end', async () => {
     const paused = await registry.running();
     await registry.pause(paused, 1, [question('q')], { diverged: difference('paused') });
     expect(await shown(paused)).toEqual(difference('paused'));

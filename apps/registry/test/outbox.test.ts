@@ -1,4 +1,4 @@
-/** What the outbox and the reconciler read and tell, whatever else waits. */
+/** What the outbox and the reconciler read and publish, regardless of other rows. */
 import { WORK_CONSUMER, WORK_STREAM, WORK_SUBJECT, type WorkMessage } from '@hero/contracts';
 import { ensureConsumer, WORK_SETTINGS } from '@hero/bus';
 import { until } from '@hero/testing';
@@ -18,12 +18,12 @@ interface Plan {
   Plans?: Plan[];
 }
 
-/** Rows that a plan has touched. */
+/** Number of rows that a plan has read. */
 const touched = (plan: Plan): number =>
   (plan['Actual Rows'] + (plan['Rows Removed by Filter'] ?? 0)) * plan['Actual Loops'] +
   (plan.Plans ?? []).reduce((sum, part) => sum + touched(part), 0);
 
-test('a sweep reads what is due, not the 60,000 rows that are told later', async () => {
+test('a sweep reads the due rows, not the 60,000 rows that are due later', async () => {
   await registry.sql(
     `INSERT INTO outbox (play_sid, workflow_sid, attempt, status, moved, at, due_at)
      SELECT 'later-' || n, 'w', 0, 'pending', false, now() - interval '1 minute', now() + interval '1 hour'
@@ -31,7 +31,7 @@ test('a sweep reads what is due, not the 60,000 rows that are told later', async
   );
   const client = await registry.db.connect();
   try {
-    // Before anybody has analysed the table, as in the first minutes of a registry.
+    // Before the table is analysed, as in the first minutes of a registry.
     await client.query('SET enable_seqscan = off');
     await client.query('BEGIN');
     await client.query(
@@ -49,7 +49,7 @@ test('a sweep reads what is due, not the 60,000 rows that are told later', async
   await registry.sql(`DELETE FROM outbox WHERE play_sid LIKE 'later-%'`);
 });
 
-test('changes of one play are told in their order: none while an earlier one is told later', async () => {
+test('changes of one play are published in order: none while an earlier one is delayed', async () => {
   const client = await registry.db.connect();
   try {
     await client.query('BEGIN');
@@ -89,11 +89,11 @@ describe('a pending play', () => {
     await ensureConsumer(registry.bus.jsm, WORK_STREAM, WORK_SETTINGS.consumer);
   });
 
-  test('is told again although messages that nobody can read stay in the stream', async () => {
+  test('is published again although unreadable messages stay in the stream', async () => {
     const { sid } = await registry.start();
     await registry.woken(sid);
     for (let n = 0; n < 5; n++) await registry.bus.js.publish(WORK_SUBJECT, 'no JSON');
-    // Its own wake-up is taken and forgotten; the others are handed out and never acked.
+    // Its own wake-up is consumed; the others are delivered and never acked.
     expect(await take()).toHaveLength(6);
     const since = registry.wakeUps.length;
     await age(sid);
@@ -101,7 +101,7 @@ describe('a pending play', () => {
     await registry.bus.jsm.streams.purge(WORK_STREAM);
   });
 
-  test('is told again although others wait behind it, and those are not', async () => {
+  test('is published again although others wait behind it, and those are not', async () => {
     const { sid: lost } = await registry.start();
     await registry.woken(lost);
     await take();

@@ -1,4 +1,4 @@
-/** Large values: referred to by size, fetched apart. No reply grows with their number. */
+/** Large values are replaced by references and fetched separately; no reply grows with their number. */
 import { isRef, MIB, playList, playPayload, playPendingResumes, playResume, spanOutputs } from '@hero/contracts';
 import { codeOf, type Mine, PlayService, question, step } from './play-service.js';
 
@@ -13,7 +13,7 @@ const jsonOf = (bytes: number): string => JSON.stringify(textOf(bytes));
 const bytesOf = (reply: unknown): number => Buffer.byteLength(JSON.stringify(reply));
 const payload = (play_sid: string, ref: string) => registry.bus.ask(playPayload, { play_sid, ref });
 
-/** Plays that have ended with outputs of this size; a workflow of their own lists nothing else. */
+/** Starts and ends plays with outputs of this size, under a workflow of their own. */
 async function ended(count: number, bytes: number, parent?: string): Promise<string[]> {
   const [row] = await registry.sql<{ sids: string[] }>(
     `WITH made AS (
@@ -44,7 +44,7 @@ async function pages(parent_play_sid: string): Promise<{ sids: string[]; bytes: 
 }
 
 describe('a list', () => {
-  test('of 70 plays with outputs of 1 MiB stays small, and names each by its size', async () => {
+  test('of 70 plays with outputs of 1 MiB stays small, with a reference for each output', async () => {
     const sids = await ended(70, MIB, 'parent-of-large');
     const page = await registry.bus.ask(playList, { parent_play_sid: 'parent-of-large', limit: 500 });
     expect(page.items.map(({ sid }) => sid)).toEqual(sids);
@@ -53,7 +53,7 @@ describe('a list', () => {
     expect(await payload(sids[3] ?? '', 'output')).toBe(textOf(MIB));
   });
 
-  test('of values that just fit is cut into pages below 1 MiB, and loses none', async () => {
+  test('of values that just fit is split into pages below 1 MiB, and loses none', async () => {
     const sids = await ended(40, 60 * 1024, 'parent-of-middling');
     const found = await pages('parent-of-middling');
     expect(found.sids).toEqual(sids);
@@ -101,7 +101,7 @@ describe('a play', () => {
     expect(await payload(mine.play_sid, 'step.key of s29')).toBe(textOf(200 * 1024));
   });
 
-  test('shows what a span brought, large values by reference', async () => {
+  test('shows the output of a span, large values by reference', async () => {
     const mine = await registry.running();
     const [small, large] = ['0123456789abcdef', 'fedcba9876543210'];
     await registry.commit(mine, 1, [
@@ -114,7 +114,7 @@ describe('a play', () => {
     expect(await payload(mine.play_sid, `span.${large}`)).toBe(textOf(MIB));
   });
 
-  test('shows a large form by reference, and its first 500 questions; the others come in pages', async () => {
+  test('shows a large form by reference, and its first 500 questions; the others are in pages', async () => {
     const mine = await registry.running();
     const ui = { kind: 'text', label: textOf(MIB / 8) };
     await registry.pause(mine, 1, [
@@ -137,7 +137,7 @@ describe('a value of a user', () => {
   test.each([
     ['that looks like a reference', '{"$size": 3, "$ref": "output"}'],
     ['that looks like one with escapes', '{"\\u0024size": 3, "\\u0024ref": "input", "more": 1}'],
-  ])('%s is itself referred to', async (_, output) => {
+  ])('%s is replaced by a reference', async (_, output) => {
     const mine = await registry.running();
     await registry.end(mine, { output });
     const { output_data } = await registry.play(mine.play_sid);
@@ -145,7 +145,7 @@ describe('a value of a user', () => {
     expect(await payload(mine.play_sid, 'output')).toEqual(JSON.parse(output));
   });
 
-  test('that has only one of its keys, or has it deeper, stands in the reply', async () => {
+  test('that has only one of these keys, or has them deeper, is in the reply', async () => {
     for (const output of [
       '{"$ref": "output"}',
       '[{"$size": 1, "$ref": "output"}]',
@@ -157,7 +157,7 @@ describe('a value of a user', () => {
     }
   });
 
-  test('goes out as the text that it was', async () => {
+  test('is sent with its text unchanged', async () => {
     const mine = await registry.running();
     await registry.end(mine, { output: '{"b": 1.0, "10": 1, "9": 2}' });
     const body = JSON.stringify({ play_sid: mine.play_sid });
@@ -166,7 +166,7 @@ describe('a value of a user', () => {
   });
 });
 
-test('a reference that names nothing is not found', async () => {
+test('an unknown reference is not found', async () => {
   const mine = await registry.running();
   await registry.pause(mine, 1, [question('open')]);
   const [open] = (await registry.play(mine.play_sid)).pending_resumes;

@@ -1,4 +1,4 @@
-/** The whole registry on a bus and a database of its own, and an executor that a test plays by hand: claim, commit, end. */
+/** The whole registry on a bus and a database of its own. The test itself acts as the executor: claim, commit, end. */
 import { type Bus, connectBus } from '@hero/bus';
 import {
   allChanges,
@@ -36,11 +36,11 @@ import { ExecutorDoor, serve, source } from './workflow-service.js';
 const SANDBOX = { level: 'off' as const, enforced: [], missing: [] };
 export const EXITED = { kind: 'exited' as const, code: 75, signal: null };
 
-/** A claim: the fence of everything that is written under it. */
+/** A claim: the fence of all writes under it. */
 export type Claim = Pick<Run, 'play_sid' | 'epoch'> & { owner: string };
 export type Mine = Run & { owner: string };
 type Group = Pick<GroupResult, 'result'> & { message?: string };
-/** What a start takes besides the workflow. */
+/** The parameters of a start besides the workflow. */
 type Start = Partial<Omit<ParamsInput<typeof playStart>, 'workflow_sid' | 'workflow_name'>>;
 type Changed = { play_sid: string; status: PlayStatus; deleted?: boolean };
 
@@ -50,7 +50,7 @@ export const codeOf = (asked: Promise<unknown>): Promise<string> =>
     (error: HeroError) => error.code,
   );
 
-/** A step's outcome; the place makes it another one. */
+/** A step's outcome; a different place makes it a different step. */
 export const step = (place: string, value: unknown = place, more: Partial<StepOutcome> = {}): StepOutcome => ({
   place,
   parent_place: '',
@@ -64,7 +64,7 @@ export const step = (place: string, value: unknown = place, more: Partial<StepOu
   ...more,
 });
 
-/** A question; the place makes it another one. */
+/** A question; a different place makes it a different question. */
 export const question = (name: string, more: Partial<Question> = {}): Question => ({
   kind: 'question',
   place: `place of ${name}`,
@@ -83,7 +83,7 @@ export const question = (name: string, more: Partial<Question> = {}): Question =
 export const fenceOf = ({ owner, play_sid, epoch }: Claim): Claim => ({ owner, play_sid, epoch });
 
 export class PlayService implements AsyncDisposable {
-  /** All that was heard since the start, oldest first. */
+  /** All announcements since the start, oldest first. */
   readonly changes: Changed[] = [];
   readonly wakeUps: WorkMessage[] = [];
   private readonly listeners = new Set<() => void>();
@@ -92,13 +92,13 @@ export class PlayService implements AsyncDisposable {
     readonly nats: TestServer,
     readonly bus: Bus,
     readonly service: RunningService,
-    /** Statements of somebody who is not the registry. */
+    /** Runs statements on a connection that is not the registry's. */
     readonly db: pg.Pool,
     readonly workflowSid: string,
     private readonly ends: (() => unknown)[],
   ) {}
 
-  /** On a database of its own in the shared server, or on this one. */
+  /** Opens it on a new database in the shared server, or on the given one. */
   static async start(databaseUrl?: string): Promise<PlayService> {
     const ends: (() => unknown)[] = [];
     const [nats, database] = await Promise.all([testNats(), databaseUrl ? { url: databaseUrl } : testDatabase()]);
@@ -111,7 +111,7 @@ export class PlayService implements AsyncDisposable {
     const env = { NATS_URL: nats.url, DATABASE_URL: database.url, HERO_HOME: home.path, HERO_LOG_LEVEL };
     const service = await bootService(registry, { env });
     const db = new pg.Pool({ connectionString: database.url, options: '-c search_path=registry', max: 4 });
-    // Tests that stop PostgreSQL cut idle connections too.
+    // Tests that stop PostgreSQL break idle connections too.
     db.on('error', () => undefined);
     ends.push(
       () => bus.drain(),
@@ -134,7 +134,7 @@ export class PlayService implements AsyncDisposable {
     return this.bus.ask(playStart, { workflow_sid: this.workflowSid, ...more });
   }
 
-  /** The newest wake-up is claimed where none is named. */
+  /** Claims a play by the given or its newest wake-up. */
   async claim(play_sid: string, owner = 'executor-a', run_seq?: number): Promise<Mine | null> {
     const seq = run_seq ?? (await this.row(play_sid)).run_seq;
     const { run } = await this.bus.ask(playClaim, { owner, play_sid, run_seq: seq, sandbox: SANDBOX });
@@ -143,11 +143,11 @@ export class PlayService implements AsyncDisposable {
 
   async claimed(play_sid: string, owner?: string): Promise<Mine> {
     const mine = await this.claim(play_sid, owner);
-    if (!mine) throw new Error(`play ${play_sid} was not to be had`);
+    if (!mine) throw new Error(`play ${play_sid} could not be claimed`);
     return mine;
   }
 
-  /** A new play that runs already. */
+  /** Starts a play and claims it. */
   async running(owner?: string, more: Start = {}): Promise<Mine> {
     return this.claimed((await this.start(more)).sid, owner);
   }
@@ -182,7 +182,7 @@ export class PlayService implements AsyncDisposable {
     return this.bus.ask(playEnd, { ...fenceOf(claim), ...ended, ...more });
   }
 
-  /** The process is gone; by default as after a committed pause. */
+  /** Reports the end of the process; by default as after a committed pause. */
   async exit(claim: Claim, cause: ParamsInput<typeof playExit>['cause'] = EXITED): Promise<PlayStatus | null> {
     return (await this.bus.ask(playExit, { ...fenceOf(claim), cause, events: null })).status;
   }
@@ -203,7 +203,7 @@ export class PlayService implements AsyncDisposable {
     return this.bus.ask(playStatus, { play_sid, include: ['step_outputs'] });
   }
 
-  /** All that a claim remembers, in its order. */
+  /** The whole memory of a claim, in its order. */
   async placesOf({ memory, ...mine }: Mine): Promise<string[]> {
     const items = [...memory.items];
     for (let { next } = memory; next !== null; ) {
@@ -218,14 +218,14 @@ export class PlayService implements AsyncDisposable {
     return (await this.db.query<R>(text, values)).rows;
   }
 
-  /** What a play's row keeps to itself. */
+  /** Columns of a play's row that no reply shows. */
   async row(play_sid: string): Promise<Row> {
     const [row] = await this.sql<Row>('SELECT * FROM plays WHERE sid = $1', play_sid);
     if (!row) throw new Error(`there is no play ${play_sid}`);
     return row;
   }
 
-  /** Somebody else has the play's row, until it is disposed of or let go. */
+  /** Locks the play's row from another connection, until it is disposed of or released. */
   async hold(play_sid: string): Promise<AsyncDisposable & { client: pg.PoolClient }> {
     const client = await this.db.connect();
     await client.query('BEGIN');
@@ -239,23 +239,23 @@ export class PlayService implements AsyncDisposable {
     };
   }
 
-  /** As if the database's clock had been set forward by a minute: all that it wrote down is that much older. */
+  /** Simulates that the database's clock was set forward by a minute: all stored times become older by that. */
   async setClockForward(): Promise<void> {
     await this.sql(`UPDATE executors SET renewed_at = renewed_at - interval '1 minute'`);
     await this.sql(`UPDATE plays SET claimed_at = claimed_at - interval '1 minute' WHERE status = 'running'`);
   }
 
-  /** The claim's owner dies, and the registry takes the play over, as its own timer would. */
+  /** Lets the claim's owner die, and runs the takeover that the registry's timer would run. */
   async crash(claim: Claim): Promise<PlayStatus | undefined> {
     return (await this.service.app.get(Leases).takeOver(fenceOf(claim)))?.status;
   }
 
-  /** Resolves when the play is announced (again) in this status; from `since`, an earlier `changes.length`. */
+  /** Resolves when the play is announced in this status, at or after `since`, an earlier `changes.length`. */
   changed(play_sid: string, status: PlayStatus, since = 0): Promise<Changed> {
     return this.found(this.changes, since, (change) => change.play_sid === play_sid && change.status === status);
   }
 
-  /** Resolves when a wake-up of this play is published: this one, or any; from `since`, an earlier `wakeUps.length`. */
+  /** Resolves when this or any wake-up of the play is published, at or after `since`, an earlier `wakeUps.length`. */
   woken(play_sid: string, since = 0, run_seq?: number): Promise<WorkMessage> {
     const fits = (message: WorkMessage): boolean => run_seq === undefined || message.run_seq === run_seq;
     return this.found(this.wakeUps, since, (message) => message.play_sid === play_sid && fits(message));

@@ -51,7 +51,7 @@ describe('I8: a play is claimed once', () => {
     expect(await registry.row(sid)).toMatchObject({ status: 'running', owner: got[0]?.owner, epoch: 1, attempt: 1 });
   });
 
-  test('a message that is delivered again gives nothing and changes nothing, also to its owner', async () => {
+  test('a message that is delivered again returns no run and changes nothing, also for its owner', async () => {
     const mine = await registry.running('executor-a');
     const before = await registry.row(mine.play_sid);
     expect(await registry.claim(mine.play_sid, 'executor-a', 1)).toBeNull();
@@ -60,7 +60,7 @@ describe('I8: a play is claimed once', () => {
     expect(await registry.commit(mine, 1, [step('a')])).toEqual({ result: 'done' });
   });
 
-  test('of a play that is pending again only the newest message counts', async () => {
+  test('only the newest message claims a play that is pending again', async () => {
     const mine = await registry.running();
     await registry.release(mine);
     expect(await registry.claim(mine.play_sid, 'executor-b', 1)).toBeNull();
@@ -68,7 +68,7 @@ describe('I8: a play is claimed once', () => {
     expect(await registry.claim(mine.play_sid, 'executor-b', 2)).toMatchObject({ epoch: 2, attempt: 2 });
   });
 
-  test('a play that is final, or that nobody knows, is not to be had', async () => {
+  test('a final or unknown play cannot be claimed', async () => {
     const { sid } = await registry.start();
     await cancel(sid);
     expect(await registry.claim(sid, 'executor-a', 1)).toBeNull();
@@ -77,13 +77,13 @@ describe('I8: a play is claimed once', () => {
   });
 });
 
-describe('play_exit says what the end of a process means', () => {
+describe('play_exit decides what the end of a process means', () => {
   const rows: [string, ExitCause, PlayStatus, string][] = [
     ['exit 0 without a committed end', because('exited', { code: 0 }), 'failed', 'ExitedEarly'],
     ['exit 75 without a committed pause', because('exited', { code: 75 }), 'failed', 'PausedWithoutQuestion'],
     ['another exit code', because('exited', { code: 3 }), 'failed', 'ExitCode'],
     ['a signal', because('signalled', { signal: 'SIGSEGV' }), 'failed', 'KilledBySignal'],
-    ['garbage', because('protocol', { message: 'A frame is no JSON.' }), 'failed', 'ProtocolError'],
+    ['garbage', because('protocol', { message: 'A frame is not JSON.' }), 'failed', 'ProtocolError'],
     ['a limit', because('limit', { message: 'Memory: 512 MiB.' }), 'failed', 'LimitExceeded'],
     ['the play’s own time limit', because('time_limit'), 'timed_out', 'TimeLimit'],
   ];
@@ -95,12 +95,12 @@ describe('play_exit says what the end of a process means', () => {
     expect(play.error?.message).toContain(cause.message);
     expect(play.error?.message).not.toBe('');
     expect(play.completed_at).not.toBeNull();
-    // Its reply was lost, and it is told again.
+    // The reply was lost, and the exit is reported again.
     expect(await registry.exit(mine, cause)).toBe(status);
     expect(await registry.play(mine.play_sid)).toEqual(play);
   });
 
-  test('a process that could not be started is given back four times, later each time; then the play has failed', async () => {
+  test('a play whose process could not be started is given back four times with growing delay, then fails', async () => {
     const { sid } = await registry.start();
     for (let n = 1; n <= 4; n++) {
       expect(await registry.exit(await registry.claimed(sid), because('not_started'))).toBe('pending');
@@ -115,7 +115,7 @@ describe('play_exit says what the end of a process means', () => {
     expect((await registry.play(sid)).error).toMatchObject({ type: 'NotStarted', message: 'no memory' });
   });
 
-  test('four that could not be started are forgotten once an attempt has committed something', async () => {
+  test('failed starts are no longer counted once an attempt has committed something', async () => {
     const { sid } = await registry.start();
     for (let n = 1; n <= 4; n++) await registry.exit(await registry.claimed(sid), because('not_started'));
     const mine = await registry.claimed(sid);
@@ -125,7 +125,7 @@ describe('play_exit says what the end of a process means', () => {
     expect((await registry.row(sid)).unstarted).toBe(1);
   });
 
-  test('after a committed end it changes nothing, however the process went', async () => {
+  test('after a committed end it changes nothing, regardless of how the process ended', async () => {
     const mine = await registry.running();
     expect(await registry.end(mine, { output: '{"b":1.0}' })).toEqual({ result: 'done' });
     expect(await registry.exit(mine, because('signalled', { signal: 'SIGKILL' }))).toBe('success');
@@ -141,7 +141,7 @@ describe('I7: a final status is never changed', () => {
     ['cancelled', (mine) => cancel(mine.play_sid)],
   ];
 
-  test.each(ways)('%s: whatever its executor still sends finds it closed', async (status, finish) => {
+  test.each(ways)('%s: every later write of its executor is refused', async (status, finish) => {
     const mine = await registry.running();
     await finish(mine);
     const before = await registry.play(mine.play_sid);
@@ -157,14 +157,14 @@ describe('I7: a final status is never changed', () => {
     expect(await registry.play(mine.play_sid)).toEqual(before);
   });
 
-  test('an end that is repeated after a lost reply is done, and the first output stays', async () => {
+  test('an end that is repeated after a lost reply is answered as done, and the first output stays', async () => {
     const mine = await registry.running();
     expect(await registry.end(mine, { output: '"first"', cost_usd: 1 })).toEqual({ result: 'done' });
     expect(await registry.end(mine, { output: '"first"', cost_usd: 1 })).toEqual({ result: 'done' });
     expect(await registry.play(mine.play_sid)).toMatchObject({ output_data: 'first', total_cost_usd: 1 });
   });
 
-  test('of an end and a cancel at the same moment one wins, and both are told who', async () => {
+  test('of a concurrent end and cancel one wins, and both replies say which', async () => {
     for (let n = 0; n < 15; n++) {
       const mine = await registry.running();
       const [ended, cancelled] = await Promise.all([registry.end(mine), codeOf(cancel(mine.play_sid))]);
@@ -174,7 +174,7 @@ describe('I7: a final status is never changed', () => {
     }
   });
 
-  test('PostgreSQL itself refuses it to whoever asks; only failed and timed_out may become pending again', async () => {
+  test('PostgreSQL itself refuses every other change; only failed and timed_out may become pending again', async () => {
     for (const from of FINAL_STATUSES) {
       const { sid } = await registry.start();
       const become = (status: string) => registry.sql('UPDATE plays SET status = $2 WHERE sid = $1', sid, status);
@@ -188,7 +188,7 @@ describe('I7: a final status is never changed', () => {
     }
   });
 
-  test('play_retry reopens a failed play, and no other way does', async () => {
+  test('only play_retry reopens a failed play', async () => {
     const mine = await registry.running();
     await registry.end(mine, { status: 'failed', output: null, error });
     const since = registry.wakeUps.length;

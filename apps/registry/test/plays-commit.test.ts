@@ -1,4 +1,4 @@
-/** step_commit: who may (I2), how often it counts (I3), and whom it delays (I12). */
+/** step_commit: only the newest claim commits (I2), each step once (I3), and no play delays another (I12). */
 import { randomBytes } from 'node:crypto';
 import { type GroupResult, playMemory, type StepOutcome, stepCommit } from '@hero/contracts';
 import { until } from '@hero/testing';
@@ -36,7 +36,7 @@ const stored = async ({ play_sid }: Claim): Promise<string[]> => {
 };
 
 describe('I2: only the newest claim writes', () => {
-  test('a stale epoch, an epoch to come and another owner commit nothing', async () => {
+  test('a stale epoch, a future epoch and another owner commit nothing', async () => {
     const stale = await registry.running('executor-a');
     await registry.crash(stale);
     const mine = await registry.claimed(stale.play_sid, 'executor-b');
@@ -57,7 +57,7 @@ describe('I2: only the newest claim writes', () => {
     expect(await registry.commit(mine, 1, [step('a')])).toEqual(DONE);
   });
 
-  test('a write that meets the takeover under way waits for it or is told busy, and is fenced by what it left', async () => {
+  test('a write during a takeover waits for it or gets busy, and is then fenced', async () => {
     const stale = await registry.running('executor-a');
     let writes: Promise<unknown>[];
     {
@@ -77,7 +77,7 @@ describe('I2: only the newest claim writes', () => {
     expect(await registry.row(stale.play_sid)).toMatchObject({ status: 'running', group_no: 0, total_cost_usd: 0 });
   });
 
-  test('of a commit and a takeover at the same moment one is first, and the other knows', async () => {
+  test('a concurrent commit and takeover are serialised, and the second one sees the first', async () => {
     for (let n = 0; n < 20; n++) {
       const mine = await registry.running();
       const [committed, status] = await Promise.all([registry.commit(mine, 1, [step('a')]), registry.crash(mine)]);
@@ -89,7 +89,7 @@ describe('I2: only the newest claim writes', () => {
     }
   });
 
-  test('a play that was told to go commits nothing more', async () => {
+  test('a suspended play commits nothing more', async () => {
     const mine = await registry.running();
     expect((await registry.pause(mine, 1, [question('who')])).result).toBe('suspended');
     expect(await registry.commit(mine, 2, [step('late')], 1)).toEqual(FENCED);
@@ -103,7 +103,7 @@ describe('I2: only the newest claim writes', () => {
   });
 });
 
-describe('I3: what is committed is committed once', () => {
+describe('I3: a step is committed once', () => {
   test('a group repeated after a lost reply is applied once, with its cost', async () => {
     const mine = await registry.running();
     const steps = [step('a', { b: 1 }), step('b', null, { kind: 'error', outcome: '{"type":"E"}' })];
@@ -114,7 +114,7 @@ describe('I3: what is committed is committed once', () => {
     expect((await registry.play(mine.play_sid)).total_cost_usd).toBe(0.5);
   });
 
-  test('a step that is there stays, in its own epoch and in the next', async () => {
+  test('a committed step stays, in its own epoch and in the next', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [step('a', 'first')]);
     expect(await registry.commit(mine, 2, [step('a', 'second'), step('b')])).toEqual(DONE);
@@ -124,7 +124,7 @@ describe('I3: what is committed is committed once', () => {
     expect((await stored(mine)).sort()).toEqual(['a="first"', 'b="b"', 'c="c"']);
   });
 
-  test('a hole in the numbers, and a number long past, is fenced', async () => {
+  test('a hole in the numbers of groups, and an old number, is fenced', async () => {
     const mine = await registry.running();
     expect(await registry.commit(mine, 2, [step('b')], 1)).toEqual(FENCED);
     for (const group of [1, 2, 3]) await registry.commit(mine, group, [step(`${group}`)], 1);
@@ -145,7 +145,7 @@ describe('I3: what is committed is committed once', () => {
     });
   });
 
-  test('two groups of one play may come in one request', async () => {
+  test('two groups of one play may be in one request', async () => {
     const [mine] = await many(1);
     if (!mine) throw new Error('no play');
     const both = await together({ claim: mine, steps: [step('a')] }, { claim: mine, group: 2, steps: [step('b')] });
@@ -155,13 +155,13 @@ describe('I3: what is committed is committed once', () => {
 });
 
 describe('I12: one play delays no other', () => {
-  test('a lock on one play’s row makes that one busy; the others of its request are done', async () => {
+  test('a lock on one play’s row makes that play busy; the others of the request are done', async () => {
     const [held, ...others] = await many(4);
     if (!held) throw new Error('no play');
     const request = [held, ...others].map((claim) => ({ claim, steps: [step('a')], cost_usd: 1 }));
     {
       await using _ = await registry.hold(held.play_sid);
-      // Held until the answer is here: who waits for the lock never answers.
+      // The lock is held until the reply arrives: a commit that waits for it would never reply.
       expect(await together(...request)).toEqual([{ result: 'busy' }, DONE, DONE, DONE]);
       for (const claim of others) expect(await stored(claim)).toEqual(['a="a"']);
     }
@@ -180,14 +180,14 @@ describe('I12: one play delays no other', () => {
     ['JSON that is nested too deep', step('bad', null, { outcome: deep })],
     ['a key that is too long', step('bad', null, { step_key: long })],
   ];
-  test.each(unfit)('%s refuses the group that brings it, and no other', async (_, bad) => {
+  test.each(unfit)('%s makes only its own group refused', async (_, bad) => {
     const claims = await many(9);
     const request = claims.map((claim, n) => ({ claim, steps: n === 5 ? [step('a'), bad] : [step('a')], cost_usd: 1 }));
     const results = await together(...request);
     expect(results.map(({ result }) => result)).toEqual(claims.map((__, n) => (n === 5 ? 'refused' : 'done')));
     expect(results[5]?.message).toMatch(/\S/);
     for (const [n, claim] of claims.entries()) expect(await stored(claim)).toEqual(n === 5 ? [] : ['a="a"']);
-    // The number is still free: the play raises the refusal at its step and goes on.
+    // The number is still free: the play raises the refusal at its step and continues.
     const guilty = claims[5];
     if (!guilty) throw new Error('no play');
     expect(await registry.row(guilty.play_sid)).toMatchObject({ status: 'running', group_no: 0, total_cost_usd: 0 });

@@ -1,4 +1,4 @@
-/** PostgreSQL is killed in the middle: nothing that was answered is lost, nothing is applied twice, nobody is taken over. */
+/** PostgreSQL is killed during writes: no answered write is lost, none is applied twice, no play is taken over. */
 import { HeroError, playStart } from '@hero/contracts';
 import { testPostgres } from '@hero/testing';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -18,7 +18,7 @@ afterAll(async () => {
   await postgres[Symbol.asyncDispose]();
 });
 
-/** As an executor does: asks again until it is answered. */
+/** Repeats a call until it is answered, as an executor does. */
 async function answered<T>(ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -29,7 +29,7 @@ async function answered<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Renews like an executor does, until it is stopped. */
+/** Renews the lease as an executor does, until it is stopped. */
 function renewing(owner: string, claims: Claim[]): { stop(): Promise<void> } {
   let going = true;
   const loop = (async () => {
@@ -46,7 +46,7 @@ function renewing(owner: string, claims: Claim[]): { stop(): Promise<void> } {
   };
 }
 
-test('commits, pauses and ends go on where they were', async () => {
+test('commits, pauses and ends continue where they were', async () => {
   const owner = 'executor-a';
   const claims: Mine[] = [];
   const lease = renewing(owner, claims);
@@ -87,7 +87,7 @@ test('commits, pauses and ends go on where they were', async () => {
   }
 }, 120_000);
 
-test('who asks while it is away is told to ask again, and is served as soon as it is back', async () => {
+test('calls during the outage get UNAVAILABLE, and succeed as soon as it is back', async () => {
   await postgres.kill();
   const asked = registry.bus.ask(playStart, { workflow_sid: registry.workflowSid });
   await expect(asked).rejects.toMatchObject({ code: 'UNAVAILABLE', retry: true });

@@ -1,4 +1,4 @@
-/** What readers see of plays: lists, waits, cancels down to the children, deletion. */
+/** Reading plays: lists, waits, cancels with their children, deletion. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Bus, Handle } from '@hero/bus';
 import {
@@ -35,7 +35,7 @@ describe('play_list', () => {
   const list = async (filter: ParamsInput<typeof playList>): Promise<string[]> =>
     (await registry.bus.ask(playList, filter)).items.map(({ sid }) => sid);
 
-  test('shows the newest first, in pages that nothing new can shift', async () => {
+  test('shows the newest first, in pages that new plays do not shift', async () => {
     const { sid: workflow_sid } = await registry.bus.ask(workflowCreate, { name: 'paged', python_source: source() });
     const sids: string[] = [];
     for (let n = 0; n < 7; n++) sids.unshift(await registry.bus.ask(playRunAsync, { workflow_sid }));
@@ -51,7 +51,7 @@ describe('play_list', () => {
     expect(await codeOf(registry.bus.ask(playList, { cursor: 'nonsense' }))).toBe('INVALID_PARAMS');
   });
 
-  test('filters by workflow, version, status, parent, time, text and by what the input contains', async () => {
+  test('filters by workflow, version, status, parent, time, text and by parts of the input', async () => {
     const inputs = [{ name: 'job', field_type: 'object' as const, required: true }];
     const python_source = source({ inputs });
     const { sid: workflow_sid } = await registry.bus.ask(workflowCreate, { name: 'filtered', python_source });
@@ -84,14 +84,14 @@ describe('play_list', () => {
 });
 
 describe('play_wait', () => {
-  test('ends with the play, however many wait', async () => {
+  test('ends with the play, for any number of waiters', async () => {
     const mine = await registry.running();
     const waits = Array.from({ length: 20 }, () => registry.bus.ask(playWait, { play_sid: mine.play_sid }));
     await registry.end(mine, { output: '{"n": 1}' });
     for (const wait of waits) expect(await wait).toMatchObject({ status: 'success', output_data: { n: 1 } });
   });
 
-  test('misses no end that comes while it begins', async () => {
+  test('does not miss an end that happens while it begins', async () => {
     for (let n = 0; n < 50; n++) {
       const mine = await registry.running();
       const wait = registry.bus.ask(playWait, { play_sid: mine.play_sid, timeout_ms: 20_000 });
@@ -101,13 +101,13 @@ describe('play_wait', () => {
     }
   });
 
-  test('at its limit shows the play as it is', async () => {
+  test('returns the play as it is at its limit', async () => {
     const { sid } = await registry.start();
     expect(await registry.bus.ask(playWait, { play_sid: sid, timeout_ms: 30 })).toMatchObject({ status: 'pending' });
     expect(await codeOf(registry.bus.ask(playWait, { play_sid: 'none' }))).toBe('NOT_FOUND');
   });
 
-  test('until settled also ends at a question, with a form or without, not at a timer', async () => {
+  test('until settled also ends at a question, with or without a form, but not at a timer', async () => {
     const asked = async (more: Parameters<typeof question>[1], timeout_ms: number) => {
       const mine = await registry.running();
       const wait = registry.bus.ask(playWait, { play_sid: mine.play_sid, until: 'settled', timeout_ms });
@@ -127,7 +127,7 @@ describe('play_wait', () => {
 });
 
 describe('play_cancel', () => {
-  test('reaches children and their children in whatever state, and tells their executors at once', async () => {
+  test('reaches children and their children in any status, and notifies their executors immediately', async () => {
     const child = (parent_play_sid: string) =>
       registry.bus.ask(playRunAsync, { workflow_sid: registry.workflowSid, parent_play_sid });
     const parent = await registry.running('executor-p');
@@ -153,7 +153,7 @@ describe('play_cancel', () => {
     expect(await codeOf(registry.bus.ask(playCancel, { play_sid: parent.play_sid }))).toBe('INVALID_STATE');
   });
 
-  test('closes its questions: nobody is asked any more, and no timer waits', async () => {
+  test('closes the play’s questions and timers', async () => {
     const mine = await registry.running();
     await registry.pause(mine, 1, [question('who', { timeout_ms: 50, default: '1' })]);
     await registry.bus.ask(playCancel, { play_sid: mine.play_sid });
@@ -161,7 +161,7 @@ describe('play_cancel', () => {
     expect(await registry.bus.ask(playPendingResumes, { play_sid: mine.play_sid })).toEqual([]);
     const late = registry.bus.ask(playResume, { play_sid: mine.play_sid, name: 'who', payload: 1 });
     expect(await codeOf(late)).toBe('INVALID_STATE');
-    // Gone from the indexes of what is open and what is due.
+    // They are removed from the indexes of open and of due waits.
     const left = 'SELECT FROM resumes WHERE play_sid = $1 AND (due_at IS NOT NULL OR NOT withdrawn)';
     expect(await registry.sql(left, mine.play_sid)).toEqual([]);
     expect((await registry.row(mine.play_sid)).status).toBe('cancelled');
@@ -172,7 +172,7 @@ const TABLES_OF_PLAYS = `SELECT table_name FROM information_schema.columns
   WHERE table_schema = 'registry' AND column_name = 'play_sid' AND table_name <> 'outbox' ORDER BY 1`;
 
 describe('play_delete', () => {
-  test('takes everything of a final play, and its spans as soon as span-ingest can', async () => {
+  test('deletes all rows of a final play, and its spans as soon as span-ingest answers', async () => {
     const mine = await registry.running('executor-d', { idempotency_key: 'gone', prefill_resumes: { a: 1 } });
     const { play_sid } = mine;
     expect(await codeOf(registry.bus.ask(playDelete, { play_sid }))).toBe('INVALID_STATE');
@@ -180,7 +180,7 @@ describe('play_delete', () => {
     await registry.pause(mine, 2, [question('a')]);
     await registry.bus.ask(playResume, { play_sid, name: 'later', payload: 1 });
     await registry.bus.ask(playHook, { play_sid, resume_id: 'e'.repeat(32), name: 'linked', parent_place: '' });
-    // From the catalogue: a table that somebody adds must have a row of this play here, and lose it below.
+    // The tables are read from the catalogue, so a new table must get a row of this play here, and lose it below.
     const tables = (await registry.sql(TABLES_OF_PLAYS)).map(({ table_name }) => String(table_name));
     const holding = async (): Promise<string[]> => {
       const found: string[] = [];
@@ -217,7 +217,7 @@ describe('play_delete', () => {
   });
 });
 
-test('registry_status counts what is not final', async () => {
+test('registry_status counts the plays that are not final', async () => {
   const before = (await registry.bus.ask(registryStatus, {})).queue;
   await registry.start();
   await registry.running();

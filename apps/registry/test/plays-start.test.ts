@@ -1,4 +1,4 @@
-/** play_start: every fault at once, accepted in one commit, the same play for the same key, pinned to its version (I9). */
+/** play_start: reports all faults, accepts in one commit, returns the same play for the same key, pins the version (I9). */
 import {
   change,
   type HeroError,
@@ -39,8 +39,8 @@ const plays = async (): Promise<number> => {
   return row?.n ?? Number.NaN;
 };
 
-describe('what is wrong with a start', () => {
-  test('is said all at once, each fault with its path, and nothing is stored', async () => {
+describe('a faulty start', () => {
+  test('gets all faults, each with its path, and stores nothing', async () => {
     const before = await plays();
     const input_data = { count: 'three', topic: 'a\0b', toppic: true };
     const prefill_resumes = { who: { name: '\ud800' } };
@@ -54,14 +54,14 @@ describe('what is wrong with a start', () => {
     expect(await plays()).toBe(before);
   });
 
-  test('is NOT_FOUND for a workflow or a version that is not there, also for a version of another workflow', async () => {
+  test('gets NOT_FOUND for an unknown workflow or version, also for a version of another workflow', async () => {
     const [other] = await registry.sql<{ sid: string }>('SELECT sid FROM versions WHERE workflow_sid = $1', typed);
     expect((await fault({ workflow_sid: 'none' })).code).toBe('NOT_FOUND');
     expect((await fault({ workflow_name: 'none' })).code).toBe('NOT_FOUND');
     expect((await fault({ workflow_sid: registry.workflowSid, version_sid: other?.sid })).code).toBe('NOT_FOUND');
   });
 
-  test('is a parent that is unknown or final: nothing comes after a cancel (I6)', async () => {
+  test('is refused if its parent is unknown or final: no child is started after a cancel (I6)', async () => {
     const { sid } = await registry.start();
     await registry.bus.ask(playCancel, { play_sid: sid });
     for (const parent_play_sid of ['none', sid]) {
@@ -70,15 +70,15 @@ describe('what is wrong with a start', () => {
   });
 });
 
-describe('what was accepted', () => {
-  test('comes back as play_status shows it, defaults filled in', async () => {
+describe('an accepted start', () => {
+  test('returns the same play as play_status, with defaults filled in', async () => {
     const play = await registry.bus.ask(playStart, { workflow_sid: typed, input_data: { topic: 'ä 😀' } });
     expect(play).toMatchObject({ status: 'pending', name: 'typed', input_data: { topic: 'ä 😀', count: 3 } });
     expect(await registry.bus.ask(playStatus, { play_sid: play.sid })).toEqual(play);
     expect((await registry.claimed(play.sid)).input).toBe('{"topic":"ä 😀","count":3}');
   });
 
-  test('is announced and told within the same moment: no timer is waited for', async () => {
+  test('is announced and published immediately, without waiting for a timer', async () => {
     const { sid } = await registry.start();
     await registry.woken(sid, 0, 1);
     await registry.changed(sid, 'pending');
@@ -101,7 +101,7 @@ describe('what was accepted', () => {
 });
 
 describe('idempotency_key', () => {
-  test('gives one play to twenty who start at the same moment, whatever the order of their keys', async () => {
+  test('returns one play to twenty concurrent starts, regardless of the order of their keys', async () => {
     const ask = (n: number): Ask => ({
       workflow_sid: typed,
       input_data: n % 2 ? { topic: 'x', count: 1 } : { count: 1, topic: 'x' },
@@ -117,7 +117,7 @@ describe('idempotency_key', () => {
     expect(rows?.n).toBe(0);
   });
 
-  test('gives the play as it is now, and CONFLICT for other parameters', async () => {
+  test('returns the play as it is now, and CONFLICT for other parameters', async () => {
     const ask = { workflow_sid: registry.workflowSid, idempotency_key: 'again' };
     const play = await registry.bus.ask(playStart, ask);
     await registry.bus.ask(playCancel, { play_sid: play.sid });

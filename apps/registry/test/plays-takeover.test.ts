@@ -1,4 +1,4 @@
-/** What becomes of a play whose executor is gone, or does not know of it: leases, crashes, releases, memory. */
+/** Plays whose executor died or does not know of them: leases, crashes, releases, memory. */
 import { executorNotice, type MemoryItem, playMemory, playResume } from '@hero/contracts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { codeOf, fenceOf, type Mine, PlayService, question, step } from './play-service.js';
@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(async () => registry[Symbol.asyncDispose]());
 
-/** All that a claim remembers, and in how many pages. */
+/** The whole memory of a claim, and its number of pages. */
 async function memoryOf(mine: Mine): Promise<{ items: MemoryItem[]; sizes: number[] }> {
   const items = [...mine.memory.items];
   const sizes = [items.length];
@@ -22,8 +22,8 @@ async function memoryOf(mine: Mine): Promise<{ items: MemoryItem[]; sizes: numbe
   return { items, sizes };
 }
 
-describe('a lease that is over', () => {
-  test('makes its plays pending again, told anew, and the old owner hears of it; a live executor keeps its own, whatever the clock says', async () => {
+describe('an expired lease', () => {
+  test('makes its plays pending again with new wake-ups, and notifies the old owner; a live executor keeps its plays, also if the clock jumps', async () => {
     const [lost, kept] = [await registry.running('executor-dead'), await registry.running('executor-live')];
     await registry.lease('executor-dead', lost);
     await registry.lease('executor-live', kept);
@@ -32,7 +32,7 @@ describe('a lease that is over', () => {
     const following = await registry.bus.follow(executorNotice('executor-dead'), (data) => notices.push(data));
     const since = registry.changes.length;
     await registry.setClockForward();
-    // As an executor does every second.
+    // Renews as an executor does every second.
     const alive = setInterval(() => void registry.lease('executor-live', kept), 1_000);
     try {
       await registry.changed(lost.play_sid, 'pending', since);
@@ -55,7 +55,7 @@ describe('a lease that is over', () => {
     await following.stop();
   });
 
-  test('ends nothing that was told to go: it waits for its answer, uncounted', async () => {
+  test('does not end a suspended play: that waits for its answer, and no crash is counted', async () => {
     const mine = await registry.running();
     await registry.pause(mine, 1, [question('who')]);
     expect(await registry.crash(mine)).toBe('awaiting_resume');
@@ -79,21 +79,21 @@ describe('five crashes without progress', () => {
     expect((await registry.play(sid)).error).toMatchObject({ type: 'Poison' });
   });
 
-  /** Four crashes; the play may not have a fifth. */
+  /** Four crashes; a fifth would be poison. */
   const battered = async (): Promise<Mine> => {
     const { sid } = await registry.start();
     for (let n = 1; n <= 4; n++) await registry.crash(await registry.claimed(sid));
     return registry.claimed(sid);
   };
 
-  test('a committed group makes the next crash the first again', async () => {
+  test('a committed group restarts the count of crashes', async () => {
     const mine = await battered();
     await registry.commit(mine, 1, [step('a')]);
     expect(await registry.crash(mine)).toBe('pending');
     expect((await registry.row(mine.play_sid)).crashes).toBe(1);
   });
 
-  test('so does progress that ended in a pause', async () => {
+  test('progress that ended in a pause restarts it too', async () => {
     const mine = await battered();
     await registry.commit(mine, 1, [step('a')]);
     await registry.pause(mine, 2, [question('who')]);
@@ -103,7 +103,7 @@ describe('five crashes without progress', () => {
     expect((await registry.row(mine.play_sid)).crashes).toBe(1);
   });
 
-  test('so does progress that ended in a drain', async () => {
+  test('progress that ended in a drain restarts it too', async () => {
     const mine = await battered();
     await registry.commit(mine, 1, [step('a')]);
     await registry.release(mine);
@@ -111,7 +111,7 @@ describe('five crashes without progress', () => {
     expect((await registry.row(mine.play_sid)).crashes).toBe(1);
   });
 
-  test('a drain by itself counts nothing, neither up nor down', async () => {
+  test('a drain alone does not change the count', async () => {
     const mine = await battered();
     const other = await registry.running(mine.owner);
     expect(await registry.release(mine, other)).toBe(2);
@@ -124,10 +124,10 @@ describe('five crashes without progress', () => {
 });
 
 describe('executor_lease', () => {
-  test('releases a claim that its executor goes on not to know of, uncounted, whatever the clock says', async () => {
+  test('releases a claim that its executor repeatedly does not name, without counting a crash, also if the clock jumps', async () => {
     const mine = await registry.running('executor-deaf');
     await registry.setClockForward();
-    // The reply may still be on its way.
+    // The reply may not have arrived yet.
     expect(await registry.lease('executor-deaf')).toMatchObject({ gone: [] });
     expect((await registry.row(mine.play_sid)).status).toBe('running');
     expect(await registry.lease('executor-deaf', mine)).toMatchObject({ gone: [] });
@@ -142,7 +142,7 @@ describe('executor_lease', () => {
     expect(await registry.claimed(mine.play_sid, 'executor-b')).toMatchObject({ epoch: 2 });
   });
 
-  test('names what is no longer its own: another epoch, another owner, what is final or unknown', async () => {
+  test('names the plays that it no longer owns: another epoch, another owner, final or unknown ones', async () => {
     const [mine, stale, foreign] = [
       await registry.running('executor-l'),
       await registry.running('executor-l'),
@@ -153,13 +153,13 @@ describe('executor_lease', () => {
     const ended = await registry.running('executor-l');
     await registry.end(ended);
     const { gone } = await registry.lease('executor-l', mine, stale, foreign, ended, { ...mine, play_sid: 'nobody' });
-    // The process of a play that it ended itself is just going.
+    // The process of a play that it ended itself is just exiting.
     expect(gone.map(({ play_sid }) => play_sid).sort()).toEqual([stale.play_sid, foreign.play_sid, 'nobody'].sort());
   });
 });
 
 describe('the memory of the next attempt', () => {
-  test('comes whole and in pages: 2,500 steps of 5 MB, then the answers', async () => {
+  test('is sent completely, in pages: 2,500 steps of 5 MB, then the answers', async () => {
     const mine = await registry.running('executor-a', { prefill_resumes: { 'ask *': [1, 2, 3] } });
     const steps = Array.from({ length: 2_500 }, (_, n) => step(`step ${n}`, `${n} ${'x'.repeat(2_000)}`));
     expect(await registry.commit(mine, 1, steps)).toEqual({ result: 'done' });
@@ -183,7 +183,7 @@ describe('the memory of the next attempt', () => {
     expect(await codeOf(registry.bus.ask(playMemory, { ...fenceOf(mine), next: '' }))).toBe('INVALID_STATE');
   });
 
-  test('no page is larger than 4 MiB, but for one item that is', async () => {
+  test('no page is larger than 4 MiB, except for a single larger item', async () => {
     const mine = await registry.running();
     const sizes = [1, 1.5, 1.5, 5, 0.1];
     for (const [n, mib] of sizes.entries()) {
@@ -198,7 +198,7 @@ describe('the memory of the next attempt', () => {
   });
 });
 
-test('a play whose own time is over is timed out though nobody says so, and its claim is fenced', async () => {
+test('a play whose time limit has passed is timed out without a report, and its claim is fenced', async () => {
   const mine = await registry.running('executor-a', { timeout_ms: 60_000 });
   expect(mine.remaining_ms).toBe(60_000);
   await registry.sql(`UPDATE plays SET deadline_at = now() - interval '31 seconds' WHERE sid = $1`, mine.play_sid);

@@ -1,4 +1,4 @@
-/** I1: an accepted play is told until somebody claims it, whatever becomes of its wake-ups. */
+/** I1: wake-ups of an accepted play are published until it is claimed, also if some are lost. */
 import { WORK_STREAM, WORK_SUBJECT, type WorkMessage } from '@hero/contracts';
 import { until } from '@hero/testing';
 import { afterAll, beforeEach, afterEach, describe, expect, test } from '@jest/globals';
@@ -14,7 +14,7 @@ afterEach(() => {
 });
 afterAll(async () => ended);
 
-/** What the stream holds for the executors. */
+/** The messages in the work stream. */
 async function queued(): Promise<WorkMessage[]> {
   const { state } = await registry.bus.jsm.streams.info(WORK_STREAM);
   const found: WorkMessage[] = [];
@@ -27,15 +27,15 @@ async function queued(): Promise<WorkMessage[]> {
 const outboxIsEmpty = () =>
   until(async () => (await registry.sql('SELECT FROM outbox')).length === 0, { what: 'an empty outbox' });
 
-describe('I1: what is pending is told', () => {
-  test('an accepted play has one wake-up in the stream, and nothing is left to tell', async () => {
+describe('I1: wake-ups of pending plays are published', () => {
+  test('once for an accepted play, and then the outbox is empty', async () => {
     const { sid } = await registry.start();
     await registry.woken(sid);
     await outboxIsEmpty();
     expect(await queued()).toEqual([{ play_sid: sid, run_seq: 1 }]);
   });
 
-  test('again, when the work stream was deleted; and also what was accepted while there was none', async () => {
+  test('again after the work stream was deleted, also for plays that were accepted meanwhile', async () => {
     const before = await registry.start();
     const claimed = await registry.running();
     await outboxIsEmpty();
@@ -53,7 +53,7 @@ describe('I1: what is pending is told', () => {
     expect(await registry.claimed(meanwhile.sid)).toMatchObject({ epoch: 1 });
   });
 
-  test('again, when its wake-up was taken and forgotten; not while the queue is only long', async () => {
+  test('again after a wake-up was consumed without a claim, but not while the queue is only long', async () => {
     const { sid } = await registry.start();
     await registry.woken(sid);
     await outboxIsEmpty();
@@ -69,7 +69,7 @@ describe('I1: what is pending is told', () => {
     expect(registry.wakeUps.slice(since)).toHaveLength(1);
   });
 
-  test('by another registry, when the one that accepted it died before it told', async () => {
+  test('by another registry, if the one that accepted the play died before it published', async () => {
     const { sid } = await registry.start();
     await registry.woken(sid);
     await outboxIsEmpty();
@@ -86,7 +86,7 @@ describe('I1: what is pending is told', () => {
     expect(await registry.claimed(sid)).toMatchObject({ epoch: 1 });
   });
 
-  test('after NATS was away: what was accepted before is claimed by the wake-up that was kept', async () => {
+  test('before an outage of NATS: the play is claimed by the stored wake-up afterwards', async () => {
     const { sid } = await registry.start();
     await registry.woken(sid);
     await registry.nats.kill();

@@ -1,11 +1,11 @@
-/** Answers: I5 (a question is answered once), I6 (nothing wakes after a cancel won), prefill, early answers, time-outs, retry. */
+/** Answers: I5 (a question is answered once), I6 (nothing wakes after a cancel won), prefill, early answers, timeouts, retry. */
 import { playCancel, playPendingResumes, playResume, playRetry, playStart, workflowCreate } from '@hero/contracts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { codeOf, EXITED, type Mine, PlayService, question, step } from './play-service.js';
 import { source } from './workflow-service.js';
 
-/** HERO_TEST_RACES=1000 for a longer look. */
+/** HERO_TEST_RACES=1000 for a longer run. */
 const RACES = Number(process.env.HERO_TEST_RACES ?? 250);
 let registry: PlayService;
 beforeAll(async () => {
@@ -16,7 +16,7 @@ afterAll(async () => registry[Symbol.asyncDispose]());
 const answer = (play_sid: string, name: string, payload: unknown = null) =>
   registry.bus.ask(playResume, { play_sid, name, payload: payload as null });
 
-/** A play that waits for its questions, its process gone. */
+/** A suspended play that waits for its questions. */
 async function waiting(...questions: Parameters<typeof question>[]): Promise<Mine> {
   const mine = await registry.running();
   await registry.pause(
@@ -28,13 +28,13 @@ async function waiting(...questions: Parameters<typeof question>[]): Promise<Min
   return mine;
 }
 
-/** In tens, so that each race really has company. */
+/** Ten races at a time, so that they run under load. */
 async function races(run: (n: number) => Promise<void>): Promise<void> {
   for (let n = 0; n < RACES; n += 10) await Promise.all(Array.from({ length: 10 }, (_, i) => run(n + i)));
 }
 
 describe('I5: a question is answered once', () => {
-  test('of two answers at the same moment exactly one wins, and the play wakes once', async () => {
+  test('of two concurrent answers exactly one wins, and the play wakes once', async () => {
     await races(async (n) => {
       const { play_sid } = await waiting(['color']);
       const codes = await Promise.all(
@@ -50,15 +50,15 @@ describe('I5: a question is answered once', () => {
     });
   }, 120_000);
 
-  test('of an answer and the question’s time-out exactly one wins', async () => {
+  test('of an answer and the question’s timeout exactly one wins', async () => {
     const winners = new Set<string>();
     await races(async (n) => {
       const mine = await registry.running();
       const { play_sid } = mine;
       await registry.pause(mine, 1, [question('color', { timeout_ms: 1 + (n % 40), default: '"late"' })]);
-      // The shortest are over before the process has gone: then its exit makes the play pending.
+      // The shortest are due before the process has exited; then its exit makes the play pending.
       expect(['awaiting_resume', 'pending']).toContain(await registry.exit(mine));
-      await delay(n % 60); // around the time-out's own moment: that is the race
+      await delay(n % 60); // around the time of the timeout, so that they race
       const code = await answer(play_sid, 'color', 'red').then(
         () => 'answered',
         (e: { code: string }) => e.code,
@@ -77,7 +77,7 @@ describe('I5: a question is answered once', () => {
     expect([...winners].sort()).toEqual(['interactive', 'timeout']);
   }, 120_000);
 
-  test('an answer that does not fit wakes nobody and names its fault', async () => {
+  test('an answer that does not fit is refused with its fault and does not wake the play', async () => {
     const { play_sid } = await waiting(['age', { schema: { type: 'integer' } }]);
     await expect(answer(play_sid, 'age', 'ten')).rejects.toMatchObject({
       code: 'INVALID_PARAMS',
@@ -97,7 +97,7 @@ describe('I5: a question is answered once', () => {
 });
 
 describe('answers within the same second', () => {
-  test('wake the play once: the last one does, and all of them are in its memory', async () => {
+  test('wake the play once, with the last one, and all of them are in its memory', async () => {
     const { play_sid } = await waiting(['one'], ['two'], ['three']);
     for (const name of ['two', 'one']) await answer(play_sid, name);
     expect(await registry.row(play_sid)).toMatchObject({ status: 'pending', run_seq: 2 });
@@ -108,7 +108,7 @@ describe('answers within the same second', () => {
     expect(again.memory.items.map(([, , , , name]) => name)).toEqual(['two', 'one', 'three']);
   });
 
-  test('but an answer alone does not wait for others for ever', async () => {
+  test('a single answer wakes the play although other questions stay open', async () => {
     const { play_sid } = await waiting(['one'], ['two']);
     await answer(play_sid, 'one');
     await registry.woken(play_sid, 0, 2);
@@ -117,7 +117,7 @@ describe('answers within the same second', () => {
 });
 
 describe('I6: nothing wakes after a cancel won', () => {
-  test('of a cancel and an answer exactly one decides', async () => {
+  test('of a cancel and an answer exactly one wins', async () => {
     await races(async () => {
       const { play_sid } = await waiting(['color']);
       const [, answered] = await Promise.all([
@@ -129,15 +129,15 @@ describe('I6: nothing wakes after a cancel won', () => {
       ]);
       const row = await registry.row(play_sid);
       expect(row.status).toBe('cancelled');
-      // An answer that came first woke it; the cancel then ended what was pending. Never the other way round.
+      // If the answer was first, it woke the play, and the cancel ended the pending play. The other order never wakes it.
       expect(row.run_seq).toBe(answered ? 2 : 1);
       expect(await registry.claim(play_sid, 'executor-a', row.run_seq)).toBeNull();
     });
   }, 120_000);
 });
 
-describe('answers that come early', () => {
-  test('one that comes before the process has gone makes the play pending at its exit', async () => {
+describe('early answers', () => {
+  test('an answer before the process has exited makes the play pending at the exit', async () => {
     const mine = await registry.running();
     await registry.pause(mine, 1, [question('color')]);
     await answer(mine.play_sid, 'color', 'red');
@@ -145,7 +145,7 @@ describe('answers that come early', () => {
     expect(await registry.exit(mine, EXITED)).toBe('pending');
   });
 
-  test('one without a question is kept, one per name, and taken when the question is asked', async () => {
+  test('an answer without a question is kept, one per name, and used when the question is asked', async () => {
     const mine = await registry.running();
     expect(await answer(mine.play_sid, 'color', 'red')).toMatchObject({ kept: true });
     const paused = await registry.pause(mine, 1, [question('color')]);
@@ -186,11 +186,11 @@ describe('play_retry', () => {
   const failed = (place: string, more = {}) => step(place, no, { kind: 'error', ...more });
   const final = { ...no, traceback: 'ValueError: no', span_id: 'span of on the w' };
 
-  test('drops the errors of the spans that the final one passed through, and no other, however alike', async () => {
+  test('drops the errors of the spans that the final error passed through, and no similar ones', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [
       step('value'),
-      // Caught by the flow, and what it went on from: the same type, the same message, nothing committed after it.
+      // The flow caught this error and continued: it has the same type and message, and nothing is committed after it.
       failed('caught'),
       failed('on the way'),
       failed('member'),
@@ -208,7 +208,7 @@ describe('play_retry', () => {
     expect(await codeOf(registry.bus.ask(playRetry, { play_sid: mine.play_sid }))).toBe('INVALID_STATE');
   });
 
-  test('drops nothing where the process was killed: no error of the flow ended it', async () => {
+  test('drops nothing if the process was killed, because no error of the flow ended the play', async () => {
     const mine = await registry.running();
     await registry.commit(mine, 1, [failed('caught'), step('value')]);
     expect(await registry.exit(mine, { kind: 'signalled', code: null, signal: 'SIGKILL' })).toBe('failed');
@@ -217,7 +217,7 @@ describe('play_retry', () => {
     expect(again.memory.items.map(([place]) => place)).toEqual(['caught', 'value']);
   });
 
-  test('asks a question anew whose timeout ended the play, and keeps a timeout that was caught', async () => {
+  test('asks a question again whose timeout ended the play, and keeps a timeout that was caught', async () => {
     const mine = await registry.running();
     const late = (name: string) => question(name, { span_id: `span of ${name}`, timeout_ms: 0 });
     expect((await registry.ask(mine, 1, [late('caught'), late('final')])).answers).toHaveLength(2);

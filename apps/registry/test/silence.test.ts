@@ -1,4 +1,4 @@
-/** Who is silent, and for how long: by a clock that nobody sets. */
+/** Which executors are silent, and for how long, by a monotonic clock. */
 import { expect, test } from '@jest/globals';
 import { Silence } from '../src/runs/silence.js';
 
@@ -9,7 +9,7 @@ function measured() {
   const silence = new Silence(() => now);
   return {
     silence,
-    /** Who was silent for 5 s at this time. */
+    /** The executors that have been silent for 5 s at this time. */
     at: (ms: number, ...signs: ReturnType<typeof sign>[]): string[] => {
       now = 1_000 + ms;
       return silence.of(signs, 5_000).map(({ owner, claim }) => owner + claim);
@@ -17,7 +17,7 @@ function measured() {
   };
 }
 
-test('an executor is silent once its number stood still for the whole time', () => {
+test('an executor is silent once its number of renewals has not changed for the whole time', () => {
   const { at } = measured();
   expect(at(0, sign('a', 1), sign('b', 1))).toEqual([]);
   expect(at(4_999, sign('a', 1), sign('b', 2))).toEqual([]);
@@ -32,7 +32,7 @@ test('a claim of an executor that never renewed is measured by itself', () => {
   expect(at(5_000, sign('a', -1, ' first'), sign('a', -1, ' second'))).toEqual(['a first']);
 });
 
-test('who has no claim for a while is measured anew, and so is everybody after an outage', () => {
+test('an executor without claims for a while is measured again from the start, and after an outage all are', () => {
   const { at, silence } = measured();
   at(0, sign('a', 1));
   at(4_000);

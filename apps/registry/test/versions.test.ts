@@ -27,7 +27,7 @@ const newVersion = (body: string, set_current = true) =>
   });
 
 describe('a new play', () => {
-  test('runs the current version, asked for by sid or by name', async () => {
+  test('runs the current version, found by sid or by name', async () => {
     const pinned = await service.versions.pin({ workflow_sid: workflow.sid });
     expect(pinned).toMatchObject({
       workflow_sid: workflow.sid,
@@ -56,7 +56,7 @@ describe('a new play', () => {
     expect(await codeOf(service.versions.pin({ workflow_name: 'pinned' }))).toBe('NOT_FOUND');
   });
 
-  test('of what is not there is refused', async () => {
+  test('of an unknown workflow or version is refused', async () => {
     const other = await service.workflows.create({ name: 'other', python_source: source() });
     const mixed = { workflow_sid: workflow.sid, version_sid: other.current_version_sid };
     for (const ask of [mixed, { workflow_sid: 'nobody' }, { workflow_name: 'nobody' }]) {
@@ -66,8 +66,8 @@ describe('a new play', () => {
   });
 });
 
-describe('what was read once', () => {
-  test('is kept: many that ask at once get one and the same object, and so do those after them', async () => {
+describe('a version that was read', () => {
+  test('is cached: concurrent and later readers get the same object', async () => {
     const versions = new Versions(service.store);
     const sid = workflow.current_version_sid;
     const all = await Promise.all(Array.from({ length: 50 }, () => versions.get(sid)));
@@ -75,7 +75,7 @@ describe('what was read once', () => {
     expect(await versions.get(sid)).toBe(all[0]);
   });
 
-  test('gives way to what is used when it gets too much', async () => {
+  test('is evicted when the cache is full and others were used more recently', async () => {
     const versions = new Versions(service.store, 3 * 2 * 1024 * 1024);
     const large = async (letter: string) => (await newVersion(`"${letter.repeat(1024 * 1024)}"`)).sid;
     const [a, b, c] = [await large('a'), await large('b'), await large('c')];

@@ -24,7 +24,7 @@ import registry from '../src/main.js';
 import { ExecutorDoor, serve, source } from './workflow-service.js';
 
 const spansDeleted: string[] = [];
-/** span-ingest as far as deletion goes. */
+/** The deletion method of span-ingest. */
 @Controller()
 class SpanDoor {
   @Handle(spansDelete) remove(p: Params<typeof spansDelete>): Result<typeof spansDelete> {
@@ -72,7 +72,7 @@ const rows = async (sql: string, ...values: string[]): Promise<number> => {
 };
 
 describe('workflow_delete', () => {
-  test('takes the workflow, its versions and its name; followers learn of it', async () => {
+  test('deletes the workflow and its versions, frees its name, and followers learn of it', async () => {
     const workflow = await create();
     const heard: unknown[] = [];
     const following = await bus.follow(allChanges('workflow'), (data) => heard.push(data));
@@ -91,7 +91,7 @@ describe('workflow_delete', () => {
     expect(again.sid).not.toBe(workflow.sid);
   });
 
-  test('is refused while a play is not final, and says how many are not', async () => {
+  test('is refused while plays are not final, and says how many', async () => {
     const workflow = await create();
     const plays = [await start(workflow.sid), await start(workflow.sid)];
     const error = (await remove(workflow.sid).catch((reason: unknown) => reason)) as HeroError;
@@ -102,7 +102,7 @@ describe('workflow_delete', () => {
     expect((await bus.ask(playStatus, { play_sid: plays[0]?.sid ?? '' })).status).toBe('pending');
   });
 
-  test('with force cancels what is not final and deletes every play with its spans', async () => {
+  test('with force cancels plays that are not final and deletes every play with its spans', async () => {
     const workflow = await create();
     const [pending, running] = [await start(workflow.sid), await start(workflow.sid)];
     const sandbox = { level: 'off' as const, enforced: [], missing: [] };
@@ -120,7 +120,7 @@ describe('workflow_delete', () => {
     await until(async () => both.every((sid) => spansDeleted.includes(sid)), { what: 'the deletion of the spans' });
   });
 
-  test('beside a rush of starts leaves no play without its workflow', async () => {
+  test('during many starts leaves no play without its workflow', async () => {
     const workflow = await create();
     const starts = Promise.allSettled(Array.from({ length: 40 }, () => start(workflow.sid)));
     await remove(workflow.sid, true);
@@ -129,7 +129,7 @@ describe('workflow_delete', () => {
     expect(await rows('SELECT FROM registry.plays WHERE workflow_sid = $1', workflow.sid)).toBe(0);
   });
 
-  test('and saving under one name at the same time do not wait for each other in a circle', async () => {
+  test('and a concurrent save under the same name do not deadlock', async () => {
     for (let round = 0; round < 10; round++) {
       const workflow = await create();
       const [removed, renamed] = await Promise.all([
@@ -142,15 +142,15 @@ describe('workflow_delete', () => {
   });
 });
 
-describe('the door', () => {
-  test('refuses every wrong parameter at once', async () => {
+describe('parameters', () => {
+  test('are refused with all faults', async () => {
     const asked = bus.askRaw(workflowCreate, { name: '', python_source: 5, tags: [''], colour: 'red' });
     const error = (await asked.catch((reason: unknown) => reason)) as HeroError;
     expect(error.code).toBe('INVALID_PARAMS');
     expect(error.issues?.map(({ path }) => path).sort()).toEqual(['', 'name', 'python_source', 'tags.0']);
   });
 
-  test('takes a source of several megabytes, and gives it back unchanged', async () => {
+  test('may have a source of several megabytes, which is returned unchanged', async () => {
     const python_source = source({}, `"${'ä'.repeat(3 * 1024 * 1024)}"`);
     const { current_version_sid } = await bus.ask(workflowCreate, { name: 'large', python_source });
     const version = await bus.ask(workflowVersionFetch, { version_sid: current_version_sid });

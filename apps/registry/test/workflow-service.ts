@@ -1,4 +1,4 @@
-/** The workflows' half of the registry on a bus and a database of its own. */
+/** The part of the registry for workflows, on a bus and a database of its own. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bus, BusServer, connectBus, Handle } from '@hero/bus';
 import { type DeclaredFlow, type Inspection, inspectSource, type Params } from '@hero/contracts';
@@ -11,12 +11,12 @@ import { Versions } from '../src/workflows/versions.js';
 import { WorkflowStore } from '../src/workflows/workflow-store.js';
 import { Workflows } from '../src/workflows/workflows.js';
 
-/** What the executor below reads out of a source; everything that is left out is empty. */
+/** The declarations that the fake executor reads from a source; missing fields are empty. */
 export type Declared = Partial<Inspection> & { delay_ms?: number };
 
 const flow = (name: string): DeclaredFlow => ({ name, function: name, line: 3, is_async: false, source_sha256: 'f' });
 
-/** A source whose second line says what parsing it gives, so that these tests need no Python. */
+/** A source whose second line has the result of parsing it, so that these tests need no Python. */
 export const source = (declared: Declared = {}, body = 'pass'): string =>
   `from hero_tracing import flow\n# ${JSON.stringify(declared)}\ndef main(): ${body}\n`;
 
@@ -25,7 +25,7 @@ function read(text: string): Declared {
   return JSON.parse(line.slice(2)) as Declared;
 }
 
-/** An executor as far as reading sources goes. */
+/** A fake executor that inspects sources. */
 @Controller()
 export class ExecutorDoor {
   @Handle(inspectSource) async inspect(p: Params<typeof inspectSource>): Promise<Inspection> {
@@ -61,7 +61,7 @@ export interface WorkflowService extends AsyncDisposable {
   readonly workflows: Workflows;
   readonly versions: Versions;
   readonly store: WorkflowStore;
-  /** The executor that reads sources goes away. */
+  /** Stops the fake executor. */
   stopExecutor(): Promise<void>;
 }
 

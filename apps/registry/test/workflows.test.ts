@@ -27,7 +27,7 @@ const fields: FlowField[] = [
 ];
 
 describe('a new workflow', () => {
-  test('has what its source declares, and its first version is current', async () => {
+  test('has the declarations of its source, and its first version is current', async () => {
     const tags = ['text', 'demo', 'text'];
     const workflow = await create('declares', {
       description: 'Writes.',
@@ -46,19 +46,19 @@ describe('a new workflow', () => {
     expect(await service.workflows.get({ workflow_sid: workflow.sid })).toEqual(workflow);
   });
 
-  test('has the words that are given instead of those of its source', async () => {
+  test('has the given description and tags instead of those of its source', async () => {
     const declared = { description: 'Declared.', tags: ['declared'] };
     expect(await create(named(), declared, { description: '', tags: [] })).toMatchObject({ description: '', tags: [] });
   });
 
-  test('cannot take a name that another one has', async () => {
+  test('cannot have the name of another one', async () => {
     const { sid } = await create('taken');
     const error = await failure(create('taken'));
     expect(error).toMatchObject({ code: 'CONFLICT', details: { workflow_sid: sid } });
     expect(error.message).toContain(sid);
   });
 
-  test('of ten that want one name at once, one gets it and the others hear whose it is', async () => {
+  test('of ten that are saved under one name at the same time, one succeeds and the others get its sid', async () => {
     const all = await Promise.allSettled(Array.from({ length: 10 }, () => create('raced')));
     const won = all.filter((one) => one.status === 'fulfilled').map((one) => one.value.sid);
     const lost = all.filter((one) => one.status === 'rejected').map((one) => one.reason as HeroError);
@@ -66,7 +66,7 @@ describe('a new workflow', () => {
     expect(lost.map((error) => error.details)).toEqual(Array(9).fill({ workflow_sid: won[0] }));
   });
 
-  test('is not saved from a source with faults, which come with line and column', async () => {
+  test('is not saved from a source with faults, which have line and column', async () => {
     const issues = [
       { line: 7, column: 3, message: 'invalid syntax', severity: 'error' },
       { line: 9, column: 1, message: 'looks odd', severity: 'warning' },
@@ -80,7 +80,7 @@ describe('a new workflow', () => {
     expect((await failure(service.workflows.get({ name: 'broken' }))).code).toBe('NOT_FOUND');
   });
 
-  test('is saved where the source only has warnings', async () => {
+  test('is saved if the source only has warnings', async () => {
     const issues = [{ line: 1, column: 1, message: 'a time as an argument', severity: 'warning' }];
     expect((await create(named(), { issues })).current_version_number).toBe(1);
   });
@@ -91,7 +91,7 @@ describe('a new workflow', () => {
     expect(error.message).toContain('@flow');
   });
 
-  test('needs declarations that can be checked later: all faults at once', async () => {
+  test('needs valid declarations; all faults are reported', async () => {
     const inputs: FlowField[] = [
       { name: 'a', field_type: 'integer', required: false, default: 'x' },
       { name: 'b', field_type: 'string', required: false, schema: { pattern: '(' } },
@@ -122,7 +122,7 @@ describe('a new workflow', () => {
     expect(error).toMatchObject({ code: 'SOURCE_INVALID', issues: [{ path }] });
   });
 
-  test('cannot be saved while no executor reads sources, and says so', async () => {
+  test('cannot be saved while no executor can inspect sources, and the error says so', async () => {
     await using alone = await workflowService({ executor: false });
     const error = await failure(alone.workflows.create({ name: 'a', python_source: source() }));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', retry: true });
@@ -131,7 +131,7 @@ describe('a new workflow', () => {
 });
 
 describe('an inspection', () => {
-  test('answers what the source declares and what is wrong with it, and saves nothing', async () => {
+  test('returns the declarations and faults of a source, and saves nothing', async () => {
     const before = await service.workflows.revisions({ after: 0, limit: 1 });
     const issues = [{ line: 7, column: 3, message: 'invalid syntax', severity: 'error' as const }];
     expect(await service.workflows.inspect({ python_source: source({ entry: null, issues }) })).toMatchObject({
@@ -147,7 +147,7 @@ describe('an inspection', () => {
 });
 
 describe('a version', () => {
-  test('is numbered and becomes current, unless it is not to be', async () => {
+  test('is numbered and becomes current, unless the caller declines that', async () => {
     const { sid: workflow_sid } = await create();
     const second = await service.workflows.createVersion(version(workflow_sid, 'two', { notes: 'better' }));
     expect(second).toMatchObject({ number: 2, notes: 'better' });
@@ -161,7 +161,7 @@ describe('a version', () => {
     expect(await service.workflows.get({ workflow_sid })).toMatchObject({ current_version_number: 3 });
   });
 
-  test('with the source that is current already is that version: saving it again adds none', async () => {
+  test('with the source of the current version is that version: saving it again adds none', async () => {
     const workflow = await create();
     const again = await service.workflows.createVersion({
       workflow_sid: workflow.sid,
@@ -171,12 +171,12 @@ describe('a version', () => {
     });
     expect(again.sid).toBe(workflow.current_version_sid);
     expect(await service.workflows.get({ workflow_sid: workflow.sid })).toEqual(workflow);
-    // An older source is a change, and so a version.
+    // Saving an older source is a change, so it adds a version.
     await service.workflows.createVersion(version(workflow.sid, 'two'));
     expect(await service.workflows.createVersion(version(workflow.sid, 'pass'))).toMatchObject({ number: 3 });
   });
 
-  test('of twenty that are saved at once each has its own number', async () => {
+  test('has its own number when twenty are saved at the same time', async () => {
     const { sid } = await create();
     const saved = await Promise.all(
       Array.from({ length: 20 }, (_, i) => service.workflows.createVersion(version(sid, `n${i}`))),
@@ -184,14 +184,14 @@ describe('a version', () => {
     expect(saved.map((one) => one.number).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 2));
   });
 
-  test('of ten equal ones that are saved at once only one is kept', async () => {
+  test('is stored once when ten equal ones are saved at the same time', async () => {
     const { sid } = await create();
     const params = { ...version(sid, 'same'), python_source: source({ delay_ms: 20 }, 'same') };
     const saved = await Promise.all(Array.from({ length: 10 }, () => service.workflows.createVersion(params)));
     expect(new Set(saved.map((one) => one.sid)).size).toBe(1);
   });
 
-  test('never changes, whoever tries', async () => {
+  test('never changes, also by direct SQL', async () => {
     const { current_version_sid } = await create();
     const change = 'UPDATE versions SET python_source = $2 WHERE sid = $1';
     await expect(service.database.run(change, [current_version_sid, ''])).rejects.toThrow('immutable');
@@ -205,7 +205,7 @@ describe('a version', () => {
     await expect(service.database.run(change, [one.sid, other.current_version_sid])).rejects.toThrow('foreign key');
   });
 
-  test('lists come newest first, page by page', async () => {
+  test('is listed newest first, in pages', async () => {
     const { sid } = await create();
     for (const body of ['2', '3', '4', '5']) await service.workflows.createVersion(version(sid, body));
     const first = await service.workflows.listVersions({ workflow_sid: sid, limit: 2 });
@@ -217,7 +217,7 @@ describe('a version', () => {
     expect(second.items.map((one) => one.number)).toEqual([3, 2, 1]);
   });
 
-  test('lists end before they get too large to be held, and go on with the next page', async () => {
+  test('is listed in pages that end before they get too large', async () => {
     const { sid } = await create();
     const large = `"${'x'.repeat(7 * 1024 * 1024)}"`;
     for (const body of [large, `${large} + ""`, `${large} + "y"`])
@@ -243,7 +243,7 @@ describe('a version', () => {
 });
 
 describe('a change', () => {
-  test('of words shows at once, moves the workflow to the top and keeps what is not named', async () => {
+  test('of name, description or tags shows immediately, moves the workflow to the top and keeps other fields', async () => {
     const workflow = await create(named(), { tags: ['a'], description: 'd' });
     await create();
     const name = named();
@@ -252,14 +252,14 @@ describe('a change', () => {
     expect((await service.workflows.list({ limit: 1 })).items).toEqual([changed]);
   });
 
-  test('to a name that another one has is refused', async () => {
+  test('to the name of another workflow is refused', async () => {
     const [one, other] = [await create(), await create()];
     const error = await failure(service.workflows.update({ workflow_sid: one.sid, name: other.name }));
     expect(error).toMatchObject({ code: 'CONFLICT', details: { workflow_sid: other.sid } });
     expect(await service.workflows.update({ workflow_sid: one.sid, name: one.name })).toEqual(one);
   });
 
-  test('is announced once after it is committed, with rising revisions; what changes nothing is not', async () => {
+  test('is announced once after its commit, with rising revisions; an update without effect is not', async () => {
     const heard: { workflow_sid: string; revision: number; deleted: boolean }[] = [];
     const following = await service.bus.follow(allChanges('workflow'), (data) => heard.push(data as never));
     const workflow = await create(named(), { description: 'one' });
@@ -278,7 +278,7 @@ describe('a change', () => {
     expect(heard.map((one) => one.revision)).toEqual([revision - 1, revision]);
   });
 
-  test('of what is not there says where to look', async () => {
+  test('of an unknown workflow gets an error that names the method to list them', async () => {
     const error = await failure(service.workflows.update({ workflow_sid: 'nobody', name: named() }));
     expect(error).toMatchObject({ code: 'NOT_FOUND' });
     expect(error.message).toContain('workflow_list');
@@ -286,7 +286,7 @@ describe('a change', () => {
 });
 
 describe('the list', () => {
-  test('shows every workflow once, also where others are added between two pages', async () => {
+  test('shows every workflow once, also if others are added between two pages', async () => {
     const tag = named();
     const all: string[] = [];
     for (let i = 0; i < 7; i++) all.unshift((await create(named(), { tags: [tag, 'other'] })).sid);
@@ -301,14 +301,14 @@ describe('the list', () => {
     expect(seen).toEqual(all);
   });
 
-  test('refuses a cursor that it did not give', async () => {
+  test('refuses a foreign cursor', async () => {
     const error = await failure(service.workflows.list({ limit: 3, cursor: 'x' }));
     expect(error).toMatchObject({ code: 'INVALID_PARAMS', issues: [{ path: 'cursor' }] });
   });
 });
 
 describe('revisions', () => {
-  test('give each changed workflow once, in order, and nothing after the newest', async () => {
+  test('list each changed workflow once, in order, and nothing after the newest', async () => {
     const before = (await service.workflows.revisions({ after: 0, limit: 1 })).revision;
     const [one, two] = [await create(), await create()];
     await service.workflows.update({ workflow_sid: one.sid, description: 'again' });
@@ -322,7 +322,7 @@ describe('revisions', () => {
     expect(await service.workflows.revisions({ after: revision, limit: 500 })).toEqual({ items: [], revision });
   });
 
-  test('are committed in order: who reads up to n while others write has seen everything up to n', async () => {
+  test('are committed in order: a reader that has read up to n during writes has seen everything up to n', async () => {
     const start = (await service.workflows.revisions({ after: 0, limit: 1 })).revision;
     const writers = Promise.all(Array.from({ length: 60 }, () => create()));
     const seen = new Map<string, number>();

@@ -89,9 +89,9 @@ export const OF_PLAYS: readonly Mutation[] = [
       QUESTIONS_STAY_OPEN,
       {
         package: 'registry',
-        find: "if (isFinal(play.status)) { throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits",
+        find: "if (isFinal(play.status)) { throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: it no longer waits",
         replace:
-          "if (play.status === 'success') { throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits",
+          "if (play.status === 'success') { throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: it no longer waits",
       },
     ],
   },
@@ -120,8 +120,8 @@ export const OF_PLAYS: readonly Mutation[] = [
       },
       {
         package: 'registry',
-        find: "if (isFinal(play.status)) throw wrongState(play, 'It cannot be cancelled any more');",
-        replace: "if (play.status === 'cancelled') throw wrongState(play, 'It cannot be cancelled any more');",
+        find: "if (isFinal(play.status)) throw wrongState(play, 'It can no longer be cancelled');",
+        replace: "if (play.status === 'cancelled') throw wrongState(play, 'It can no longer be cancelled');",
       },
     ],
   },

@@ -77,7 +77,7 @@ export function tooLarge(what: string, bytes: number, limit: number): HeroError 
 }
 
 export function paramsFault(contract: Contract, error: z.ZodError): HeroError {
-  return new HeroError('INVALID_PARAMS', `The parameters of ${contract.name} do not fit; see issues.`, {
+  return new HeroError('INVALID_PARAMS', `The parameters of ${contract.name} are invalid; see issues.`, {
     issues: issuesOf(error),
   });
 }

@@ -9,7 +9,7 @@ import * as workflows from './workflow-methods.js';
 const isContract = (value: unknown): value is Contract =>
   typeof value === 'object' && value !== null && 'service' in value && 'params' in value;
 
-/** Every contract there is, by name. The gateway, the OpenRPC document and the clients are made from the public ones. */
+/** All contracts, by name. The gateway, the OpenRPC document and the clients are made from the public ones. */
 export const CATALOGUE: ReadonlyMap<string, Contract> = new Map(
   [workflows, plays, runs, waits, spans, system]
     .flatMap((module) => Object.values(module))

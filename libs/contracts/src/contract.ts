@@ -1,16 +1,16 @@
-/** What a contract of a method is, and how one is declared. */
+/** The type of a method's contract, and how one is declared. */
 import type { z } from 'zod';
 import type { ErrorCode } from './errors.js';
 
-/** The services of the runtime. A contract is answered by exactly one of them. */
+/** The services of the runtime. Exactly one of them answers a contract. */
 export const SERVICES = ['registry', 'executor', 'span-ingest', 'library-search', 'admin-gateway'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
-/** What a caller at the gateway must be allowed to do: each role includes the ones before it. */
+/** The role that a caller at the gateway needs. Each role includes the ones before it. */
 export type Role = 'viewer' | 'runner' | 'author' | 'admin';
 
 /**
- * One request/reply method: its name, its shapes, who answers it and who may ask.
+ * One request/reply method: its name, its shapes, the service that answers it and the role that may call it.
  * Everything else (subject, validation, OpenRPC entry, clients, handler types) is derived from this object.
  */
 export interface Contract<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> {
@@ -19,29 +19,29 @@ export interface Contract<P extends z.ZodType = z.ZodType, R extends z.ZodType =
   readonly params: P;
   readonly result: R;
   readonly summary: string;
-  /** Shapes, units and rules that the summary does not carry; ends up in OpenRPC and in the clients' docstrings. */
+  /** Shapes, units and rules that the summary leaves out; part of the OpenRPC document and of the clients' docstrings. */
   readonly description: string;
   readonly errors: readonly ErrorCode[];
   /** `public` methods are offered by the gateway; `inner` ones exist on the bus only. */
   readonly visibility: 'public' | 'inner';
   readonly role: Role;
   /**
-   * Largest accepted request, in bytes. 1 MiB unless the method takes sources or payloads: those may double on the way, by escapes
-   * or by being quoted; the payload itself is measured where it arises.
+   * Largest accepted request, in bytes. 1 MiB unless the method takes sources or payloads: escaping or quoting may double their
+   * size in the request. The payload itself is measured where it is produced.
    */
   readonly maxBytes: number;
-  /** How long an asker waits for the reply unless it says otherwise, in milliseconds. */
+  /** Default time that a caller waits for the reply, in milliseconds. */
   readonly replyWithinMs: number;
   /**
-   * Set on methods that wait for something to happen. The asker then waits in slices, so that a service that restarts
-   * in between loses nobody: `slice` makes the parameters of one slice, `done` tells whether its result ends the wait.
+   * Set on methods that wait for something to happen. The caller then waits in slices, so that the wait survives a restart of the
+   * service: `slice` makes the parameters of one slice, `done` tells whether its result ends the wait.
    */
   readonly waits?: Waits<z.output<P>, z.output<R>>;
-  /** A field of the resulting play that is what was asked for: where it is referred to, the clients fetch it. */
+  /** The field of the resulting play that the caller wants. Where it is a reference, the clients fetch the value. */
   readonly whole?: string;
-  /** The reply is read from stored spans: the gateway first waits until the events of an ended play have been stored. */
+  /** The reply is made from stored spans, so the gateway first waits until the events of an ended play are stored. */
   readonly readsSpans: boolean;
-  /** The same call may be sent again after a lost reply without a second effect. */
+  /** The same call may be sent again after a lost reply: it has no second effect. */
   readonly idempotent: boolean;
 }
 

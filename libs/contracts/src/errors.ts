@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What every door derives from a code. A new code needs a line here, and nothing anywhere else. */
+/** What the bus, the gateway and the clients derive from a code. A new code needs only a line here. */
 interface ErrorFacts {
   /** The same call can succeed later without being changed. */
   readonly retry: boolean;
@@ -8,7 +8,7 @@ interface ErrorFacts {
   readonly http: number;
   /** The `code` of a JSON-RPC error. */
   readonly rpc: number;
-  /** Any method may answer with it, so contracts do not list it. */
+  /** Any method may answer with this code, so contracts do not list it. */
   readonly always: boolean;
   readonly meaning: string;
 }
@@ -17,28 +17,34 @@ const RPC_ERROR = -32000;
 
 /** The stable words of `data.code`. */
 export const ERRORS = {
-  NOT_FOUND: { retry: false, http: 404, rpc: RPC_ERROR, always: false, meaning: 'There is no such thing.' },
-  CONFLICT: { retry: false, http: 409, rpc: RPC_ERROR, always: false, meaning: 'Something else has that name or key.' },
+  NOT_FOUND: { retry: false, http: 404, rpc: RPC_ERROR, always: false, meaning: 'The named object does not exist.' },
+  CONFLICT: {
+    retry: false,
+    http: 409,
+    rpc: RPC_ERROR,
+    always: false,
+    meaning: 'Another object already has this name or key.',
+  },
   INVALID_STATE: {
     retry: false,
     http: 409,
     rpc: RPC_ERROR,
     always: false,
-    meaning: 'Not possible in the state it is in.',
+    meaning: 'The object is in a state that does not allow this.',
   },
   INVALID_PARAMS: {
     retry: false,
     http: 400,
     rpc: -32602,
     always: true,
-    meaning: 'The parameters do not fit; `data.issues` has every fault.',
+    meaning: 'The parameters are invalid; `data.issues` has every fault.',
   },
   ALREADY_RESUMED: {
     retry: false,
     http: 409,
     rpc: RPC_ERROR,
     always: false,
-    meaning: 'The question was answered before.',
+    meaning: 'The question has already been answered.',
   },
   SOURCE_INVALID: {
     retry: false,
@@ -52,30 +58,36 @@ export const ERRORS = {
     http: 413,
     rpc: RPC_ERROR,
     always: true,
-    meaning: 'More bytes than are accepted.',
+    meaning: 'The request or value is larger than the limit.',
   },
   UNAUTHORIZED: {
     retry: false,
     http: 401,
     rpc: RPC_ERROR,
     always: false,
-    meaning: 'No token or session, or not a good one.',
+    meaning: 'The token or session is missing or invalid.',
   },
-  FORBIDDEN: { retry: false, http: 403, rpc: RPC_ERROR, always: false, meaning: 'Known, but not allowed.' },
+  FORBIDDEN: {
+    retry: false,
+    http: 403,
+    rpc: RPC_ERROR,
+    always: false,
+    meaning: 'The caller is known but not allowed to do this.',
+  },
   RATE_LIMITED: { retry: true, http: 429, rpc: RPC_ERROR, always: false, meaning: 'Too many calls at the same time.' },
   TIMEOUT: {
     retry: true,
     http: 504,
     rpc: RPC_ERROR,
     always: true,
-    meaning: 'No answer in time; it may have been done.',
+    meaning: 'No answer in time; the call may have taken effect.',
   },
   UNAVAILABLE: {
     retry: true,
     http: 503,
     rpc: RPC_ERROR,
     always: true,
-    meaning: 'A service is not reachable for now.',
+    meaning: 'A service cannot be reached at the moment.',
   },
   INTERNAL: {
     retry: false,
@@ -88,7 +100,7 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
-/** What JSON-RPC itself refuses, before a method is found. */
+/** Errors of JSON-RPC itself, raised before a method is found. */
 export const RPC_FAULTS = { PARSE_ERROR: -32700, INVALID_REQUEST: -32600, METHOD_NOT_FOUND: -32601 } as const;
 
 /** One fault of the caller's parameters. `path` is dotted from the parameters' root, e.g. `input_data.topic`. */
@@ -99,7 +111,7 @@ export const ErrorData = z.object({
   code: z.enum(ERROR_CODES),
   message: z.string(),
   retry: z.boolean(),
-  /** Every fault at once, where the parameters were refused. */
+  /** All faults, where the parameters were refused. */
   issues: z.array(Issue).optional(),
   /** Facts for programs, e.g. `{resumed_at}` of ALREADY_RESUMED. */
   details: z.record(z.string(), z.unknown()).optional(),
@@ -115,7 +127,7 @@ interface HeroErrorOptions {
 
 /**
  * The one error that crosses the bus and the gateway. The message says what to do next; `code` is for programs.
- * Anything else that is thrown becomes INTERNAL at the door, with its text kept in the log and not in the reply.
+ * Any other error becomes INTERNAL in the reply; its text goes to the log only.
  */
 export class HeroError extends Error {
   readonly issues?: Issue[];
@@ -144,7 +156,7 @@ export class HeroError extends Error {
   }
 }
 
-/** Turns what zod found into the issues a caller sees, every one at once. */
+/** Converts zod's findings into the issues that a caller sees. */
 export function issuesOf(error: z.ZodError, root: readonly PropertyKey[] = []): Issue[] {
   return error.issues.map((issue) => ({
     path: [...root, ...issue.path].map(String).join('.'),

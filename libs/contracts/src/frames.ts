@@ -6,25 +6,25 @@ import { Question, WaitAnswer } from './waits.js';
 import { JsonObject, JsonText } from './values.js';
 
 /**
- * Play ↔ executor: JSON lines on two unix connections per play (docs/protocol.md). The control lane is request/reply and
- * never drops; the telemetry lane carries EmittedEvents, one a line, one way. Frames are checked once, here.
+ * Play ↔ executor: JSON lines on two unix connections per play (docs/protocol.md). The control lane is request/reply, and no
+ * frame on it is dropped; the telemetry lane carries EmittedEvents to the executor, one a line. Frames are checked once, with these shapes.
  */
-/** A payload of 16 MiB may double by being quoted in a frame. */
+/** Quoting a payload of 16 MiB in a frame may double its size. */
 export const FRAME_LIMIT = 34 * 1024 * 1024;
-/** A telemetry line may not be longer; the SDK cuts before. */
+/** The largest telemetry line. The SDK cuts longer ones before it sends them. */
 export const EVENT_LIMIT = 512 * 1024;
 
 const Id = z.int().min(1);
 const Withdrawn = z.array(z.string()).default([]).describe('Places of open waits whose branch was cancelled.');
 
-/** First line on each connection: which play this is. The token is single use and known to the fork server only. */
+/** First line on each connection: it names the play. The token is single use, and only the fork server knows it. */
 export const Hello = z.strictObject({
   t: z.literal('hello'),
   token: z.string(),
   lane: z.enum(['control', 'telemetry', 'output']),
 });
 
-/** What a play may say on its control lane. */
+/** The frames that a play may send on its control lane. */
 export const PlayFrame = z.discriminatedUnion('t', [
   z.strictObject({
     t: z.literal('commit'),
@@ -66,7 +66,7 @@ export const PlayFrame = z.discriminatedUnion('t', [
     replay: z.boolean().default(false),
     cost_usd: z.number().min(0).default(0),
     diverged: Diverged,
-    emitted: z.int().min(0).describe('Lines this play has written to its telemetry lane so far.'),
+    emitted: z.int().min(0).describe('Number of lines that this play has written to its telemetry lane so far.'),
   }),
   z.strictObject({
     t: z.literal('end'),
@@ -85,7 +85,7 @@ export const PlayFrame = z.discriminatedUnion('t', [
 ]);
 export type PlayFrame = z.infer<typeof PlayFrame>;
 
-/** What the executor says to a play. */
+/** The frames that the executor sends to a play. */
 export const ExecutorFrame = z.discriminatedUnion('t', [
   z.object({
     t: z.literal('start'),

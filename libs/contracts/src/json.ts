@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { RawJson } from './raw-json.js';
 
 /**
- * Any JSON. Not `z.json()`, which takes 5 µs a node and stops a service for 5 s at 16 MiB of small objects; this takes
- * 0.1 s there, knows no limit of depth, and names the path of what is not JSON.
+ * Any JSON. Replaces `z.json()`, which takes 5 µs a node and blocks a service for 5 s at 16 MiB of small objects. This check takes
+ * 0.1 s there, has no limit of depth, and names the path of a value that is not JSON.
  */
 export const anyJson = z.custom<z.core.util.JSONType>().superRefine((value, context) => {
   if (isJson(value)) return;
@@ -14,8 +14,8 @@ export const anyJson = z.custom<z.core.util.JSONType>().superRefine((value, cont
 const NOT_JSON = 'must be JSON: no undefined, NaN, infinity, function or class';
 
 /**
- * A parameter that is kept as the text that arrived: nobody parses it before the service that answers, which looks into it once. A caller
- * may give the value instead. Only the shape is judged here; whether the text is JSON, whoever parses it says.
+ * A parameter that is kept as the text that arrived: only the service that answers parses it, once. A caller may pass the value
+ * instead. This checks only the kind of value; the service that parses the text reports text that is not JSON.
  */
 const kept = <T>(fits: (value: unknown) => string | undefined) =>
   z
@@ -27,14 +27,14 @@ const kept = <T>(fits: (value: unknown) => string | undefined) =>
       context.addIssue({ code: 'custom', path: pathOfFault(value), message: NOT_JSON });
     })
     .transform((value): RawJson => (value instanceof RawJson ? value : new RawJson(JSON.stringify(value))));
-/** What kind of value a text is. */
+/** The kind of JSON value that a text holds. */
 const outline = (text: string): unknown => (/^\s*\{/.test(text) ? {} : null);
 
 export const keptJson = kept<z.core.util.JSONType>(() => undefined);
 export const keptObject = kept<{ [key: string]: z.core.util.JSONType }>((value) =>
   isRecord(value) ? undefined : 'must be an object',
 );
-/** The parameters of a method that are kept as text. */
+/** Names of the parameters of a method that are kept as text. */
 export function keptOf(params?: z.ZodType): string[] {
   const shape = params instanceof z.ZodObject ? (params.shape as Record<string, z.ZodType>) : {};
   return Object.keys(shape).filter((name) => isKept(shape[name]));
@@ -44,10 +44,10 @@ const isKept = (type: unknown): boolean =>
     ? type.in === keptJson.in || type.in === keptObject.in
     : (type instanceof z.ZodOptional || type instanceof z.ZodDefault) && isKept(type.def.innerType);
 
-/** For the OpenRPC document: which of the shapes above are objects. */
+/** For the OpenRPC document: whether one of the shapes above is an object. */
 export const OBJECTS: ReadonlySet<z.ZodType> = new Set([keptObject.in]);
 
-/** Without recursion: a value may be as deep as it likes. */
+/** Without recursion, so that depth cannot overflow the stack. */
 function isJson(root: unknown): boolean {
   const open: unknown[] = [root];
   while (open.length > 0) {
@@ -67,7 +67,7 @@ const isPlain = (value: unknown): boolean =>
 function isRecord(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // By shape and not by identity: objects of another realm have another Object.
+  // By shape, not by identity: objects of another realm have another Object.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 

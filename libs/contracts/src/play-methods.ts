@@ -71,17 +71,17 @@ export const playStatus = contract({
   idempotent: true,
 });
 
-/** Whether somebody who waits `until` then is answered; `asks`: a question waits for anybody, with a form or without. */
+/** Whether a wait with this `until` ends now. `asks`: some question is open, with or without a form. */
 export const isOver = (status: PlayStatus, asks: boolean, until: 'final' | 'settled'): boolean =>
   isFinal(status) || (until === 'settled' && status === 'awaiting_resume' && asks);
 
 export const playWait = contract({
   name: 'play_wait',
   service: 'registry',
-  summary: 'Waits until a play is final (or settled); at the limit, the play as it then is.',
+  summary: 'Waits until a play is final (or settled) and returns it; at the limit, returns it as it then is.',
   description:
-    '`settled` also returns when a question of the play waits for anybody, not when it waits for children or timers. ' +
-    '`timeout_ms` 0 means no limit. Woken by an event, never by polling.',
+    '`settled` also returns when a question of the play is open, but not when it waits for children or timers. ' +
+    '`timeout_ms` 0 means no limit. An event ends the wait; nothing is polled.',
   params: z.strictObject({
     play_sid: Sid,
     timeout_ms: z.int().min(0).default(0),
@@ -107,7 +107,7 @@ export const playList = contract({
     version_sid: Sid.optional(),
     status: z.union([PlayStatus, z.array(PlayStatus).min(1)]).optional(),
     parent_play_sid: Sid.optional(),
-    text: Text.max(500).optional().describe('Found in name, workflow name or error, without regard to case.'),
+    text: Text.max(500).optional().describe('Part of the name, the workflow name or the error; case is ignored.'),
     input: JsonObject.optional().describe('An object that the input must contain.'),
     since: Time.optional(),
     until: Time.optional(),
@@ -121,10 +121,10 @@ export const playList = contract({
 export const playPayload = contract({
   name: 'play_payload',
   service: 'registry',
-  summary: 'A value that stands in a reply or an event as {"$size", "$ref"}, because it is large.',
+  summary: 'Fetches a large value for which a reply or an event has {"$size", "$ref"}.',
   description:
-    'The value may have 16 MiB. `output` and `input` are references of every play; all others are those that a reply named. ' +
-    'A reference to something that has changed gives what it is now.',
+    'The value has at most 16 MiB. `output` and `input` are references of every play; all others are taken from a reply. ' +
+    'A reference to a value that has changed returns its present state.',
   params: z.strictObject({ play_sid: Sid, ref: Text.min(1).max(200).describe('`$ref`, unchanged.') }),
   result: Json,
   errors: ['NOT_FOUND'],
@@ -148,9 +148,9 @@ export const playResume = contract({
   large: true,
   summary: 'Answers a question of a play, by its id or its name.',
   description:
-    'The answer is checked against the question’s schema before anything wakes: faults are INVALID_PARAMS with ' +
+    'The answer is checked against the question’s schema before the play wakes: faults are INVALID_PARAMS with ' +
     'issues under `payload`. By name the oldest open question is answered; if none is open and one was answered, ' +
-    'ALREADY_RESUMED with `details.resumed_at`; else the answer is kept for the question to come.',
+    'ALREADY_RESUMED with `details.resumed_at`; else the answer is kept until the play asks that question.',
   params: z
     .strictObject({
       play_sid: Sid,
@@ -165,7 +165,7 @@ export const playResume = contract({
   result: z.object({
     ok: z.literal(true),
     resumed_at: Time,
-    kept: z.boolean().describe('No such question yet; the answer waits for it.'),
+    kept: z.boolean().describe('The play has not asked this question yet; the answer is kept for it.'),
   }),
   errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'ALREADY_RESUMED', 'PAYLOAD_TOO_LARGE'],
 });
@@ -177,7 +177,9 @@ export const playPendingResumes = contract({
   params: z.strictObject({
     play_sid: Sid.optional(),
     limit: z.int().min(1).max(500).default(500),
-    after: ResumeId.optional().describe('Only those that were asked after this one: the last of the page before.'),
+    after: ResumeId.optional().describe(
+      'Returns only questions that were asked after this one; pass the last of the page before.',
+    ),
   }),
   result: z.array(ResumeRequest),
   errors: ['NOT_FOUND'],
@@ -201,8 +203,8 @@ export const playFork = contract({
   large: true,
   summary: 'Starts a new play that inherits what another one had committed before a step.',
   description:
-    'Without `from_span_id` everything that was committed is inherited; with the root span nothing is, which starts ' +
-    'afresh. On another version only the outcomes of functions whose source did not change are kept; ' +
+    'Without `from_span_id` the new play inherits everything that was committed; with the root span it inherits nothing ' +
+    'and starts from the beginning. On another version it keeps only the outcomes of functions whose source did not change; ' +
     '`forked_from` of the new play says what was kept, what was not, and why.',
   params: z.strictObject({
     play_sid: Sid,
@@ -220,42 +222,42 @@ export const playHook = contract({
   name: 'play_hook',
   service: 'registry',
   role: 'runner',
-  summary: 'A signed link by which one question can be answered once, without any other right.',
+  summary: 'Makes a signed link that answers one question, once, and gives no other right.',
   description:
-    'The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; ' +
-    'the body of the POST is the answer, at most 1 MiB unless the question’s schema bounds it higher. A link that is unknown, ' +
+    'If the play has not asked the question yet, the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; ' +
+    'the body of the POST is the answer, at most 1 MiB unless the question’s schema sets a higher bound. A link that is unknown, ' +
     'expired or used, and an answer that does not fit, get the same 404.',
   params: z.strictObject({
     play_sid: Sid,
     resume_id: ResumeId,
     name: Name.optional().describe(
-      'The pause that the link is for. Where the call that made the link is done and no pause will have its id, the link is for the next pause of this name.',
+      'The pause that the link is for. If the call that made the link has finished and no pause will have its id, the link is for the next pause of this name.',
     ),
-    parent_place: Text.max(64).default('').describe('The call of the play that makes the link.'),
+    parent_place: Text.max(64).default('').describe('Place of the call that makes the link.'),
     expires_in_ms: z
       .int()
       .min(1)
       .max(366 * DAY_MS)
       .default(30 * DAY_MS)
-      .describe('How long the link is good, in milliseconds; at most 366 days.'),
+      .describe('How long the link is valid, in milliseconds; at most 366 days.'),
   }),
   result: z.object({ token: z.string(), path: z.string(), expires_at: Time }),
   errors: ['NOT_FOUND', 'INVALID_STATE'],
   idempotent: true,
 });
 
-/** What a link says, and its signature, both in base64url. */
+/** The claims of a link and their signature, both in base64url. */
 export const HookToken = z
   .string()
   .max(300)
-  .regex(/^[\w-]{40,}\.[\w-]{27}$/, 'is no link of ours');
+  .regex(/^[\w-]{40,}\.[\w-]{27}$/, 'is not a link of this system');
 
-/** Inner: asked before a byte of the answer is read. */
+/** Inner: the gateway asks this before it reads the body of the answer. */
 export const hookCheck = contract({
   name: 'hook_check',
   service: 'registry',
   visibility: 'inner',
-  summary: 'Whether a signed link is good now, and how large its answer may be.',
+  summary: 'Whether a signed link is valid now, and how large its answer may be.',
   params: z.strictObject({ token: HookToken }),
   result: z.object({ max_bytes: z.int() }),
   errors: ['NOT_FOUND', 'INVALID_STATE', 'ALREADY_RESUMED'],
@@ -273,7 +275,7 @@ export const hookResume = contract({
   errors: ['NOT_FOUND', 'INVALID_PARAMS', 'INVALID_STATE', 'ALREADY_RESUMED', 'PAYLOAD_TOO_LARGE'],
 });
 
-/** Inner: what the gateway puts in where an output was too large for the events. */
+/** Inner: the outputs that were too large for the events; the gateway adds them to spans. */
 export const spanOutputs = contract({
   name: 'span_outputs',
   service: 'registry',

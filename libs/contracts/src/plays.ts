@@ -8,14 +8,14 @@ export const PlayStatus = z.enum(PLAY_STATUSES);
 export type PlayStatus = z.infer<typeof PlayStatus>;
 
 export const PlayError = z.object({
-  type: z.string().describe('Class of the Python exception, or the runtime’s word for how the process ended.'),
+  type: z.string().describe('Class of the Python exception, or the runtime’s name for how the process ended.'),
   message: z.string(),
   traceback: z.string(),
   span_id: z.string().nullable(),
 });
 export type PlayError = z.infer<typeof PlayError>;
 
-/** The isolation that was really enforced, and what of the asked level is missing on this machine. */
+/** The isolation that was really enforced, and the parts of the requested level that this machine lacks. */
 export const SandboxReport = z.object({
   level: z.enum(['off', 'default', 'strict']),
   enforced: z.array(z.string()),
@@ -28,7 +28,7 @@ export const ResumeRequest = z.object({
   play_sid: Sid,
   name: z.string(),
   schema: orRef(JsonObject).nullable().describe('JSON Schema of the answer; null accepts any JSON.'),
-  ui: orRef(JsonObject).nullable().describe('How to ask a person: {kind, label, …}; null where no person is asked.'),
+  ui: orRef(JsonObject).nullable().describe('The form for a person: {kind, label, …}; null where no person is asked.'),
   asked_at_span_id: z.string(),
   asked_at: Time,
   expires_at: Time.nullable(),
@@ -38,7 +38,7 @@ export const ResumeRequest = z.object({
 });
 export type ResumeRequest = z.infer<typeof ResumeRequest>;
 
-/** What a waiting play waits for beside questions: children and timers. */
+/** A child or a timer that a play waits for. */
 export const PlayWait = z.object({
   kind: z.enum(['child', 'timer']),
   name: z.string(),
@@ -48,16 +48,19 @@ export const PlayWait = z.object({
 });
 export type PlayWait = z.infer<typeof PlayWait>;
 
-/** What a fork inherited, and what not. */
+/** What a fork inherited, and what it did not. */
 export const Forked = z.object({
-  play_sid: Sid.describe('The play that it was forked from.'),
-  span_id: z.string().nullable().describe('Where; null: everything that was committed.'),
+  play_sid: Sid.describe('The play from which this one was forked.'),
+  span_id: z
+    .string()
+    .nullable()
+    .describe('The span before which it was forked; null: it inherited everything that was committed.'),
   version_sid: Sid.describe('The version that the other play ran.'),
-  kept: z.int().describe('How many outcomes and answers were kept.'),
-  left: z.int().describe('How many were not.'),
+  kept: z.int().describe('Number of outcomes and answers that were kept.'),
+  left: z.int().describe('Number of outcomes and answers that were not kept.'),
   steps: z
     .array(z.object({ name: z.string(), kept: z.boolean(), reason: z.string() }))
-    .describe('The first 200 of them, in the order of their commits, and why each was kept or not.'),
+    .describe('The first 200 outcomes and answers, in the order of their commits, and why each was kept or not.'),
 });
 export type Forked = z.infer<typeof Forked>;
 
@@ -69,7 +72,7 @@ export const Play = z.object({
   version_sid: Sid,
   version_number: z.int(),
   current_version_sid: Sid.nullable().describe(
-    'The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone.',
+    'The workflow’s current version: differs from `version_sid` after a newer version was saved; null if the workflow was deleted.',
   ),
   status: PlayStatus,
   input_data: orRef(JsonObject),
@@ -77,16 +80,16 @@ export const Play = z.object({
   error: PlayError.nullable(),
   pending_resumes: z
     .array(ResumeRequest)
-    .describe('The oldest 500, in lists 20; play_pending_resumes has all of them in pages.'),
+    .describe('The oldest 500 open questions (20 in lists); play_pending_resumes returns all of them in pages.'),
   received_resumes: z
     .record(z.string(), orRef(Json))
-    .describe('Answers by id of the question; the newest 500, in lists 20.'),
+    .describe('Answers by id of the question; the newest 500 (20 in lists).'),
   prefill_only: z.boolean(),
   total_cost_usd: z.number(),
   attempt: z.int(),
-  waits: z.array(PlayWait).describe('Open waits for children and timers; the oldest 500, in lists 20.'),
+  waits: z.array(PlayWait).describe('Open waits for children and timers; the oldest 500 (20 in lists).'),
   forked_from: Forked.nullable(),
-  diverged: JsonObject.nullable().describe('The first difference to what was remembered; null: none.'),
+  diverged: JsonObject.nullable().describe('The first difference from what was remembered; null: none.'),
   parent_play_sid: Sid.nullable(),
   parent_span_id: z.string().nullable(),
   sandbox: SandboxReport.nullable(),

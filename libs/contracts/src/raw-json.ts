@@ -1,14 +1,14 @@
 /**
- * JSON that is carried as text: nobody on the way parses it, so that keys keep their order, 1.0 stays 1.0, and a large value costs
- * no time in anybody's event loop (decision 2).
+ * JSON that is carried as text. No service on the way parses it, so that keys keep their order, 1.0 stays 1.0, and a large value
+ * does not block an event loop (decision 2).
  *
- * 1. `stringify` writes the text where the object stands. Whoever reads the result with JSON.parse sees the value.
- * 2. Only text that is JSON is put in: it comes from PostgreSQL's `json`, from JSON.stringify, or out of JSON that was parsed.
+ * 1. `stringify` writes the text in place of the object. A reader that parses the result with JSON.parse gets the value.
+ * 2. The text must be JSON: it comes from PostgreSQL's `json`, from JSON.stringify, or from JSON that was parsed.
  */
 export class RawJson {
   constructor(readonly text: string) {}
 
-  /** The value, for whoever needs to look into it. */
+  /** The parsed value, for code that needs it. */
   parse(): unknown {
     return JSON.parse(this.text);
   }
@@ -20,13 +20,13 @@ export class RawJson {
   }
 }
 
-/** Nobody outside of this process has seen it, so no value contains it. */
+/** Random and never sent out of this process, so no value can contain it. */
 const PLACEHOLDER = `raw ${globalThis.crypto.randomUUID()}`;
 const WRITTEN_PLACEHOLDER = JSON.stringify(PLACEHOLDER);
 /** Set while `stringify` runs: the texts, in the order in which they are written. */
 let texts: string[] | undefined;
 
-/** JSON.stringify that knows RawJson. */
+/** JSON.stringify with support for RawJson. */
 export function stringify(value: unknown): string {
   const own: string[] = [];
   const outer = texts;

@@ -25,7 +25,7 @@ export const playSpansMethod = contract({
   idempotent: true,
 });
 
-/** Where a page of spans ends: the number of the span's newest event, and that of its first. */
+/** The end of a page of spans: the numbers of the last span's newest and first event. */
 export const SpanCursor = z.strictObject({ seq: z.int().min(0), first_seq: z.int().min(0) });
 export type SpanCursor = z.infer<typeof SpanCursor>;
 
@@ -36,8 +36,8 @@ export const spanPage = contract({
   visibility: 'inner',
   summary: 'A bounded page of the spans of a play, in the order of their newest events.',
   description:
-    'A span that changes while pages are read comes again in a later page. So a page is right however old it is, and the newest ' +
-    'version of each span is, after the last page, that of `seq`.',
+    'A span that changes while pages are read is sent again in a later page. So no page has to be read again, and after the last ' +
+    'page the newest version of each span is its state at `seq`.',
   params: z.strictObject({
     play_sid: Sid,
     after: SpanCursor.default({ seq: 0, first_seq: 0 }),
@@ -66,7 +66,7 @@ export const playEvents = contract({
       .int()
       .min(1)
       .optional()
-      .describe('About how many bytes of events there are at most, but always one batch of them.'),
+      .describe('Approximate limit of the bytes of events in a page; a page has at least one batch.'),
   }),
   result: z.object({ items: z.array(PlayEvent), seq: z.int() }),
   errors: ['NOT_FOUND'],
@@ -80,7 +80,7 @@ export const spanPush = contract({
   role: 'runner',
   summary: 'Adds an event of an outside worker to a running play.',
   description:
-    'A malformed event is refused with every fault; true once the event is stored, false after the end of the play.',
+    'A malformed event is refused with all its faults. The result is true once the event is stored, false if the play has ended.',
   params: z.strictObject({
     play_sid: Sid,
     event: JsonObject.describe('A PlayEvent without play_sid, seq and attempt.'),
@@ -100,16 +100,16 @@ export const playLogs = contract({
   idempotent: true,
 });
 
-/** Where the history of an ended play ends: the last batch that its last attempt sent. */
+/** The end of the history of an ended play: the last batch that its last attempt sent. */
 export const EventsMark = z.object({ source: z.string(), batch: z.int().min(0) });
 export type EventsMark = z.infer<typeof EventsMark>;
 
-/** Inner: waits until span-ingest has stored what an ended play sent, at most `within_ms`. */
+/** Inner: waits until span-ingest has stored the events of an ended play, at most `within_ms`. */
 export const spansReached = contract({
   name: 'spans_reached',
   service: 'span-ingest',
   visibility: 'inner',
-  summary: 'Waits, bounded, until a batch of a play has been stored.',
+  summary: 'Waits for a limited time until a batch of a play has been stored.',
   params: z.strictObject({ play_sid: Sid, mark: EventsMark, within_ms: z.int().min(0).max(5_000).default(2_000) }),
   result: z.object({ reached: z.boolean() }),
   idempotent: true,
@@ -120,14 +120,14 @@ export const spanBegan = contract({
   name: 'span_began',
   service: 'span-ingest',
   visibility: 'inner',
-  summary: 'When a span of a play began, in its newest attempt, and where the other spans stand to it.',
-  description: 'A span that is in none of the lists has no end, or was never heard of.',
+  summary: 'When a span of a play began in its newest attempt, and which other spans are below, before and after it.',
+  description: 'A span that is in none of the lists has not ended or is unknown.',
   params: z.strictObject({ play_sid: Sid, span_id: SpanId }),
   result: z.object({
     began_at: Time,
-    below: z.array(z.string()).describe('What stands below it in the tree, at any depth.'),
-    before: z.array(z.string()).describe('What had ended when it began, by the clock of the play.'),
-    after: z.array(z.string()).describe('What ended later, and does not stand below it.'),
+    below: z.array(z.string()).describe('Its descendants in the tree.'),
+    before: z.array(z.string()).describe('Spans that had ended when it began, by the clock of the play.'),
+    after: z.array(z.string()).describe('Spans that ended later and are not below it.'),
   }),
   errors: ['NOT_FOUND'],
   idempotent: true,

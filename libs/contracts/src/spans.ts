@@ -11,8 +11,8 @@ export type SpanStatus = z.infer<typeof SpanStatus>;
 export const SpanError = z.object({ type: z.string(), message: z.string(), traceback: z.string().optional() });
 export type SpanError = z.infer<typeof SpanError>;
 
-/** Large outputs do not travel with the events: the gateway refers to them where it hands out spans and events. */
-const Omitted = z.literal(true).describe('The output is not in here: it has more than 256 KiB, or was not to be had.');
+/** Events do not carry large outputs: the gateway adds references to them when it sends spans and events. */
+const Omitted = z.literal(true).describe('The output is left out: it has more than 256 KiB or could not be read.');
 
 export const Log = z.object({
   at: Time,
@@ -29,14 +29,16 @@ export const Span = z.object({
   name: z.string(),
   kind: SpanKind,
   status: SpanStatus,
-  attempt: z.int().describe('The newest attempt that spoke of it.'),
-  first_seq: z.int().describe('Number of the event by which it was first heard of: siblings are shown in this order.'),
+  attempt: z.int().describe('The newest attempt that reported this span.'),
+  first_seq: z.int().describe('Number of the event that first reported this span; siblings are shown in this order.'),
   started_in: z
     .int()
     .nullable()
-    .describe('The attempt whose start, tags and logs are shown; null: its start is not known.'),
-  ended_in: z.int().nullable().describe('The attempt whose end is shown; null: it has reported none.'),
-  closed: z.boolean().describe('Its end was not reported by the play but concluded from what became of the play.'),
+    .describe('The attempt whose start, tags and logs are shown; null: no start was reported.'),
+  ended_in: z.int().nullable().describe('The attempt whose end is shown; null: no end was reported.'),
+  closed: z
+    .boolean()
+    .describe('The play did not report the end of this span; it was concluded from the status of the play.'),
   started_at: Time,
   ended_at: Time.nullable(),
   duration_ms: z.number().nullable(),
@@ -54,10 +56,10 @@ export const Span = z.object({
 });
 export type Span = z.infer<typeof Span>;
 
-/** How the history of a play stands at one event, beside its spans: what a viewer needs to go on from a snapshot. */
+/** The state of a play at one event, without its spans: what a viewer needs to continue from a snapshot. */
 export const HistoryState = z.object({
   attempt: z.int(),
-  final: z.string().nullable().describe('The final status of the play, while it has one.'),
+  final: z.string().nullable().describe('The final status of the play, or null.'),
   final_at: Time.nullable(),
 });
 export type HistoryState = z.infer<typeof HistoryState>;
@@ -66,8 +68,8 @@ const at = { at: Time };
 const onSpan = { ...at, span_id: SpanId };
 
 /**
- * What a play says about itself on its telemetry lane, one JSON object a line. The executor validates each once and
- * stamps play and attempt; span-ingest numbers them. `PlayEvent` is the same object with those stamps.
+ * An event that a play sends on its telemetry lane, one JSON object a line. The executor validates it once and adds
+ * play and attempt; span-ingest numbers it. `PlayEvent` is the same object with these fields.
  */
 export const EmittedEvent = z.discriminatedUnion('type', [
   z.object({
@@ -85,7 +87,7 @@ export const EmittedEvent = z.discriminatedUnion('type', [
     type: z.literal('span_ended'),
     ...onSpan,
     status: SpanStatus.exclude(['running']),
-    duration_ms: z.number().nullable().default(null).describe('Null for a replayed span: its times stay.'),
+    duration_ms: z.number().nullable().default(null).describe('Null for a replayed span, which keeps its times.'),
     output: orRef(Json).optional(),
     output_omitted: Omitted.optional(),
     error: SpanError.optional(),
@@ -106,12 +108,12 @@ export const EmittedEvent = z.discriminatedUnion('type', [
 ]);
 export type EmittedEvent = z.infer<typeof EmittedEvent>;
 
-/** What the runtime adds to a play's history beside what the play itself emits. */
+/** Events that the runtime adds to the history of a play. */
 export const RuntimeEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('attempt_started'), ...at, executor: z.string(), sandbox: JsonObject }),
   z.object({ type: z.literal('step_committed'), ...onSpan, step_key: z.string() }),
   z.object({ type: z.literal('paused'), ...at, resume_ids: z.array(z.string()) }),
-  // Questions that are open from now on, while the play works on.
+  // Questions that open now, while the play continues to work.
   z.object({ type: z.literal('asked'), ...at, resume_ids: z.array(z.string()) }),
   z.object({ type: z.literal('answered'), ...at, resume_id: z.string(), resumed_by: z.string() }),
   z.object({ type: z.literal('child_started'), ...onSpan, child_play_sid: Sid }),
@@ -126,8 +128,8 @@ export const PlayEvent = z.intersection(stamp, z.union([EmittedEvent, RuntimeEve
 export type PlayEvent = z.infer<typeof PlayEvent>;
 
 /**
- * One batch of events of one play on its way to span-ingest. `source` and `batch` make it idempotent: a source numbers
- * its batches of a play from 1, and a batch that is sent again is the same to the byte.
+ * One batch of events of one play, sent to span-ingest. `source` and `batch` make it idempotent: a source numbers
+ * its batches of a play from 1, and a repeated batch is byte-identical.
  */
 export const EventBatch = z.object({
   play_sid: Sid,
@@ -140,6 +142,6 @@ export const EventBatch = z.object({
 });
 export type EventBatch = z.infer<typeof EventBatch>;
 
-/** What `hero.play.<sid>.spans` carries: committed, numbered events. */
+/** Content of `hero.play.<sid>.spans`: committed, numbered events. */
 export const NumberedBatch = z.object({ play_sid: Sid, events: z.array(PlayEvent) });
 export type NumberedBatch = z.infer<typeof NumberedBatch>;

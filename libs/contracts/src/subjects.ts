@@ -8,7 +8,7 @@ export const ALL_PLAY_SPANS = 'hero.play.*.spans';
 export type ChangeKind = 'play' | 'workflow';
 export const change = (kind: ChangeKind, sid: string): string => `hero.events.${kind}.${sid}`;
 export const allChanges = (kind: ChangeKind): string => `hero.events.${kind}.*`;
-/** Tells one executor at once which plays are no longer its own; its lease answer says the same within a second. */
+/** Notices to one executor about plays that it no longer owns. The answer to its lease says the same within a second. */
 export const executorNotice = (instance: string): string => `hero.events.executor.${instance}`;
 
 /** Play work: a message is a wake-up, never the truth. Body: {play_sid, run_seq}. */
@@ -24,5 +24,5 @@ export const TELEMETRY_CONSUMER = 'span-ingest';
 
 /** Every instance of every service answers here with its ServiceInfo. */
 export const INFO_SUBJECT = 'hero.info';
-/** Every instance answers here with what it really serves and reads, to be compared with its service.toml. */
+/** Every instance answers here with the subjects and environment that it really uses; `infocheck` compares them with service.toml. */
 export const SELF_SUBJECT = 'hero.self';

@@ -22,7 +22,7 @@ export const rpcDiscover = contract({
   idempotent: true,
 });
 
-/** Inner: what only the registry knows of the system. */
+/** Inner: the part of system_status that only the registry knows. */
 export const registryStatus = contract({
   name: 'registry_status',
   service: 'registry',

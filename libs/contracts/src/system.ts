@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Time } from './values.js';
 
-/** What one instance of a service says of itself on `hero.info`. */
+/** What one instance of a service answers on `hero.info`. */
 export const ServiceInfo = z.object({
   name: z.string(),
   instance: z.string(),
@@ -13,7 +13,7 @@ export const ServiceInfo = z.object({
   healthy: z.boolean(),
   slots: z.int().optional(),
   busy: z.int().optional(),
-  sandbox: z.string().optional().describe('Of an executor: the level that is really enforced on its plays.'),
+  sandbox: z.string().optional().describe('Only of executors: the level that is really enforced on their plays.'),
 });
 export type ServiceInfo = z.infer<typeof ServiceInfo>;
 

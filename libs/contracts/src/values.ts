@@ -5,8 +5,8 @@ import { RawJson } from './raw-json.js';
 /**
  * Building blocks of every shape. All times are ISO 8601 UTC with milliseconds; all keys are snake_case.
  *
- * What is written with these types is refused at each door (the gateway's, and that of the service that answers), so no handler
- * checks it again: identifiers that fit a NATS subject, and text that PostgreSQL stores and UTF-8 can express.
+ * The gateway and the service that answers both check parameters with these types, so no handler checks again that an identifier
+ * fits a NATS subject, or that PostgreSQL can store a text and UTF-8 can encode it.
  */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -22,7 +22,7 @@ export const Text = z.string().superRefine((text, context) => {
   const message = textFault(text);
   if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
-/** A UUIDv7 where the runtime makes it. One token of a NATS subject, whoever made it: no dots, blanks or wildcards. */
+/** A UUIDv7 if the runtime made it. Any sid is one token of a NATS subject: no dots, blanks or wildcards. */
 export const Sid = z
   .string()
   .regex(/^[\w-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -')
@@ -36,22 +36,22 @@ export const JsonObject = z.record(z.string(), anyJson).describe('A JSON object.
 export type JsonObject = z.infer<typeof JsonObject>;
 /** JSON text as a value of a reply; see RawJson. */
 export const rawJson = (text: string): Json => new RawJson(text) as unknown as Json;
-/** A larger value stands in replies and events as a ValueRef. */
+/** Replies and events have a ValueRef in place of a larger value. */
 export const INLINE_LIMIT = 64 * 1024;
 /**
- * Stands for a value that is too large for the reply in which it stands; `play_payload` fetches it. A value of a user that has
- * these two keys is itself always referred to, so whatever looks like a reference is one.
+ * Replaces a value that is too large for a reply; `play_payload` fetches the value. A user's value that has these two keys
+ * is always replaced too, so everything that looks like a reference is one.
  */
 export const ValueRef = z.object({ $size: z.int().describe('Bytes of its JSON text.'), $ref: z.string() });
 export type ValueRef = z.infer<typeof ValueRef>;
 export const isRef = (value: unknown): value is ValueRef =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, '$ref') && Object.hasOwn(value, '$size');
-/** A value, or where it is large a reference to it. */
+/** A value, or a reference to it if it is large. */
 export const orRef = <T extends z.ZodType>(value: T) =>
   z.union([ValueRef, value]).describe('A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.');
 /** JSON text that the runtime carries without parsing it, so that 1.0 stays 1.0 and key order is kept. */
-export const JsonText = z.string().describe('JSON text, carried as it is.');
-/** Name of a workflow, a play or a question. The SDK counts characters as this does: an emoji is one. */
+export const JsonText = z.string().describe('JSON text, passed through unchanged.');
+/** Name of a workflow, a play or a question. It counts characters as the SDK does: an emoji is one. */
 export const Name = Text.regex(/^\P{Cc}{1,200}$/u, 'must be 1 to 200 characters, none of them a control character');
 
 export const Limit = z.int().min(1).max(500).default(50).describe('Page size, 1 to 500.');

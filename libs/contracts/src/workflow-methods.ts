@@ -24,7 +24,7 @@ export const workflowCreate = contract({
     python_source: Source,
     description: Description.optional().describe('Default: what the entry flow declares.'),
     tags: Tags.optional().describe('Default: what the entry flow declares.'),
-    notes: Notes.optional().describe('Of the first version.'),
+    notes: Notes.optional().describe('Notes of the first version.'),
   }),
   result: Workflow,
   errors: ['CONFLICT', 'SOURCE_INVALID', 'UNAVAILABLE'],
@@ -48,7 +48,7 @@ export const workflowGet = contract({
 export const workflowList = contract({
   name: 'workflow_list',
   service: 'registry',
-  summary: 'Workflows, newest change first.',
+  summary: 'Lists workflows, the most recently changed first.',
   params: z.strictObject({ tag: Text.max(100).optional(), limit: Limit, cursor: Cursor.optional() }),
   result: paged(Workflow),
   idempotent: true,
@@ -87,7 +87,7 @@ export const workflowCreateVersion = contract({
   role: 'author',
   large: true,
   summary: 'Saves a source as the next version of a workflow.',
-  description: 'The source that is current already gives that version back: saving it again adds none.',
+  description: 'If the source is that of the current version, that version is returned and no new one is added.',
   params: z.strictObject({
     workflow_sid: Sid,
     python_source: Source,
@@ -102,7 +102,7 @@ export const workflowSetCurrentVersion = contract({
   name: 'workflow_set_current_version',
   service: 'registry',
   role: 'author',
-  summary: 'Makes a version the one that new plays run. Plays that exist keep theirs.',
+  summary: 'Makes a version the current one, which new plays run. Existing plays keep their version.',
   params: z.strictObject({ workflow_sid: Sid, version_sid: Sid }),
   result: Workflow,
   errors: ['NOT_FOUND'],
@@ -140,7 +140,7 @@ export const workflowInspect = contract({
   idempotent: true,
 });
 
-/** Inner: what library-search reads to build its index and to fill a hole in what it followed. */
+/** Inner: library-search reads this to build its index, and to catch up after it missed announcements. */
 export const workflowRevisions = contract({
   name: 'workflow_revisions',
   service: 'registry',
@@ -151,7 +151,7 @@ export const workflowRevisions = contract({
     items: z.array(
       z.object({ revision: z.int(), workflow_sid: Sid, workflow: Workflow.nullable().describe('Null: deleted.') }),
     ),
-    revision: z.int().describe('The newest revision there is.'),
+    revision: z.int().describe('The newest revision.'),
   }),
   idempotent: true,
 });
@@ -172,17 +172,17 @@ export type LibraryHit = z.infer<typeof LibraryHit>;
 export const flowLibrarySearch = contract({
   name: 'flow_library_search',
   service: 'library-search',
-  summary: 'Searches the library; best match first, nothing for an empty query.',
+  summary: 'Searches the library, best match first. An empty query returns nothing.',
   params: z.strictObject({
     query: Text.max(1000),
     limit: z.int().min(1).max(100).default(10),
-    tags: z.array(Text.max(100)).max(50).optional().describe('Only workflows that carry all of these.'),
+    tags: z.array(Text.max(100)).max(50).optional().describe('Only workflows that have all of these tags.'),
   }),
   result: z.array(LibraryHit),
   idempotent: true,
 });
 
-/** Inner: registry → executor, the one call in that direction. The source is parsed in a sandboxed child. */
+/** Inner: the only call from the registry to an executor. The source is parsed in a sandboxed child process. */
 export const inspectSource = contract({
   name: 'inspect_source',
   service: 'executor',
@@ -195,5 +195,5 @@ export const inspectSource = contract({
 });
 
 export const ChangedWorkflow = z.object({ workflow_sid: Sid, revision: z.int(), deleted: z.boolean() });
-/** What `hero.events.workflow.<sid>` carries. */
+/** Content of `hero.events.workflow.<sid>`. */
 export type ChangedWorkflow = z.infer<typeof ChangedWorkflow>;

@@ -61,11 +61,11 @@ export const DeclaredFlow = z.object({
   is_async: z.boolean(),
   source_sha256: z
     .string()
-    .describe('Hash of the function as written: a fork keeps the steps of functions that did not change.'),
+    .describe('Hash of the function’s source text: a fork keeps the steps of functions that did not change.'),
 });
 export type DeclaredFlow = z.infer<typeof DeclaredFlow>;
 
-/** What parsing a source says, without running it. `entry` is null where the source has no entry flow. */
+/** The result of parsing a source without running it. `entry` is null if the source has no entry flow. */
 export const Inspection = z.object({
   entry: z.string().nullable(),
   name: z.string(),
@@ -80,7 +80,7 @@ export const Inspection = z.object({
 });
 export type Inspection = z.infer<typeof Inspection>;
 
-/** Of a source that could not be read. */
+/** Inspection of a source that could not be parsed. */
 export const unreadableSource = (issues: SourceIssue[]): Inspection => ({
   entry: null,
   name: '',

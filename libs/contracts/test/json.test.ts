@@ -10,13 +10,13 @@ const pathsOf = (
 
 describe('any JSON', () => {
   test.each([null, true, 0, -1.5, '', 'é', [], {}, [{ a: [null, { b: 'c' }] }], Object.create(null)])(
-    'takes %j as it is',
+    'accepts %j unchanged',
     (value) => {
       expect(Json.parse(value)).toBe(value);
     },
   );
 
-  test('names the path of what is not JSON', () => {
+  test('names the path of a value that is not JSON', () => {
     expect(pathsOf(Json, undefined)).toEqual(['']);
     expect(pathsOf(playStart.params, { workflow_name: 'w', input_data: { a: [1, { b: Number.NaN }] } })).toEqual([
       'input_data.a.1.b',
@@ -26,12 +26,12 @@ describe('any JSON', () => {
     }
   });
 
-  test('must be there where it is asked for, null included', () => {
+  test('must be present where it is required; null counts as present', () => {
     expect(pathsOf(playResume.params, { play_sid: 'p', name: 'n' })).toEqual(['payload']);
     expect(pathsOf(playResume.params, { play_sid: 'p', name: 'n', payload: null })).toEqual([]);
   });
 
-  test('may be as deep as it likes', () => {
+  test('has no limit of depth', () => {
     const text = '['.repeat(5_000) + ']'.repeat(5_000);
     expect(Json.safeParse(JSON.parse(text)).success).toBe(true);
   });

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { issuesOf, Name, publicContracts, ResumeId, Sid, workflowCreate } from '../src/index.js';
 
-/** Texts that only their own readers can judge: a source (with line and column), a page's own token, a time. */
+/** Texts that their own parser checks: a source (with line and column), a cursor, a time. */
 const READ_BY_ITS_HANDLER = ['python_source', 'cursor', 'since', 'until'];
 
-/** The type of a parameter, without what says that it may be left out. */
+/** The type of a parameter, without its optional wrapper. */
 function bare(shape: z.core.$ZodType): z.core.$ZodType {
   if (shape instanceof z.ZodOptional || shape instanceof z.ZodDefault || shape instanceof z.ZodNullable)
     return bare(shape.def.innerType);
@@ -19,18 +19,18 @@ const textParameters = publicContracts().flatMap(({ name, params }) =>
 
 const fits = (type: z.core.$ZodType, text: string): boolean => z.safeParse(type, text).success;
 
-test('every text of a public method is refused at the door where it cannot be stored', () => {
+test('every text parameter of a public method is refused if it cannot be stored', () => {
   expect(textParameters.length).toBeGreaterThan(30);
   const taken = textParameters.filter(({ type }) => fits(type, 'a\0b') || fits(type, 'a\ud800'));
   expect(taken.map(({ method, key }) => `${method}.${key}`)).toEqual([]);
 });
 
-test('every text of a public method has a largest length', () => {
+test('every text parameter of a public method has a maximum length', () => {
   const taken = textParameters.filter(({ type }) => fits(type, 'a'.repeat(20_000)));
   expect(taken.map(({ method, key }) => `${method}.${key}`)).toEqual([]);
 });
 
-test('every fault is told with its path', () => {
+test('every fault has its path', () => {
   const parsed = workflowCreate.params.safeParse({
     name: 'x\n',
     python_source: '',
@@ -49,7 +49,7 @@ test('an identifier is one token of a subject', () => {
   expect(odd.filter((sid) => fits(Sid, sid))).toEqual([]);
 });
 
-test('identifiers, ids of questions and names have their shapes', () => {
+test('identifiers, ids of questions and names must match their patterns', () => {
   expect(fits(Sid, '019a9f3e-7d1c-7a00-8000-0123456789ab')).toBe(true);
   expect([fits(ResumeId, '0'.repeat(32)), fits(ResumeId, '0'.repeat(31)), fits(ResumeId, 'g'.repeat(32))]).toEqual([
     true,

@@ -1,7 +1,7 @@
 import { chown, lstat, mkdir, readFile } from 'node:fs/promises';
 import { EmbeddedServerError } from './error.js';
 
-/** Whom the servers run as. Without `uid` they run as ourselves. */
+/** The account that the servers run as. Without `uid` it is the account of this process. */
 export interface Account {
   readonly name: string;
   readonly uid?: number;
@@ -12,7 +12,7 @@ export function weAreRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** PostgreSQL refuses to run as root, and nats-server does not need to: root's servers run as `postgres`, else `nobody`. */
+/** PostgreSQL refuses to run as root, and nats-server does not need to. So root starts both as `postgres`, else as `nobody`. */
 export async function serverAccount(): Promise<Account> {
   if (!weAreRoot()) return { name: `uid ${process.getuid?.() ?? 'unknown'}` };
   const accounts = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
@@ -29,7 +29,7 @@ export async function privateFolder(path: string, account: Account): Promise<str
   const { uid } = await lstat(path);
   if (![process.getuid?.(), account.uid].includes(uid)) {
     throw new EmbeddedServerError(
-      `The folder ${path} belongs to somebody else (uid ${uid}).`,
+      `The folder ${path} belongs to another user (uid ${uid}).`,
       'Have it removed, or choose another HERO_HOME.',
     );
   }

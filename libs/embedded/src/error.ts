@@ -1,4 +1,4 @@
-/** A server beside us could not be found, installed or started. The message says what happened, `remedy` what to do. */
+/** An embedded server could not be found, installed or started. The message says what happened, `remedy` what to do. */
 export class EmbeddedServerError extends Error {
   override readonly name = 'EmbeddedServerError';
   constructor(

@@ -1,10 +1,10 @@
 /**
- * Where things live.
+ * The folders of the embedded servers.
  *
- * F1 Everything a server reads or writes lies in the state folder, which the server's account can reach wherever HERO_HOME
+ * F1 A server reads and writes only in the state folder, which its account can reach wherever HERO_HOME
  *    and the checkout are: `$HERO_HOME/var/embedded`, but for root `/var/lib/hero-logic/<hash of HERO_HOME>`.
- * F2 `$HERO_HOME/embedded.json` (0600) holds the passwords and the identity of the state. A HERO_HOME that was emptied has a new
- *    identity, so what root's state folder still holds from before is set aside, never mixed in.
+ * F2 `$HERO_HOME/embedded.json` (0600) has the passwords and the identity of the state. A HERO_HOME that was emptied gets a new
+ *    identity, so the earlier content of root's state folder is set aside and never mixed with the new one.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -43,7 +43,7 @@ async function identity(home: string): Promise<Identity> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       throw new EmbeddedServerError(
         `The passwords of the embedded servers cannot be read from ${path}.`,
-        'Restore the file, or delete it: the servers then start anew and their old data is set aside.',
+        'Restore the file, or delete it: the servers then start with empty data, and the old data is set aside.',
         { cause: error },
       );
     }
@@ -52,7 +52,7 @@ async function identity(home: string): Promise<Identity> {
   const fresh: Identity = { id: secret(), postgresPassword: secret(), natsPassword: secret() };
   const draft = `${path}.${process.pid}.${secret()}`;
   await writeFile(draft, `${JSON.stringify(fresh, null, 2)}\n`, { mode: 0o600 });
-  // link() fails when another process was first: then its identity counts, and nobody ever reads half a file.
+  // link() is atomic, so no process reads half a file. It fails if another process was first; then that identity is used.
   await link(draft, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
@@ -70,8 +70,8 @@ export interface State extends Identity {
 const opening = new Map<string, Promise<unknown>>();
 
 /**
- * Makes sure that the state folder exists and belongs to this HERO_HOME. `release` stops what still runs in a folder.
- * Servers that start side by side share a folder: only the first sets another home's data aside, the others wait for it.
+ * Makes sure that the state folder exists and belongs to this HERO_HOME. `release` stops the processes that still run in a folder.
+ * Servers that start at the same time share the folder: the first sets another home's data aside, the others wait for it.
  */
 export async function openState(
   home: string,
@@ -91,7 +91,7 @@ export async function openState(
 async function open(home: string, folder: string, release: (folder: string) => Promise<void>): Promise<State> {
   try {
     await mkdir(home, { recursive: true });
-    // Root's folder is only passed through by the server's account; what is inside is private (0700) to that account.
+    // The server's account may only pass through root's folder; the folders inside are private (0700) to that account.
     await mkdir(folder, { recursive: true, mode: 0o755 });
     if (weAreRoot()) await chmod(folder, 0o755);
     if (folder.startsWith(rootState)) await chmod(rootState, 0o755);

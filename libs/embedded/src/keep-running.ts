@@ -3,25 +3,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EmbeddedServer, ServerDeath } from './server-kind.js';
 
 export interface KeepRunning {
-  /** after every restart; the url is the same unless somebody took the port meanwhile */
+  /** called after every restart; the url is the same unless another process took the port meanwhile */
   onRestart?: (server: EmbeddedServer, death: ServerDeath) => void;
   log?: (line: string) => void;
 }
 
 export interface KeptServer extends AsyncDisposable {
-  /** the one that runs now, or ran last */
+  /** the server that runs now, or ran last */
   readonly current: EmbeddedServer;
   readonly url: string;
-  /** no more restarts; the server goes on */
+  /** stops restarting; the server keeps running */
   release(): void;
-  /** no more restarts; the server ends */
+  /** stops restarting and ends the server */
   stop(): Promise<void>;
 }
 
 const longestPause = 10_000;
 const calm = 60_000;
 
-/** Starts a server and starts it again whenever it dies: at once, then with growing pauses until it has run for a minute. */
+/** Starts a server and restarts it when it dies: immediately at first, then with growing delays until it has run for a minute. */
 export async function keepRunning(
   start: () => Promise<EmbeddedServer>,
   options: KeepRunning = {},
@@ -60,7 +60,7 @@ export async function keepRunning(
 
   const stop = async () => {
     ending.abort();
-    await watching; // a start under way ends first, so that it is the one we stop
+    await watching; // waits for a restart in progress, so that its server is the one that is stopped
     await current.stop();
   };
   return {

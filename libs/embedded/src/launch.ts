@@ -1,6 +1,6 @@
 /**
- * L1 The pid file is written before anyone waits for the server, so a `kill -9` of the parent leaves no server we cannot find.
- * L2 A server's output goes to a file, never to a pipe: it lives on when its parent dies. It has a session of its own, so that
+ * L1 The pid file is written before the parent waits for the server, so that the next start finds the server after a `kill -9` of the parent.
+ * L2 A server's output goes to a file, not to a pipe, because the server outlives its parent. It has a session of its own, so that
  *    Ctrl-C in the terminal does not reach it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -58,7 +58,7 @@ function exitOf(kind: ServerKind, child: ChildProcess): Promise<ServerDeath> {
   });
 }
 
-/** The end of a server that is not our child is seen by looking. */
+/** Polls for the end of a server that is not a child of this process. */
 export function watched(kind: ServerKind, pidFile: PidFile): Promise<ServerDeath> {
   return new Promise((resolve) => {
     const look = async () => {

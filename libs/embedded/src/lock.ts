@@ -32,7 +32,7 @@ export async function locked<T>(path: string, work: () => Promise<T>, within = 1
       if (holder && !(await isAlive(holder))) {
         const stale = `${mine}.stale`;
         await rename(path, stale).catch(() => undefined);
-        // Between reading and renaming a third process may have taken over: then what we moved is a live lock. Give it back.
+        // A third process may have taken over between the read and the rename. Then the moved lock is live and is put back.
         const moved = await holderOf(stale);
         if (moved && (await isAlive(moved))) await link(stale, path).catch(() => undefined);
         await rm(stale, { force: true });

@@ -1,6 +1,6 @@
 /**
- * Where a nats-server comes from: the first source that gives a program that runs wins. The quick ones come first, and one that
- * needs a network it does not have gives up within seconds.
+ * The sources of a nats-server. The first one that gives a working program wins. Quick sources come first, and a source that
+ * needs a network gives up within seconds if there is none.
  */
 import { createHash } from 'node:crypto';
 import { access, chmod, constants, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -60,13 +60,13 @@ export async function natsVersion(program: string): Promise<string | undefined> 
   return /v(\d+\.\d+\.\d+\S*)/.exec((await run(program, ['--version'])).stdout)?.[1];
 }
 
-/** Older ones lack parts of JetStream that we use, and would not say so. */
+/** Older versions lack parts of JetStream that we use, and ignore their settings silently. */
 function isRecent(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > 2 || (major === 2 && minor >= 9);
 }
 
-/** Works in a folder of its own, then puts the program into the cache in one step, named by its version. */
+/** Works in a temporary folder, then moves the program into the cache atomically, named by its version. */
 async function intoCache(cache: string, work: (folder: string) => Promise<string>): Promise<string> {
   await mkdir(programs(cache), { recursive: true });
   const draft = await mkdtemp(join(programs(cache), '.making-'));
@@ -114,7 +114,7 @@ export const inCache: NatsSource = {
   },
 };
 
-/** A release's archive; thrown away unless it is the very file that was pinned. */
+/** Downloads a release's archive and discards it unless its checksum is the pinned one. */
 export function downloadedRelease({ base, version, platform, sha256, patience = 5000 }: Release): NatsSource {
   return {
     name: 'official release',
@@ -127,7 +127,7 @@ export function downloadedRelease({ base, version, platform, sha256, patience = 
       const archive = await download(url, patience);
       const got = createHash('sha256').update(archive).digest('hex');
       if (got !== expected)
-        throw new Error(`the SHA-256 of ${url} is ${got}, expected ${expected}; it was thrown away`);
+        throw new Error(`the SHA-256 of ${url} is ${got}, expected ${expected}; the file was discarded`);
       return await intoCache(cache, async (folder) => {
         await writeFile(join(folder, 'archive.tar.gz'), archive);
         must(await run('tar', ['-xzf', join(folder, 'archive.tar.gz'), '-C', folder]), 'tar');
@@ -169,7 +169,7 @@ export const debianPackage: NatsSource = {
         await run('apt-get', ['-q', ...quick, ...extra, 'download', 'nats-server'], { cwd: folder, within: 120_000 });
       let ran = await download(['-o', 'APT::Sandbox::User=root']);
       if (!ran.ok && !/ENOENT/.test(ran.why)) {
-        // The system's package lists are missing or stale: private ones need no root and leave the system as it is.
+        // The system's package lists are missing or stale: private lists need no root and change nothing in the system.
         log('fetching package lists');
         const lists = join(folder, 'lists');
         await mkdir(join(lists, 'partial'), { recursive: true });
@@ -204,7 +204,7 @@ export const goInstall: NatsSource = {
       log(`building nats-server ${version} with Go 1.${minor} (a minute or two)`);
       const home = process.env.HOME ?? '';
       const homely = home !== '' && (await allows(home, constants.W_OK));
-      // Without a home Go needs its own place for modules and builds, writable so that it can be removed again.
+      // Without HOME, Go needs folders for modules and builds; -modcacherw makes them removable.
       const goEnv = homely ? {} : { HOME: folder, GOPATH: join(folder, 'go'), GOCACHE: join(folder, 'build') };
       const env = {
         ...process.env,

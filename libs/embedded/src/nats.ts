@@ -15,11 +15,11 @@ const user = 'hero';
 export interface NatsOptions extends ServerOptions {
   /** where downloads are kept, instead of `cacheFolder(home)` */
   cache?: string;
-  /** tried in turn (default: all there are) */
+  /** tried in this order (default: all sources) */
   sources?: readonly NatsSource[];
 }
 
-/** The path of a nats-server that runs here; looks for it, and installs it into the cache when it must. */
+/** Finds a nats-server that runs on this machine, or installs it into the cache; returns its path. */
 export async function findNats(
   cache: string,
   log: (line: string) => void,
@@ -40,7 +40,7 @@ export async function findNats(
   );
 }
 
-/** A copy beside the data when the server's account cannot run the program where it is (root's home, for one). */
+/** Copies the program beside the data if the server's account cannot run it where it is (for example in root's home). */
 async function runnable(program: string, home: ServerHome): Promise<string> {
   const { account, state } = home;
   if ((await run(program, ['--version'], { as: account })).ok) return program;
@@ -57,7 +57,7 @@ async function runnable(program: string, home: ServerHome): Promise<string> {
 
 const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
-/** Only what nats-server 2.9 knows: older servers silently ignore newer settings. */
+/** Uses only settings of nats-server 2.9, because older servers silently ignore newer ones. */
 function configuration(home: ServerHome, port: number, store: string): string {
   return `# Written at every start by Hero Logic.
 server_name: hero
@@ -68,7 +68,7 @@ jetstream { store_dir: ${quoted(store)} }
 `;
 }
 
-/** Speaks just enough of the protocol: our login is accepted, JetStream is on, a PING comes back. */
+/** Speaks just enough of the protocol to check that our login is accepted, JetStream is on and a PING is answered. */
 async function answer(port: number, password: string): Promise<string | undefined> {
   return await new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -131,7 +131,7 @@ export async function startNats(options: NatsOptions): Promise<EmbeddedServer> {
   return await startServer(natsKind(options), options);
 }
 
-/** Ends the nats-server of a home if one runs, whoever started it. */
+/** Ends the nats-server of a home if one runs, also if another process started it. */
 export async function stopNats(options: { home: string; state?: string }): Promise<boolean> {
   return await stopServer(natsKind(options), options);
 }

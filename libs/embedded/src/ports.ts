@@ -11,8 +11,8 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * A free port below the range the kernel hands out to outgoing connections, so that nobody takes it by chance while the server
- * is down. It starts from a hash: two homes seldom try the same one, and one home tends to keep its own.
+ * A free port below the range that the kernel gives to outgoing connections, so that none of those takes it while the server
+ * is down. The search starts at a hash of the home: two homes seldom try the same port, and one home usually keeps its port.
  */
 export async function freePort(seed: string): Promise<number> {
   const first = createHash('sha256').update(seed).digest().readUInt32BE(0);

@@ -17,7 +17,7 @@ const oldest = 14;
 async function fromPath(): Promise<string[]> {
   const found: string[] = [];
   for (const folder of pathFolders()) {
-    // Debian's links in PATH lead to the real folder, beside which PostgreSQL finds its libraries.
+    // Follows Debian's links in PATH to the real folder, because PostgreSQL finds its libraries relative to that.
     const real = await realpath(join(folder, 'initdb')).catch(() => undefined);
     if (real) found.push(dirname(real));
   }
@@ -53,7 +53,7 @@ function packageFolder(): string | undefined {
   }
 }
 
-/** npm packages hold no symbolic links: the package's install script makes them, and where it did not run, we do. */
+/** npm packages contain no symbolic links. The package's install script makes them; if it did not run, this does. */
 async function hydrate(native: string): Promise<void> {
   const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')) as {
     source: string;
@@ -92,7 +92,7 @@ export async function packaged(
   return join(copy, 'native', 'bin');
 }
 
-/** Runs it as the account that will run the server: the only true test of permissions and libraries. */
+/** Runs it as the account that will run the server, because only that tests permissions and libraries. */
 async function versionOf(bin: string, account: Account): Promise<{ major?: number; why: string }> {
   for (const program of ['initdb', 'postgres']) {
     const ran = await run(join(bin, program), ['--version'], { as: account });
@@ -143,7 +143,7 @@ export async function findPostgres(
   if (existing !== undefined && tried.some((line) => /: PostgreSQL \d+$/.test(line))) {
     throw new EmbeddedServerError(
       `The database in ${join(stateFolder, 'postgres')} was written by PostgreSQL ${existing}, which is not here. Tried:${list}`,
-      `Install PostgreSQL ${existing} (Debian: apt-get install postgresql-${existing}), or move that folder away to begin anew.`,
+      `Install PostgreSQL ${existing} (Debian: apt-get install postgresql-${existing}), or move that folder away to start with an empty database.`,
     );
   }
   throw new EmbeddedServerError(

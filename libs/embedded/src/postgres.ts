@@ -13,7 +13,7 @@ import type { EmbeddedServer, ServerHome, ServerKind, ServerOptions } from './se
 const user = 'hero';
 const database = 'hero';
 
-/** The path of a unix socket has at most 107 bytes, and the url should not need quoting: else a short folder in /tmp. */
+/** The path of a unix socket has at most 107 bytes, and the url should need no quoting; if it does not fit, a short folder in /tmp is used. */
 function socketFolder(state: string): string {
   const near = join(state, 'run');
   if (near.length <= 80 && /^[\w/.-]+$/.test(near)) return near;
@@ -21,7 +21,7 @@ function socketFolder(state: string): string {
 }
 
 function urlOf(home: ServerHome, port: number, name: string): string {
-  // Who reads the query takes the unix socket, who ignores it (TypeORM) takes TCP: both lead to the same server.
+  // Clients that read the query use the unix socket, clients that ignore it (TypeORM) use TCP; both reach the same server.
   const query = new URLSearchParams({ host: socketFolder(home.state.folder) });
   return `postgres://${user}:${home.state.postgresPassword}@127.0.0.1:${port}/${name}?${query}`;
 }
@@ -39,7 +39,7 @@ function configuration(home: ServerHome, port: number, durable: boolean): string
     'max_connections = 200',
     'shared_buffers = 128MB',
     `fsync = ${durable ? 'on' : 'off'}`,
-    'synchronous_commit = on', // without fsync too: then a commit survives the death of the server, if not of the machine
+    'synchronous_commit = on', // also without fsync, so that a commit survives a crash of the server, though not of the machine
     `full_page_writes = ${durable ? 'on' : 'off'}`,
     'max_wal_size = 2GB',
     'random_page_cost = 1.1',
@@ -78,13 +78,13 @@ async function initialise(bin: string, home: ServerHome, data: string, durable: 
         : `It ran ${join(bin, 'initdb')} as ${home.account.name} for ${data}: correct what it names, or set DATABASE_URL to a server of your own.`,
     );
   }
-  // Only a finished cluster ever gets the name `data`: an interrupted initdb is simply done again.
+  // Only a finished cluster gets the name `data`; an interrupted initdb runs again.
   await rename(draft, data);
 }
 
 async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-  client.on('error', () => undefined); // the end of the connection shows in the query
+  client.on('error', () => undefined); // a lost connection shows in the query
   try {
     await client.connect();
     return await work(client);
@@ -99,8 +99,8 @@ function postgresKind(durable: boolean): ServerKind {
   return {
     name: 'postgres',
     dataFolder: dataOf,
-    // Backends of a killed postmaster leave as soon as they notice, which a busy one does not; a new postmaster refuses to start
-    // before they are gone (shared memory in use).
+    // Backends of a killed postmaster exit when they notice it, which a busy one does not. A new postmaster refuses to start
+    // until they have exited, because they use the shared memory.
     patience: 200,
     stopSignals: [
       ['SIGINT', 15_000],
@@ -118,8 +118,8 @@ function postgresKind(durable: boolean): ServerKind {
     },
     async command(home, port) {
       const data = dataOf(home.state.folder);
-      // PostgreSQL takes any process with the pid in here for itself, even a dead one that nobody has waited for (containers without
-      // an init). That no process works in the folder is known better by now (S1, P2), where there is a /proc to tell.
+      // PostgreSQL mistakes any process with the pid in this file for itself, even a zombie (containers without an init).
+      // Where there is a /proc, S1 and P2 have already made sure that no process works in the folder.
       if (process.platform === 'linux') {
         await rm(join(data, 'postmaster.pid'), { force: true });
         for (const end of ['', '.lock'])
@@ -153,12 +153,12 @@ export interface PostgresOptions extends ServerOptions {
   durable?: boolean;
 }
 
-/** A real PostgreSQL of our own; its url names the database `hero`. */
+/** Starts a real PostgreSQL; its url names the database `hero`. */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedServer> {
   return await startServer(postgresKind(options.durable ?? true), options);
 }
 
-/** Ends the PostgreSQL of a home if one runs, whoever started it. */
+/** Ends the PostgreSQL of a home if one runs, also if another process started it. */
 export async function stopPostgres(options: { home: string; state?: string }): Promise<boolean> {
   return await stopServer(postgresKind(true), options);
 }

@@ -1,9 +1,9 @@
 /**
- * Processes that may be older than we are.
+ * Finds and ends processes that an earlier process may have started.
  *
- * P1 A pid alone names nobody: it counts only together with the start of its process (boot id and start time), so a recycled
- *    pid is never taken for ours.
- * P2 A server's working directory lies in its data folder: whatever still runs there is ours, even without a pid file.
+ * P1 A pid counts only together with the start of its process (boot id and start time), so a recycled pid is never mistaken
+ *    for one of ours.
+ * P2 A server's working directory is in its data folder: every process that works there is ours, even without a pid file.
  */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 let bootId: Promise<string> | undefined;
 
-/** What tells this process from every other one that ever had its pid; undefined when it has ended (or is a zombie). */
+/** Distinguishes this process from all others that had the same pid; undefined if it has ended (or is a zombie). */
 export async function processStart(pid: number): Promise<string | undefined> {
   if (process.platform !== 'linux') {
     const listed = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
@@ -22,7 +22,7 @@ export async function processStart(pid: number): Promise<string | undefined> {
   }
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (stat === undefined) return undefined;
-  // The name in parentheses may hold spaces and parentheses: count from behind it.
+  // The name in parentheses may contain spaces and parentheses, so the fields are counted after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
   bootId ??= readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((id) => id.trim());
@@ -78,7 +78,7 @@ export async function processesIn(folder: string): Promise<number[]> {
   return pids.filter((_, index) => inside[index]);
 }
 
-/** Waits until nobody works in the folder any more; who does not leave by himself within `patience` ms is told, then killed. */
+/** Waits until no process works in the folder; after `patience` ms it sends the signals, then SIGKILL. */
 export async function emptyOfProcesses(folder: string, patience: number): Promise<void> {
   const empty = async () => (await processesIn(folder)).length === 0;
   if (await isGone(empty, patience)) return;

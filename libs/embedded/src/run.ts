@@ -5,7 +5,7 @@ import type { Account } from './account.js';
 export interface Ran {
   readonly ok: boolean;
   readonly stdout: string;
-  /** the end of what it said, or why it could not run at all */
+  /** the end of its output, or why it could not run */
   readonly why: string;
 }
 

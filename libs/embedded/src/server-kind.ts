@@ -1,14 +1,14 @@
-/** What the embedded servers are to the code that starts, watches and stops them. */
+/** The interface between a kind of embedded server and the code that starts, watches and stops servers. */
 import type { Account } from './account.js';
 import type { State } from './folders.js';
 
 export interface ServerDeath {
   readonly name: string;
   readonly pid: number;
-  /** both null for a server that another process started: nobody can know */
+  /** both null for a server that another process started, because only its parent learns them */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** why it could not even begin */
+  /** why the process could not be started */
   readonly error?: Error;
 }
 
@@ -20,7 +20,7 @@ export interface EmbeddedServer {
   readonly reused: boolean;
   /** resolves when it dies without `stop()` */
   readonly died: Promise<ServerDeath>;
-  /** ends it, whoever started it */
+  /** ends it, also if another process started it */
   stop(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface ServerOptions {
   /** HERO_HOME */
   home: string;
   log?: (line: string) => void;
-  /** this port and no other */
+  /** the port to use; no other one is tried */
   port?: number;
   /** instead of `stateFolder(home)`; the server's account must be able to go there */
   state?: string;
@@ -49,14 +49,14 @@ export interface ServerKind {
   prepare(home: ServerHome): Promise<void>;
   /** writes the configuration; returns the command line */
   command(home: ServerHome, port: number): Promise<{ command: string; args: string[]; env?: Record<string, string> }>;
-  /** its version once it answers to our password, undefined as long as it does not */
+  /** its version once it accepts our password, undefined before */
   answers(home: ServerHome, port: number): Promise<string | undefined>;
   /** after the first answer */
   finish?(home: ServerHome, port: number): Promise<void>;
-  /** after a stop: what else to clear away */
+  /** called after a stop, to clean up */
   ended?(state: string): Promise<void>;
   url(home: ServerHome, port: number): string;
-  /** how long its orphans may take to leave by themselves, ms */
+  /** how long its orphans may take to exit by themselves, ms */
   readonly patience: number;
   readonly stopSignals: readonly (readonly [NodeJS.Signals, number])[];
 }

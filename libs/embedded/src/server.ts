@@ -1,5 +1,5 @@
 /**
- * The life of a server that outlives us when it must.
+ * Starts and stops a server that may outlive its parent process.
  *
  * S1 Never two servers on one data folder: a live one that answers is reused, any other is ended first.
  * S2 The port is remembered: a restart keeps the url, unless somebody else holds the port.
@@ -70,7 +70,7 @@ async function start(kind: ServerKind, home: ServerHome, options: ServerOptions)
   const seed = `${home.state.folder} ${kind.name}`;
   let port = options.port ?? (await readJson<number>(portFile)) ?? (await freePort(seed));
   for (let attempt = 1; ; attempt++) {
-    // S2: the port may still be held by what just died; only then is another one chosen.
+    // S2: a process that just died may still hold the port; another port is chosen only if this one stays taken.
     for (let tries = 0; !(await isFree(port)); tries++) {
       if (tries < 20) await delay(50);
       else if (options.port === undefined) port = await freePort(`${seed} ${Date.now()}`);
@@ -126,7 +126,7 @@ function handle(
   };
 }
 
-/** Ends what still runs of a home, whoever started it; true when something did. */
+/** Ends all server processes of a home, also those that another process started; returns whether there were any. */
 export async function stopServer(kind: ServerKind, options: Pick<ServerOptions, 'home' | 'state'>): Promise<boolean> {
   const folder = options.state ?? stateFolder(options.home);
   const pidFile = await readJson<PidFile>(pidFilePath(kind, folder));
@@ -138,7 +138,7 @@ export async function stopServer(kind: ServerKind, options: Pick<ServerOptions, 
 async function ended(kind: ServerKind, folder: string, pidFile: PidFile): Promise<void> {
   await locked(join(folder, `${kind.name}.lock`), async () => {
     await endProcess(pidFile, kind.stopSignals);
-    // Somebody may have started a new one meanwhile: then there is nothing to clear away.
+    // Another process may have started a new server meanwhile; then nothing is cleaned up.
     if ((await readJson<PidFile>(pidFilePath(kind, folder)))?.pid !== pidFile.pid) return;
     await emptyOfProcesses(join(folder, kind.name), kind.patience);
     await rm(pidFilePath(kind, folder), { force: true });

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { transformFile } from '@swc/core';
 
-/** Prints one line of JSON per event: {log}, {server}, {error}; goes on until it is told `stop`, or killed. */
+/** Prints one line of JSON per event: {log}, {server}, {error}; runs until it reads `stop` or is killed. */
 const program = `
 import { startNats, startPostgres } from './src/index.js';
 const { kind, ...options } = JSON.parse(process.argv[2]);
@@ -20,7 +20,7 @@ try {
 }
 `;
 
-/** Copies a package with all it depends on: from the nearest node_modules, flat into the new one. */
+/** Copies a package and its dependencies from the nearest node_modules, flat into the new one. */
 async function copyPackage(name: string, from: string, to: string): Promise<void> {
   const here = join(from, 'node_modules', name);
   if (!existsSync(here)) return await copyPackage(name, dirname(from), to);
@@ -67,7 +67,7 @@ export async function parent(
   path: string,
   options: ParentOptions,
   account: { uid?: number; gid?: number } = {},
-  /** kill -9 it after so many ms */
+  /** kills it with -9 after this many ms */
   killedAfter?: number,
 ): Promise<Parent> {
   const env = { PATH: process.env.PATH, ...(account.uid === undefined ? {} : { HOME: options.home }) };
@@ -91,7 +91,7 @@ export async function parent(
         error: event.error,
       };
   }
-  throw new Error(`the program ended without a word: ${logged.join(', ')}`);
+  throw new Error(`the program ended without a result: ${logged.join(', ')}`);
 }
 
 export async function ended(child: ChildProcess): Promise<void> {

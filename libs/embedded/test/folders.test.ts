@@ -5,7 +5,7 @@ import { tempFolder } from '@hero/testing';
 import { expect, test } from '@jest/globals';
 import { openState } from '../src/folders.js';
 
-test('of servers that start side by side in a new HERO_HOME, one sets the earlier data aside, and none the new', async () => {
+test('when servers start at the same time in a new HERO_HOME, the earlier data is set aside once and new data never', async () => {
   await using temp = await tempFolder();
   const [home, folder] = [join(temp.path, 'home'), join(temp.path, 'state')];
   const openOne = async () => {

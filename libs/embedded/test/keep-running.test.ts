@@ -14,7 +14,7 @@ import { ask } from './ask.js';
 
 const cache = process.env.HERO_CACHE ?? join(homedir(), '.cache', 'hero-logic');
 
-test('whenever nats-server is killed it is back on the same url', async () => {
+test('nats-server is restarted on the same url each time it is killed', async () => {
   await using folder = await tempFolder();
   const options = { home: join(folder.path, 'home'), state: join(folder.path, 'state'), cache };
   const restarts: { server: EmbeddedServer; death: ServerDeath }[] = [];
@@ -33,7 +33,7 @@ test('whenever nats-server is killed it is back on the same url', async () => {
   }
 });
 
-test('PostgreSQL too, with what was committed', async () => {
+test('PostgreSQL is restarted with its committed data', async () => {
   await using folder = await tempFolder();
   const options = { home: join(folder.path, 'home'), state: join(folder.path, 'state'), durable: false };
   let restarted = false;
@@ -46,7 +46,7 @@ test('PostgreSQL too, with what was committed', async () => {
   expect(await ask(kept.url, 'select * from note')).toEqual([]);
 });
 
-test('a restart that fails is told and tried again', async () => {
+test('a restart that fails is logged and tried again', async () => {
   await using folder = await tempFolder();
   const options = { home: join(folder.path, 'home'), state: join(folder.path, 'state'), cache };
   const logged: string[] = [];
@@ -65,7 +65,7 @@ test('a restart that fails is told and tried again', async () => {
   expect(logged).toContain('nats could not be restarted, next try in 100 ms: the disk is full');
 });
 
-test('after stop it stays down; after release it runs on and is left alone', async () => {
+test('after stop the server stays down; after release it keeps running and is not restarted', async () => {
   await using folder = await tempFolder();
   const options = { home: join(folder.path, 'home'), state: join(folder.path, 'state'), cache };
   const first = await keepRunning(async () => await startNats(options));

@@ -29,7 +29,7 @@ const failing = (name: string): NatsSource => ({
   find: async () => await Promise.reject(new Error(`${name} is closed today`)),
 });
 
-test('the first source that has one wins, and the ones after it are not asked', async () => {
+test('the first source that finds a program wins, and later ones are not tried', async () => {
   const asked: string[] = [];
   const source = (name: string, path?: string): NatsSource => ({
     name,
@@ -42,7 +42,7 @@ test('the first source that has one wins, and the ones after it are not asked', 
   expect(asked).toEqual(['a', 'b']);
 });
 
-test('when every way fails the error names each with its reason, and the remedy', async () => {
+test('when every source fails the error names each with its reason, and the remedy', async () => {
   const error = await findNats('/nowhere', silent, [failing('PATH'), failing('shop')]).catch(
     (caught: unknown) => caught,
   );
@@ -68,14 +68,14 @@ test('the cache gives its newest version, and none that is too old or does not r
   expect(await inCache.find(folder.path, silent)).toBe(join(folder.path, 'nats-server', 'nats-server-2.12.15'));
 });
 
-test('PATH gives the first that is new enough, and says so when it is not', async () => {
+test('PATH gives the first program that is new enough; the error names those that are too old', async () => {
   await using folder = await tempFolder();
   const before = process.env.PATH;
   try {
     process.env.PATH = `${join(folder.path, 'old')}:${before}`;
     await fakeServer(join(folder.path, 'old', 'nats-server'), '2.1.9');
     const found = await onPath.find('', silent).catch((error: Error) => error.message);
-    // Only where no other one is installed is the old one the reason.
+    // The old one is the reason only if no other one is installed.
     if (!found.startsWith('/')) expect(found).toMatch(/old\/nats-server is 2\.1\.9, needed is 2\.9 or newer/);
     process.env.PATH = `${join(folder.path, 'new dir')}:${before}`;
     await fakeServer(join(folder.path, 'new dir', 'nats-server'), '2.10.1');
@@ -114,7 +114,7 @@ describe('the official release', () => {
     expect(await inCache.find(join(folder.path, 'cache'), silent)).toBe(program);
   });
 
-  test('is thrown away when its checksum is wrong, and leaves nothing in the cache', async () => {
+  test('is discarded when its checksum is wrong, and leaves nothing in the cache', async () => {
     await using folder = await tempFolder();
     await using server = await releases(await archiveOf(folder.path, 'nats-server-v2.12.15-test'));
     const source = downloadedRelease({
@@ -124,12 +124,12 @@ describe('the official release', () => {
       sha256: { test: 'abc' },
     });
     await expect(source.find(join(folder.path, 'cache'), silent)).rejects.toThrow(
-      /SHA-256 .* expected abc; it was thrown away/,
+      /SHA-256 .* expected abc; the file was discarded/,
     );
     expect(await readdir(join(folder.path, 'cache', 'nats-server')).catch(() => [])).toEqual([]);
   });
 
-  test('is given up within seconds when nobody answers', async () => {
+  test('fails within seconds when the server does not answer', async () => {
     await using folder = await tempFolder();
     const server = createServer(() => undefined);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -161,7 +161,7 @@ const has = (program: string) => {
   }
 };
 
-// These two need a network. Where it is missing they must give their reason, and nothing may stay in the cache.
+// These two need a network. Without one they must fail with a reason and leave nothing in the cache.
 async function real(source: NatsSource, sources: string[]): Promise<void> {
   await using folder = await tempFolder();
   const found = await source.find(folder.path, silent).catch((error: Error) => error);
@@ -183,7 +183,7 @@ async function real(source: NatsSource, sources: string[]): Promise<void> {
   120_000,
 );
 
-// A minute of compiling: only when asked for.
+// Compiling takes a minute, so this runs only on request.
 (has('go') && process.env.HERO_TEST_SLOW ? test : test.skip)(
   'Go builds one into the cache',
   async () => {

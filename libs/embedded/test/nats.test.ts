@@ -50,7 +50,7 @@ test('JetStream is on and keeps its messages over a stop and over a kill', async
   expect(state.messages).toBe(2);
 });
 
-test('messages have at most 1 MiB, and the version told is the one that runs', async () => {
+test('messages have at most 1 MiB, and the reported version is the one that runs', async () => {
   await using here = await serverHome();
   const server = await startNats(here.options);
   await using nats = await connected(server.url);
@@ -59,14 +59,14 @@ test('messages have at most 1 MiB, and the version told is the one that runs', a
   expect(nats.info?.host).toBe('127.0.0.1');
 });
 
-test('nobody comes in without the password', async () => {
+test('a connection without the password is refused', async () => {
   await using here = await serverHome();
   const { url } = await startNats(here.options);
   await expect(connected(url, 'guess')).rejects.toThrow(/authorization violation/i);
   await expect(connect({ servers: new URL(url).host, reconnect: false })).rejects.toThrow(/authorization violation/i);
 });
 
-test('a second start finds the first one running', async () => {
+test('a second start reuses the running server', async () => {
   await using here = await serverHome();
   const first = await startNats(here.options);
   const logged: string[] = [];
@@ -75,7 +75,7 @@ test('a second start finds the first one running', async () => {
   expect(logged).toEqual([`nats ${first.version} is still running (pid ${first.pid})`]);
 });
 
-test('HERO_HOME may be long and hold spaces, quotes, backslashes and umlauts', async () => {
+test('HERO_HOME may be long and contain spaces, quotes, backslashes and umlauts', async () => {
   await using folder = await tempFolder();
   const strange = join(folder.path, `it's "a" Hö\\me ${'deep '.repeat(10)}`, `${'long '.repeat(20)}end`);
   const server = await startNats({ home: strange, state: join(strange, 'var'), cache });
@@ -88,7 +88,7 @@ test('HERO_HOME may be long and hold spaces, quotes, backslashes and umlauts', a
   }
 });
 
-test('what keeps it from starting is told from its log', async () => {
+test('if it cannot start, the error quotes its log', async () => {
   await using here = await serverHome();
   const first = await startNats(here.options);
   await first.stop();

@@ -39,7 +39,7 @@ async function home(name: string) {
 }
 
 test.each(['postgres', 'nats'] as const)(
-  '%s lives on after kill -9 of its parent, and the next one reuses it',
+  '%s survives kill -9 of its parent, and the next parent reuses it',
   async (kind) => {
     await using here = await home(`killed ${kind}`);
     const first = await parent(program, { kind, ...here.options });
@@ -53,7 +53,7 @@ test.each(['postgres', 'nats'] as const)(
   },
 );
 
-test('a parent killed while it starts leaves nothing that the next start cannot deal with', async () => {
+test('a start succeeds after an earlier one was killed half-way', async () => {
   await using here = await home('cut');
   for (const pause of [150, 300, 500, 700, 900]) {
     await parent(program, { kind: 'postgres', ...here.options }, {}, pause).catch(() => undefined);
@@ -75,7 +75,7 @@ test("Ctrl-C in the parent's terminal does not reach the server", async () => {
   await ended(child);
 });
 
-test('a restart after the kill of everything works at once', async () => {
+test('a start works immediately after everything was killed', async () => {
   await using here = await home('everything');
   const first = await parent(program, { kind: 'postgres', ...here.options });
   first.child.kill('SIGKILL');
@@ -88,7 +88,7 @@ test('a restart after the kill of everything works at once', async () => {
   await ended(second.child);
 });
 
-asRoot('as root the servers run as somebody else, whose files lie where he can go', async () => {
+asRoot('as root the servers run under another account, with their files where it can reach them', async () => {
   const closed = join(folder.path, 'closed');
   await mkdir(closed, { mode: 0o700 }); // like root's home
   const options = { home: join(closed, 'hero'), cache, durable: false };
@@ -110,7 +110,7 @@ asRoot('as root the servers run as somebody else, whose files lie where he can g
 });
 
 asRoot(
-  'an unprivileged user needs nothing of root, and everything lies in HERO_HOME',
+  'an unprivileged user needs nothing from root, and all files are in HERO_HOME',
   async () => {
     const own = join(folder.path, 'nobody', `home with spaces ${'and long '.repeat(14)}`);
     await mkdir(own, { recursive: true });

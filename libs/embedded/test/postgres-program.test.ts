@@ -34,7 +34,7 @@ async function freshPackage(folder: TempFolder): Promise<string> {
   return join(copy, 'native');
 }
 
-test('the npm package serves where the system has no PostgreSQL', async () => {
+test('the npm package is used if the system has no PostgreSQL', async () => {
   await using folder = await tempFolder();
   await withBin('embedded', async () => {
     const server = await startPostgres({
@@ -75,7 +75,7 @@ asRoot("a package in a folder that the server's account cannot enter is copied, 
   await rm(programs, { recursive: true });
 });
 
-test('when there is none the error names what was tried and what to do', async () => {
+test('without any program the error names what was tried and what to do', async () => {
   const find = async () => await findPostgres(await serverAccount(), '/nowhere', undefined, silent);
   const error = (await withBin('/no/such/folder', find).catch((caught: unknown) => caught)) as EmbeddedServerError;
   expect(error).toBeInstanceOf(EmbeddedServerError);

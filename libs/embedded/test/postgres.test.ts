@@ -54,7 +54,7 @@ test('a database of its own, over the unix socket and over TCP, UTF-8 and byte o
   ]);
 });
 
-test('nobody comes in without the password, and the file that holds it is private', async () => {
+test('a connection without the password is refused, and the file with the password is private', async () => {
   await using here = await serverHome();
   const { url } = await startPostgres(here.options);
   const password = new URL(url).password;
@@ -65,7 +65,7 @@ test('nobody comes in without the password, and the file that holds it is privat
   expect((await stat(join(here.options.home, 'embedded.json'))).mode & 0o777).toBe(0o600);
 });
 
-test('after a stop it comes back with its data on the same url, and a stop is not a death', async () => {
+test('after a stop it starts again with its data on the same url, and a stop is not reported as a crash', async () => {
   await using here = await serverHome();
   const first = await startPostgres(here.options);
   let died = false;
@@ -78,7 +78,7 @@ test('after a stop it comes back with its data on the same url, and a stop is no
   expect(died).toBe(false);
 });
 
-test('a second start finds the first one running, even when both begin at once', async () => {
+test('a second start reuses the running server, even when both start at the same time', async () => {
   await using here = await serverHome();
   const both = await Promise.all([startPostgres(here.options), startPostgres(here.options)]);
   expect(both.map((server) => server.reused).sort()).toEqual([false, true]);
@@ -86,11 +86,11 @@ test('a second start finds the first one running, even when both begin at once',
   expect(both[0].pid).toBe(both[1].pid);
 });
 
-test('killed in the middle of work, it tells, and is back at once with what was committed', async () => {
+test('a kill in the middle of work is reported, and the next start has the committed data immediately', async () => {
   await using here = await serverHome();
   const first = await startPostgres(here.options);
   await ask(first.url, 'create table note (text text)');
-  // A backend that is busy does not notice its postmaster's death and holds the shared memory.
+  // A busy backend does not notice that its postmaster died, and holds the shared memory.
   const busy = ask(first.url, "set statement_timeout = '60s'; select count(*) from generate_series(1, 1e9)").catch(
     () => [],
   );
@@ -110,7 +110,7 @@ test('killed in the middle of work, it tells, and is back at once with what was 
   await busy;
 });
 
-test('a reused server tells of its death too', async () => {
+test('the crash of a reused server is reported too', async () => {
   await using here = await serverHome();
   const first = await startPostgres(here.options);
   const again = await startPostgres(here.options);
@@ -119,7 +119,7 @@ test('a reused server tells of its death too', async () => {
   expect(await again.died).toEqual({ name: 'postgres', pid: first.pid, code: null, signal: null });
 });
 
-test('a pid file whose pid now belongs to somebody else is not believed', async () => {
+test('a pid file is ignored if its pid now belongs to another process', async () => {
   await using here = await serverHome();
   const first = await startPostgres(here.options);
   await first.stop();
@@ -130,7 +130,7 @@ test('a pid file whose pid now belongs to somebody else is not believed', async 
   expect(second.pid).not.toBe(process.pid);
 });
 
-test('a server whose pid file was lost is ended, never doubled', async () => {
+test('a server whose pid file was lost is ended before a new one starts', async () => {
   await using here = await serverHome();
   const first = await startPostgres(here.options);
   await writeFile(join(here.options.state, 'postgres.pid'), 'half a fi');
@@ -140,7 +140,7 @@ test('a server whose pid file was lost is ended, never doubled', async () => {
   expect(await ask(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
 });
 
-test('when somebody took its port meanwhile it moves, unless the port was ordered', async () => {
+test('if its port was taken meanwhile it uses another one, unless the port was fixed', async () => {
   await using here = await serverHome();
   const first = await startPostgres(here.options);
   await first.stop();
@@ -159,7 +159,7 @@ test('when somebody took its port meanwhile it moves, unless the port was ordere
   }
 });
 
-test('HERO_HOME may be long and hold spaces, quotes and umlauts', async () => {
+test('HERO_HOME may be long and contain spaces, quotes and umlauts', async () => {
   await using folder = await tempFolder();
   const strange = join(folder.path, `it's "a" Höme, ${'deep '.repeat(10)}`, `${'long '.repeat(20)}end`);
   const options = { home: strange, state: join(strange, 'var'), durable: false };
@@ -172,7 +172,7 @@ test('HERO_HOME may be long and hold spaces, quotes and umlauts', async () => {
   }
 });
 
-test('an emptied HERO_HOME begins anew; what lay in the state folder is set aside', async () => {
+test('an emptied HERO_HOME starts with empty data; the earlier state folder is set aside', async () => {
   await using here = await serverHome();
   const first = await startPostgres(here.options);
   await ask(first.url, 'create table note (text text)');
@@ -184,7 +184,7 @@ test('an emptied HERO_HOME begins anew; what lay in the state folder is set asid
   expect(await readFile(join(`${here.options.state}.old`, 'postgres', 'data', 'PG_VERSION'), 'utf8')).toMatch(/^\d+/);
 });
 
-test('what keeps it from starting is told from its log', async () => {
+test('if it cannot start, the error quotes its log', async () => {
   await using here = await serverHome();
   await writeFile(join(here.options.state, 'postgres', 'data', 'postgresql.auto.conf'), 'no_such_setting = on');
   await expect(startPostgres(here.options)).rejects.toThrow(

@@ -1,4 +1,4 @@
-/** `; did you mean "topic"?` for a name that is nearly one of these, or nothing. */
+/** `; did you mean "topic"?` where one of these names is similar, else an empty text. */
 export function didYouMean(name: string, known: readonly string[]): string {
   const folded = fold(name);
   const allowed = Math.max(1, Math.floor(folded.length / 3));
@@ -11,14 +11,14 @@ export function didYouMean(name: string, known: readonly string[]): string {
   return best === undefined ? '' : `; did you mean ${JSON.stringify(best)}?`;
 }
 
-/** Case and separators are the usual slips: maxItems, max-items and max_items are one name. */
+/** Ignores case and separators, the most frequent mistakes: maxItems, max-items and max_items are the same name. */
 const fold = (name: string): string =>
   name
     .slice(0, 100)
     .toLowerCase()
     .replaceAll(/[_\-\s.]/g, '');
 
-/** Insertions, deletions, replacements and swaps of neighbours between two names; beyond `limit` any larger number. */
+/** The edit distance of two names (insert, delete, replace, swap neighbours); above `limit` it is only a lower bound. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let before: number[] = [];

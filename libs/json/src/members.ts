@@ -1,11 +1,11 @@
 /**
- * JSON text taken apart without parsing what is inside: so that a part keeps its text, with the order of its keys.
- * The text must be JSON; whoever is not sure has it parsed before.
+ * Splits JSON text into its members without parsing their values, so that each value keeps its text and the order of its keys.
+ * The text must be valid JSON; a caller that is not sure parses it first.
  */
 const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** Keys and texts of the members of an object, in their order; a key that stands twice counts as JSON.parse does, the last. */
+/** Keys and texts of the members of an object, in order; of a repeated key the last value counts, as for JSON.parse. */
 export function membersOf(text: string): Map<string, string> {
   const members = new Map<string, string>();
   for (const { from, colon, to } of partsOf(text)) {
@@ -20,7 +20,7 @@ export const itemsOf = (text: string): string[] =>
 
 interface Part {
   from: number;
-  /** Of a member; -1: of an item. */
+  /** Position of the colon of a member; -1 for an item of a list. */
   colon: number;
   to: number;
 }
@@ -44,7 +44,7 @@ function* partsOf(text: string): Generator<Part> {
   }
 }
 
-/** Of the string that begins here: where its closing quote stands. */
+/** Position of the closing quote of the string that begins here. */
 function endOfString(text: string, begin: number): number {
   for (let end = text.indexOf('"', begin + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let escapes = 0;

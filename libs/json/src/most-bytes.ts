@@ -3,13 +3,13 @@ import { resolveRef, type Schema } from './schema-faults.js';
 /** A character outside the basic plane, escaped: `\ud83d\ude00`. */
 const CHARACTER = 12;
 const NUMBER = 32;
-/** Schemas that refer to themselves multiply: beyond this many steps there is no bound worth the work. */
+/** Schemas that refer to themselves multiply: after this many steps the schema counts as unbounded. */
 const STEPS = 1_000;
 const UNBOUNDED = Number.POSITIVE_INFINITY;
 
 /**
- * How many bytes of JSON the largest value has that a schema accepts, white space aside; Infinity where its keywords do
- * not bound it (`maxLength`, `maxItems`, `additionalProperties: false`, `enum`, `const`).
+ * Size in bytes of the largest value that a schema accepts, without white space; Infinity where no keyword
+ * (`maxLength`, `maxItems`, `additionalProperties: false`, `enum`, `const`) bounds it.
  */
 export function mostBytes(root: Schema): number {
   let steps = 0;

@@ -1,28 +1,28 @@
 /**
- * A look at JSON bytes before they are parsed. JSON.parse takes millions of levels and blocks for seconds; this stops at
- * the first level too many, jumps over strings, and notes what decides whether a body may be parsed at all.
+ * Scans JSON bytes before they are parsed. JSON.parse accepts millions of levels and blocks for seconds; this scan stops at
+ * the first level beyond the limit, skips strings, and notes what decides whether a body may be parsed at all.
  * It is not a parser: it may accept text that is not JSON.
  */
 const REQUEST_DEPTH_LIMIT = 64;
-/** Assigning such keys changes what an object is; nobody needs them as data. */
+/** Keys that change the prototype of an object when they are assigned; they are refused. */
 const REFUSED_KEYS = new Set(['__proto__', 'constructor']);
 const LONGEST_WORD = 512;
 const SHORT = 64;
 
 export interface ScannedCall {
-  /** Bytes of this call alone. */
+  /** Size in bytes of this call alone. */
   bytes: number;
-  /** Values of its members `method` and `id`, where they are short and sound. */
+  /** Values of its members `method` and `id`, where they are short and valid. */
   method?: unknown;
   id?: unknown;
-  /** It has a refused key somewhere. */
+  /** Whether it has a refused key at any depth. */
   refusedKey: boolean;
-  /** Where in the bytes the values of its parameters stand; short names only. */
+  /** Byte ranges of the values of its parameters, by name; only of short names. */
   params: Map<string, readonly [from: number, to: number]>;
 }
 
 export interface Scan {
-  /** Nested deeper than REQUEST_DEPTH_LIMIT; the rest was not looked at. */
+  /** The body is nested deeper than REQUEST_DEPTH_LIMIT; the scan stopped there. */
   tooDeep: boolean;
   batch: boolean;
   calls: ScannedCall[];
@@ -42,7 +42,7 @@ class Scanner {
   private readonly calls: ScannedCall[] = [];
   private at = 0;
   private depth = 0;
-  /** Depth at which the members of a call stand. */
+  /** Depth of the members of a call. */
   private level = 1;
   private start = 0;
   private call = newCall();
@@ -73,7 +73,7 @@ class Scanner {
   private close(byte: number, batch: boolean): void {
     if (this.depth === this.level) this.endMember();
     if (this.depth === this.level + 1 && this.param) {
-      // In the order of their places, also where one stands twice.
+      // In the order of their positions, also where a name is repeated.
       this.call.params.delete(this.param.name);
       this.call.params.set(this.param.name, [this.param.from, this.at]);
       this.param = undefined;
@@ -103,13 +103,13 @@ class Scanner {
     }
   }
 
-  /** Goes to the closing quote; a string before a colon is a key. */
+  /** Reads up to the closing quote; a string before a colon is a key. */
   private string(): void {
     const { bytes } = this;
     const from = this.at + 1;
     let end = from;
     let escaped = false;
-    // Most strings are short: byte by byte is faster than a call. A long one is jumped over.
+    // Most strings are short, and for them a loop is faster than a call to indexOf. Long strings are skipped with indexOf.
     const near = Math.min(from + SHORT, bytes.length);
     while (end < near && bytes[end] !== QUOTE) {
       if (bytes[end] === BACKSLASH) {
@@ -135,14 +135,14 @@ class Scanner {
     if (REFUSED_KEYS.has(key)) this.call.refusedKey = true;
     if (this.depth === this.level && (key === 'method' || key === 'id')) this.member = { name: key, from: next + 1 };
     else if (this.depth === this.level && key === 'params') {
-      // Of a member that stands twice the last one counts, as for JSON.parse.
+      // Of a repeated member the last value counts, as for JSON.parse.
       this.call.params.clear();
       this.isInParams = true;
     } else if (isNamed && this.isInParams) this.param = { name: key, from: next + 1 };
   }
 }
 
-/** How many backslashes stand right before this place. */
+/** Number of backslashes directly before this position. */
 function escapes(bytes: Buffer, at: number, from: number): number {
   let count = 0;
   while (at - 1 - count >= from && bytes[at - 1 - count] === BACKSLASH) count++;
@@ -160,7 +160,7 @@ function keyOf(bytes: Buffer, from: number, to: number): string | undefined {
   }
 }
 
-/** Where refused keys stand in a parsed value, as dotted paths. */
+/** Dotted paths of the refused keys in a parsed value. */
 export function refusedKeys(value: unknown, path: readonly string[] = []): string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => {

@@ -1,14 +1,14 @@
-/** Checks a JSON Schema itself, before any value is checked by it. */
+/** Checks a JSON Schema itself, before it is used to check values. */
 import { type Issue, type Json, messageOf } from '@hero/contracts';
 import { didYouMean } from './did-you-mean.js';
 import { pathTo } from './values.js';
 
-/** A JSON Schema as an author wrote it: whatever JSON may stand there. */
+/** A JSON Schema as an author wrote it; it may be any JSON. */
 export type Schema = boolean | { [keyword: string]: Json };
 
 const TYPES = ['string', 'integer', 'number', 'boolean', 'object', 'array', 'null'];
 
-/** What stands under a keyword: a schema, several, several by name, or something of its own. */
+/** The kind of value that a keyword takes: a schema, a list of schemas, schemas by name, or something else. */
 const ONE = ['additionalProperties', 'propertyNames', 'contains', 'not', 'if', 'then', 'else', 'additionalItems'];
 const MANY = ['allOf', 'anyOf', 'oneOf', 'prefixItems'];
 const NAMED = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions'];
@@ -23,7 +23,7 @@ const COUNTS = [
   'minProperties',
   'maxProperties',
 ];
-/** Keywords that say something and forbid nothing. `format` is checked where it is known, as the standard leaves it. */
+/** Annotations: keywords that restrict nothing. Known values of `format` are checked, as the standard permits. */
 const SAYING = [
   '$schema',
   '$comment',
@@ -54,7 +54,7 @@ const isObject = (value: unknown): value is Record<string, Json> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const compiled = new Map<string, RegExp>();
-/** An author's regular expression, compiled once; unicode-aware where it can be read so. */
+/** An author's regular expression, compiled once; in unicode mode where it is valid there. */
 export function patternOf(pattern: string): RegExp {
   let expression = compiled.get(pattern);
   if (!expression) {
@@ -93,10 +93,10 @@ function decodePointer(pointer: string): string[] {
   }
 }
 
-/** A form with more parts is unusable; and each unknown word is compared with all known ones. */
+/** No form needs more, and each unknown keyword costs a comparison with all known ones. */
 const MOST_KEYWORDS = 10_000;
 
-/** Everything in a schema that could not be checked later; none means that `checkSchema` understands all of it. */
+/** All faults of a schema; without faults, `checkSchema` understands every keyword in it. */
 export function schemaFaults(
   schema: unknown,
   path: string,
@@ -126,7 +126,7 @@ export function schemaFaults(
     else if (NAMED.includes(keyword)) {
       if (!isObject(value)) fault('must be an object of schemas');
       else for (const [name, part] of Object.entries(value)) inner(part, pathTo(at, name));
-    } else if (UNSUPPORTED.includes(keyword)) fault(`${keyword} is not supported; say it with other keywords`);
+    } else if (UNSUPPORTED.includes(keyword)) fault(`${keyword} is not supported; use other keywords`);
     else issues.push(...plainFaults(keyword, value, at, root as Schema));
   }
   if (isObject(schema.patternProperties)) {
@@ -163,10 +163,10 @@ function plainFaults(keyword: string, value: Json, path: string, root: Schema): 
     case 'dependentRequired':
       return say(!isObject(value), 'must be an object of arrays of names');
     default:
-      // Other words (`x-…`, a form's own) are annotations, as the standard says; a misspelt keyword is worth a fault.
+      // Unknown keywords (`x-…`, those of a form) are annotations by the standard; one that is nearly a known keyword is a fault.
       return say(
         !SAYING.includes(keyword) && misspelt(keyword) !== '',
-        `is no keyword of JSON Schema${misspelt(keyword)}`,
+        `is not a keyword of JSON Schema${misspelt(keyword)}`,
       );
   }
 }

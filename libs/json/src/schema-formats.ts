@@ -1,4 +1,4 @@
-/** Formats that are checked; others are annotations, as the standard leaves them. */
+/** The formats that are checked. All others are annotations, as the standard permits. */
 export const FORMATS: Record<string, { test(text: string): boolean; word: string }> = {
   'date-time': {
     word: 'a date and time such as 2026-11-21T09:30:00Z',
@@ -9,7 +9,7 @@ export const FORMATS: Record<string, { test(text: string): boolean; word: string
   uri: { word: 'a URI', test: (text) => /^[a-z][a-z0-9+.-]*:\S+$/i.test(text) },
   uuid: { word: 'a UUID', test: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) },
 };
-/** Does not roll dates over: 2026-02-30 is not a date. */
+/** Refuses days that the month does not have (2026-02-30), which `Date` would accept. */
 function isDate(text: string): boolean {
   const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number);
   const rolled = new Date(Date.UTC(year, month - 1, day));

@@ -1,12 +1,12 @@
 /**
  * JSON Schema (draft 2020-12, and draft-07's tuples) as flows use it for inputs and questions.
  *
- * Written here and not taken from zod: `z.fromJSONSchema` (4.6) silently ignores keywords beside which no `type` stands
- * and required names without a property, and compares enums of objects by identity. The suite checks this file against
+ * We do not use zod for this: `z.fromJSONSchema` (4.6) silently ignores keywords without a `type` beside them
+ * and required names without a property, and compares enums of objects by identity. The tests compare this file with
  * ajv. Ajv itself compiles schemas into code; authors' schemas are data.
  *
  * 1. A keyword that is not understood is refused when the version is saved (`schemaFaults`), never ignored.
- * 2. A check is bounded: patterns that explode and schemas that multiply end with an issue, so that no schema delays
+ * 2. A check is bounded: patterns that backtrack without end and schemas that multiply end with an issue, so that no schema delays
  *    another play (I12).
  */
 import { createContext, Script } from 'node:vm';
@@ -17,15 +17,15 @@ import { patternOf, resolveRef, type Schema } from './schema-faults.js';
 
 const STEP_LIMIT = 1_000_000;
 const HOP_LIMIT = 64;
-/** Where patterns run nobody else waits for the thread; on a busy machine an honest one may take a while. */
+/** Patterns run in a thread of their own, so this may be generous: on a busy machine an honest pattern takes longer. */
 const PATTERN_MS = 1_000;
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
 /**
- * Every fault of a value, with paths under `path`; none means that it fits. Given a number of steps, throws TooCostly beyond it; else
- * a schema that costs too much is a fault.
+ * All faults of a value, with paths under `path`; an empty list means that it fits. Given a number of steps, throws TooCostly beyond
+ * it; otherwise a check that costs too much is reported as a fault.
  */
 export function checkSchema(schema: Schema, value: unknown, path: string, steps?: number): Issue[] {
   const tooCostly = [{ path, message: 'could not be checked: its schema costs too much; simplify its patterns' }];
@@ -41,7 +41,7 @@ export function checkSchema(schema: Schema, value: unknown, path: string, steps?
 }
 
 export class TooCostly extends Error {}
-// Not instanceof: the error is made in the realm of whoever loaded `vm`.
+// Not instanceof: the error belongs to the realm that loaded `vm`.
 const isTimeout = (error: unknown): boolean =>
   isObject(error) && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
@@ -55,7 +55,7 @@ function usesPatterns(schema: Schema): boolean {
 
 const box = createContext({ run: (): Issue[] => [] });
 const runInBox = new Script('run()');
-/** Only V8's watchdog ends a regular expression that backtracks without end. */
+/** Runs in `vm`, because only V8's watchdog can stop a regular expression that backtracks without end. */
 function bounded(found: () => Issue[]): Issue[] {
   box.run = found;
   return runInBox.runInContext(box, { timeout: PATTERN_MS }) as Issue[];
@@ -137,10 +137,10 @@ class Check {
     if (schema.oneOf !== undefined) {
       const options = schemas(schema.oneOf);
       const fitting = options.filter(fits).length;
-      if (fitting > 1) fault(`fits ${fitting} of the alternatives and must fit exactly one`);
+      if (fitting > 1) fault(`must fit exactly one of the alternatives, fits ${fitting}`);
       else if (fitting === 0) into(this.anyOfFaults(options, value, path, hops));
     }
-    if (schema.not !== undefined && fits(schema.not as Schema)) fault('has a shape that is excluded here');
+    if (schema.not !== undefined && fits(schema.not as Schema)) fault('fits a schema that is excluded by "not"');
     if (schema.if !== undefined) {
       const branch = fits(schema.if as Schema) ? schema.then : schema.else;
       if (branch !== undefined) into(this.faults(branch as Schema, value, path, hops + 1));
@@ -277,13 +277,13 @@ function numberFaults(schema: Exclude<Schema, boolean>, value: number, fault: (m
   }
 }
 
-/** 0.3 is a multiple of 0.1 for people; binary fractions say otherwise. */
+/** Tolerates the error of binary fractions: 0.3 is a multiple of 0.1. */
 function isMultiple(value: number, of: number): boolean {
   const times = value / of;
   return Math.abs(times - Math.round(times)) <= 1e-9 * Math.max(1, Math.abs(times));
 }
 
-/** In time proportional to the size of the items: equal ones have the same canonical text. */
+/** Compares canonical texts, so that the time is proportional to the size of the items. */
 function firstRepeated(items: Json[], step: () => void): [number, number] | undefined {
   const plain = new Map<unknown, number>();
   const structures = new Map<unknown, number>();
@@ -299,7 +299,7 @@ function firstRepeated(items: Json[], step: () => void): [number, number] | unde
   return undefined;
 }
 
-/** In characters as people and Python count them, without making a list of them. */
+/** Counts code points, as Python does, without building a list of them. */
 function charactersOf(text: string): number {
   let pairs = 0;
   for (let at = 0; at < text.length; at++) {

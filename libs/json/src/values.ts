@@ -1,5 +1,5 @@
 /**
- * What JSON the runtime can carry: it goes through PostgreSQL, Python and JavaScript and must come back as it was.
+ * The JSON values that the runtime accepts. A value passes through PostgreSQL, Python and JavaScript and must come back unchanged.
  *
  * 1. No NUL and no lone surrogate in any text or key: PostgreSQL stores neither, Python encodes no surrogates.
  * 2. No integer beyond ±(2⁵³−1): JavaScript would round it silently.
@@ -8,11 +8,11 @@
 import { HeroError, type Issue, type Json, textFault } from '@hero/contracts';
 
 const VALUE_DEPTH_LIMIT = 64;
-/** Enough to repair a form; a huge array of faults is no help to anybody. */
+/** Enough to correct a form; a longer list does not help a caller. */
 export const ISSUE_LIMIT = 200;
 
 const UNPRINTABLE = /[\p{Cc}\p{Surrogate}]/gu;
-/** JavaScript writes integers from here on with an exponent, so that Python reads them as the floats they are. */
+/** From here on JavaScript writes integers with an exponent, and Python reads those as floats. */
 const WRITTEN_AS_FLOAT = 1e21;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -24,21 +24,21 @@ export function numberFault(value: number): string | undefined {
   return rounded ? 'is an integer beyond ±(2⁵³−1), which JSON readers round; pass it as a string' : undefined;
 }
 
-/** A key as it may stand in a path: what cannot be shown is escaped. */
+/** A key as part of a path: characters that cannot be shown are escaped. */
 const pathKey = (key: string): string =>
   key.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 export const pathTo = (path: string, key: string | number): string =>
   path === '' ? pathKey(String(key)) : `${path}.${typeof key === 'number' ? key : pathKey(key)}`;
 
-/** Every fault of a value that the runtime could not carry, each with its path, at most ISSUE_LIMIT. */
+/** The reasons why the runtime cannot accept a value, each with its path; at most ISSUE_LIMIT. */
 export function jsonFaults(value: unknown, path: string): Issue[] {
   const walk = new Walk(path);
   walk.into(value);
   return walk.issues;
 }
 
-/** A path is written only where there is a fault: of a value of a million nodes it would cost more than the look itself. */
+/** Builds a path only for a fault: for a value of a million nodes, paths would cost more than the check itself. */
 class Walk {
   readonly issues: Issue[] = [];
   private readonly keys: (string | number)[] = [];
@@ -76,7 +76,7 @@ class Walk {
   }
 }
 
-/** Refuses parameters that PostgreSQL could not store or compare, every fault at once. */
+/** Refuses parameters that PostgreSQL cannot store or compare; the error has all faults. */
 export function refuseUnstorable(params: object): void {
   const issues = jsonFaults(params, '');
   if (issues.length === 0) return;
@@ -85,7 +85,7 @@ export function refuseUnstorable(params: object): void {
   });
 }
 
-/** Text that is the same for equal JSON values, whatever the order of their keys. */
+/** A text that is the same for equal JSON values, regardless of the order of their keys. */
 export function canonicalText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
   if (!isObject(value)) return JSON.stringify(value) ?? 'null';
@@ -93,7 +93,7 @@ export function canonicalText(value: unknown): string {
   return `{${members.map((key) => `${JSON.stringify(key)}:${canonicalText(value[key])}`).join(',')}}`;
 }
 
-/** Equality of JSON values: the order of keys does not count. */
+/** Whether two JSON values are equal, regardless of the order of keys. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) {
@@ -106,7 +106,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
   );
 }
 
-/** The value that was given, for a person: its kind, and the value where it is short. */
+/** Describes a value in an error message: its kind, and the value itself where it is short. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
@@ -124,9 +124,9 @@ export function describe(value: unknown): string {
   }
 }
 
-/** A value of a declaration, as it is written in a message. */
+/** A value from a declaration, as an error message shows it. */
 export const written = (value: Json): string => shorten(JSON.stringify(value));
 
-/** Of a text of megabytes only what is shown is quoted. */
+/** Cuts before quoting, so that a text of megabytes is not quoted whole. */
 const SHOWN = 60;
 const shorten = (text: string): string => (text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}…` : text);

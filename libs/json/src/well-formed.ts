@@ -1,4 +1,4 @@
-/** NUL is what PostgreSQL cannot store, a lone surrogate what UTF-8 cannot say. */
+/** PostgreSQL cannot store NUL, and UTF-8 cannot encode a lone surrogate. */
 const UNFIT = new RegExp(String.raw`\u0000|\p{Surrogate}`, 'gu');
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

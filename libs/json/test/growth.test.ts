@@ -1,8 +1,8 @@
-/** What a user's values and schemas may cost grows with their size, not with its square: counted, not timed. */
+/** The cost of checking a user's values grows linearly with their size. The tests count operations; they measure no time. */
 import type { Json } from '@hero/contracts';
 import { checkSchema, describe as described, didYouMean, jsonFaults } from '@hero/json';
 
-/** Objects that count how often anybody looks at their keys. */
+/** Objects that count how often their keys are read. */
 function watched(count: number): { items: Json[]; looks: () => number } {
   let looks = 0;
   const ownKeys = (target: object): (string | symbol)[] => {
@@ -13,7 +13,7 @@ function watched(count: number): { items: Json[]; looks: () => number } {
   return { items, looks: () => looks };
 }
 
-test('uniqueItems looks at each object once', () => {
+test('uniqueItems reads each object once', () => {
   const growth = [1_000, 4_000].map((count) => {
     const { items, looks } = watched(count);
     expect(checkSchema({ uniqueItems: true }, items, 'v')).toEqual([]);
@@ -22,7 +22,7 @@ test('uniqueItems looks at each object once', () => {
   expect((growth[1] ?? 0) / (growth[0] ?? 1)).toBeLessThan(4.5);
 });
 
-test('uniqueItems finds equal objects whatever the order of their keys, and takes a text for no object', () => {
+test('uniqueItems finds equal objects regardless of key order, and never confuses a string with an object', () => {
   const check = (items: Json[]) => checkSchema({ uniqueItems: true }, items, 'v').map(({ message }) => message);
   expect(check([{ a: 1, b: [2] }, 3, { b: [2], a: 1 }])).toEqual(['must not repeat items: 2 equals 0']);
   expect(check([{ a: 1 }, '{"a":1}', [1], '[1]', 1, '1', true, null, 'null'])).toEqual([]);
@@ -39,11 +39,11 @@ test('faults of a value are found with their paths, as deep as values may be', (
   expect(jsonFaults([[], { a: 1 }, '\ud800', 1], 'v')).toHaveLength(1);
 });
 
-test('of a huge text only its beginning is quoted', () => {
+test('a message quotes only the beginning of a huge string', () => {
   expect(described('x'.repeat(1_000_000)).length).toBeLessThan(100);
 });
 
-test('a hint is looked for among a bounded number of names', () => {
+test('the search for a similar name compares a bounded number of names', () => {
   let read = 0;
   const get = (names: string[], key: string | symbol, self: unknown): unknown => {
     if (typeof key === 'string' && /^\d+$/.test(key)) read++;

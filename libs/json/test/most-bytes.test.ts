@@ -22,7 +22,7 @@ test.each<[string, Schema, unknown]>([
   ],
   ['a choice of schemas', { anyOf: [{ type: 'null' }, { type: 'string', maxLength: 9 }] }, text.repeat(9)],
   ['all of several', { allOf: [{ type: 'string' }, { maxLength: 9, type: 'string' }] }, text.repeat(9)],
-])('%s that fits has no more bytes than the bound, however it is escaped', (_, schema, largest) => {
+])('%s: no accepted value is larger than the bound, however it is escaped', (_, schema, largest) => {
   expect(checkSchema(schema, largest, '')).toEqual([]);
   const escaped = JSON.stringify(largest).replace(
     /[\ud800-\udfff]/g,
@@ -41,6 +41,6 @@ test.each<[string, Schema]>([
   ['one choice without a bound', { anyOf: [{ type: 'null' }, {}] }],
   ['several of itself, which multiplies', { anyOf: Array(50).fill({ $ref: '#' }) }],
   ['itself', { type: 'array', maxItems: 2, items: { $ref: '#' } }],
-])('%s is without a bound', (_, schema) => {
+])('%s: unbounded', (_, schema) => {
   expect(mostBytes(schema)).toBe(Number.POSITIVE_INFINITY);
 });

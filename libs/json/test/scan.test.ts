@@ -1,6 +1,6 @@
 import { refusedKeys, scanJson } from '../src/scan.js';
 
-/** Numbers that look random and are the same in every run. */
+/** A pseudo-random sequence that is the same in every run. */
 function dice(seed: number): (sides: number) => number {
   let state = seed;
   return (sides) => {
@@ -40,7 +40,7 @@ function anyValue(roll: (sides: number) => number, depth: number): string {
   return `${space}{${members.map((member) => `${keyText(roll)}${space}:${member}`).join(',')}}`;
 }
 
-/** A key, now and then spelled with escapes. */
+/** A key, sometimes spelled with escapes. */
 function keyText(roll: (sides: number) => number): string {
   const key = KEYS[roll(KEYS.length)] ?? '';
   if (roll(3) > 0) return JSON.stringify(key);
@@ -51,8 +51,8 @@ function keyText(roll: (sides: number) => number): string {
 const depthOf = (value: unknown): number =>
   typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
 
-describe('the look at bytes', () => {
-  test('sees in any JSON what the parser sees: calls, refused keys, method and id', () => {
+describe('the scan of bytes', () => {
+  test('finds in any JSON what the parser finds: calls, refused keys, method and id', () => {
     const roll = dice(20_261_121);
     for (let round = 0; round < 3_000; round++) {
       const text = anyValue(roll, 0);
@@ -62,7 +62,7 @@ describe('the look at bytes', () => {
       expect([text, scan.batch, scan.calls.length]).toEqual([text, Array.isArray(value), calls.length]);
       for (const [index, call] of calls.entries()) {
         const seen = scan.calls[index];
-        // The bytes also show what a later equal key has overwritten.
+        // The scan also sees values that a later equal key overwrites in the parser.
         if (refusedKeys(call).length > 0) expect([text, seen?.refusedKey]).toEqual([text, true]);
         else if (seen?.refusedKey) expect(text).toMatch(/constructor|__proto__|\\u00/);
         if (typeof call !== 'object' || call === null || Array.isArray(call)) continue;
@@ -72,7 +72,7 @@ describe('the look at bytes', () => {
     }
   });
 
-  test('counts levels as they are, up to the limit and one beyond', () => {
+  test('counts levels exactly, up to the limit and one beyond', () => {
     for (const levels of [1, 63, 64, 65, 66]) {
       const text = '{"a":'.repeat(levels) + '1' + '}'.repeat(levels);
       expect(depthOf(JSON.parse(text))).toBe(levels);
@@ -86,7 +86,7 @@ describe('the look at bytes', () => {
     expect(scan.calls.map(({ bytes }) => bytes - 1)).toEqual([8, 19, 0]);
   });
 
-  test('comes to an end with any bytes at all', () => {
+  test('terminates on any bytes', () => {
     const roll = dice(7);
     for (let round = 0; round < 2_000; round++) {
       const bytes = Buffer.from(Array.from({ length: roll(60) }, () => '"\\{}[],: amethodid1'.charCodeAt(roll(19))));
@@ -95,7 +95,7 @@ describe('the look at bytes', () => {
   });
 });
 
-describe('the places of parameters', () => {
+describe('the byte ranges of parameters', () => {
   const textsOf = (body: string): Record<string, string>[] => {
     const bytes = Buffer.from(body);
     return scanJson(bytes).calls.map(({ params }) =>

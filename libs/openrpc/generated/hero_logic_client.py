@@ -183,7 +183,7 @@ class _Transport:
         return kind(self._url.netloc, timeout=timeout)
 
     def _begin(self, connection: http.client.HTTPConnection) -> http.client.HTTPConnection:
-        """Until `end`, closing the transport ends what this connection waits for."""
+        """Registers the connection until `end`, so that closing the transport ends its waits."""
         with self._lock:
             if not self.closed:
                 self._busy.add(connection)
@@ -238,7 +238,7 @@ class _Transport:
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            # What is readable while nothing was asked is the other side's goodbye.
+            # Data that is readable on an idle connection means that the other side has closed it.
             if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
                 return connection
             connection.close()
@@ -253,13 +253,13 @@ class _Transport:
         for sock in sockets:
             try:
                 if sock:
-                    sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it; a plain close would not
+                    sock.shutdown(socket.SHUT_RDWR)  # shutdown wakes the thread that reads; close alone would not
             except OSError:
-                pass  # it has ended meanwhile
+                pass  # the connection has ended meanwhile
 
 
 class _Client:
-    """What the generated methods stand on: calls, batches, waiting, server-sent events."""
+    """The base of the generated client: calls, batches, waits and server-sent events."""
 
     def __init__(
         self,
@@ -288,7 +288,7 @@ class _Client:
         return reply["result"]
 
     def batch(self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, timeout: float | None = None) -> list[Any]:
-        """Calls many methods at once, 50 in one request; results in order, a HeroError where a call failed."""
+        """Calls many methods, 50 in one request. Returns the results in order, with a HeroError for each call that failed."""
         results: list[Any] = []
         for start in range(0, len(calls), _BATCH):
             requests = [self._request(method, params) for method, params in calls[start : start + _BATCH]]
@@ -302,7 +302,7 @@ class _Client:
         return results
 
     def close(self) -> None:
-        """Ends the client: calls and streams that wait in other threads raise UNAVAILABLE, connections are closed."""
+        """Closes the client and its connections: calls and streams that wait in other threads raise UNAVAILABLE."""
         self._transport.close()
 
     def _request(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -310,12 +310,12 @@ class _Client:
 
     def _post(self, request: Any, timeout: float | None) -> Any:
         text = json.dumps(request, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        # A lone surrogate has no UTF-8: it goes as an escape, and the runtime says what is wrong with it.
+        # UTF-8 cannot encode a lone surrogate: it is sent as an escape, and the runtime's error explains it.
         body = re.sub(r"[\ud800-\udfff]", lambda found: f"\\u{ord(found.group()):04x}", text).encode()
         return json.loads(self._transport.post(body, timeout))
 
     def _wait(self, method: str, params: dict[str, Any], limit: str) -> Any:
-        """Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait."""
+        """Waits in slices, so that a long wait survives proxies and a restart of the gateway."""
         wanted = int(params.get(limit) or 0)
         end = time.monotonic() + wanted / 1000 if wanted else math.inf
         outage: float | None = None
@@ -333,7 +333,7 @@ class _Client:
                 time.sleep(0.25)
                 continue
             outage = None
-            # A reply before the end of its slice is the one that was waited for.
+            # A reply before the end of its slice ends the wait.
             if (time.monotonic() - started) * 1000 < slice_ms or time.monotonic() >= end:
                 return result
 
@@ -347,7 +347,7 @@ class _Client:
         return play
 
     def _follow(self, path: str, last: int | None) -> Iterator[tuple[str, Any]]:
-        """Server-sent events as (event, data); goes on where it was after a lost connection. Ends with `end`."""
+        """Server-sent events as (event, data), until `end`. After a lost connection it continues where it stopped."""
         outage: float | None = None
         while True:
             try:
@@ -412,7 +412,7 @@ JsonObject = dict[str, Any]
 
 
 class PlayError(TypedDict):
-    # Class of the Python exception, or the runtime’s word for how the process ended.
+    # Class of the Python exception, or the runtime’s name for how the process ended.
     type: str
     message: str
     traceback: str
@@ -425,7 +425,7 @@ class ResumeRequest(TypedDict):
     name: str
     # JSON Schema of the answer; null accepts any JSON.
     schema: ValueRef | JsonObject | None
-    # How to ask a person: {kind, label, …}; null where no person is asked.
+    # The form for a person: {kind, label, …}; null where no person is asked.
     ui: ValueRef | JsonObject | None
     asked_at_span_id: str
     asked_at: str
@@ -452,14 +452,14 @@ class ForkedStepsItem(TypedDict):
 
 class Forked(TypedDict):
     play_sid: str
-    # Where; null: everything that was committed.
+    # The span before which it was forked; null: it inherited everything that was committed.
     span_id: str | None
     version_sid: str
-    # How many outcomes and answers were kept.
+    # Number of outcomes and answers that were kept.
     kept: int
-    # How many were not.
+    # Number of outcomes and answers that were not kept.
     left: int
-    # The first 200 of them, in the order of their commits, and why each was kept or not.
+    # The first 200 outcomes and answers, in the order of their commits, and why each was kept or not.
     steps: list[ForkedStepsItem]
 
 
@@ -497,15 +497,15 @@ class _Span(TypedDict):
     name: str
     kind: SpanKind
     status: SpanStatus
-    # The newest attempt that spoke of it.
+    # The newest attempt that reported this span.
     attempt: int
-    # Number of the event by which it was first heard of: siblings are shown in this order.
+    # Number of the event that first reported this span; siblings are shown in this order.
     first_seq: int
-    # The attempt whose start, tags and logs are shown; null: its start is not known.
+    # The attempt whose start, tags and logs are shown; null: no start was reported.
     started_in: int | None
-    # The attempt whose end is shown; null: it has reported none.
+    # The attempt whose end is shown; null: no end was reported.
     ended_in: int | None
-    # Its end was not reported by the play but concluded from what became of the play.
+    # The play did not report the end of this span; it was concluded from the status of the play.
     closed: bool
     started_at: str
     ended_at: str | None
@@ -524,7 +524,7 @@ class Span(_Span, total=False):
     child_play_sid: str
     # A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.
     output: ValueRef | Any
-    # The output is not in here: it has more than 256 KiB, or was not to be had.
+    # The output is left out: it has more than 256 KiB or could not be read.
     output_omitted: Literal[True]
 
 
@@ -550,24 +550,25 @@ class _Play(TypedDict):
     workflow_name: str
     version_sid: str
     version_number: int
-    # The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone.
+    # The workflow’s current version: differs from `version_sid` after a newer version was saved; null if the workflow
+    # was deleted.
     current_version_sid: str | None
     status: PlayStatus
     # A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.
     input_data: ValueRef | JsonObject
     output_data: ValueRef | Any | None
     error: PlayError | None
-    # The oldest 500, in lists 20; play_pending_resumes has all of them in pages.
+    # The oldest 500 open questions (20 in lists); play_pending_resumes returns all of them in pages.
     pending_resumes: list[ResumeRequest]
-    # Answers by id of the question; the newest 500, in lists 20.
+    # Answers by id of the question; the newest 500 (20 in lists).
     received_resumes: dict[str, ValueRef | Any]
     prefill_only: bool
     total_cost_usd: float
     attempt: int
-    # Open waits for children and timers; the oldest 500, in lists 20.
+    # Open waits for children and timers; the oldest 500 (20 in lists).
     waits: list[PlayWait]
     forked_from: Forked | None
-    # The first difference to what was remembered; null: none.
+    # The first difference from what was remembered; null: none.
     diverged: JsonObject | None
     parent_play_sid: str | None
     parent_span_id: str | None
@@ -609,14 +610,14 @@ class _PlayEventSpanEnded(TypedDict):
     at: str
     span_id: str
     status: Literal["success", "failed", "replayed", "paused", "cancelled"]
-    # Null for a replayed span: its times stay.
+    # Null for a replayed span, which keeps its times.
     duration_ms: float | None
 
 
 class PlayEventSpanEnded(_PlayEventSpanEnded, total=False):
     # A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef.
     output: ValueRef | Any
-    # The output is not in here: it has more than 256 KiB, or was not to be had.
+    # The output is left out: it has more than 256 KiB or could not be read.
     output_omitted: Literal[True]
     error: SpanError
     cost_usd: float
@@ -815,7 +816,7 @@ class DeclaredFlow(TypedDict):
     function: str
     line: int
     is_async: bool
-    # Hash of the function as written: a fork keeps the steps of functions that did not change.
+    # Hash of the function’s source text: a fork keeps the steps of functions that did not change.
     source_sha256: str
 
 
@@ -863,7 +864,7 @@ class PlayListResult(TypedDict):
 class PlayResumeResult(TypedDict):
     ok: Literal[True]
     resumed_at: str
-    # No such question yet; the answer waits for it.
+    # The play has not asked this question yet; the answer is kept for it.
     kept: bool
 
 
@@ -874,7 +875,7 @@ class PlayEventsResult(TypedDict):
 
 class HistoryState(TypedDict):
     attempt: int
-    # The final status of the play, while it has one.
+    # The final status of the play, or null.
     final: str | None
     final_at: str | None
 
@@ -900,7 +901,7 @@ class _ServiceInfo(TypedDict):
 class ServiceInfo(_ServiceInfo, total=False):
     slots: int
     busy: int
-    # Of an executor: the level that is really enforced on its plays.
+    # Only of executors: the level that is really enforced on their plays.
     sandbox: str
 
 
@@ -977,10 +978,10 @@ class HeroClient(_Client):
     def flow_library_search(
         self, query: str, *, limit: int = _LEFT_OUT, tags: list[str] = _LEFT_OUT
     ) -> list[LibraryHit]:
-        """Searches the library; best match first, nothing for an empty query.
+        """Searches the library, best match first. An empty query returns nothing.
 
         Args:
-            tags: Only workflows that carry all of these.
+            tags: Only workflows that have all of these tags.
 
         Returns list[LibraryHit]. Raises HeroError: INVALID_PARAMS.
         """
@@ -1004,7 +1005,7 @@ class HeroClient(_Client):
             python_source: Python source with an `@flow` function.
             description: Default: what the entry flow declares.
             tags: Default: what the entry flow declares.
-            notes: Of the first version.
+            notes: Notes of the first version.
 
         Returns Workflow. Raises HeroError: CONFLICT, SOURCE_INVALID, INVALID_PARAMS.
         """
@@ -1016,7 +1017,7 @@ class HeroClient(_Client):
     ) -> WorkflowVersion:
         """Saves a source as the next version of a workflow.
 
-        The source that is current already gives that version back: saving it again adds none.
+        If the source is that of the current version, that version is returned and no new one is added.
 
         Args:
             python_source: Python source with an `@flow` function.
@@ -1058,7 +1059,7 @@ class HeroClient(_Client):
     def workflow_list(
         self, *, tag: str = _LEFT_OUT, limit: int = _LEFT_OUT, cursor: str = _LEFT_OUT
     ) -> WorkflowListResult:
-        """Workflows, newest change first.
+        """Lists workflows, the most recently changed first.
 
         Args:
             limit: Page size, 1 to 500.
@@ -1070,7 +1071,7 @@ class HeroClient(_Client):
         return cast("WorkflowListResult", self.call("workflow_list", params))
 
     def workflow_set_current_version(self, workflow_sid: str, version_sid: str) -> Workflow:
-        """Makes a version the one that new plays run. Plays that exist keep theirs.
+        """Makes a version the current one, which new plays run. Existing plays keep their version.
 
         Returns Workflow. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
@@ -1135,9 +1136,9 @@ class HeroClient(_Client):
     ) -> Play:
         """Starts a new play that inherits what another one had committed before a step.
 
-        Without `from_span_id` everything that was committed is inherited; with the root span nothing is, which starts
-        afresh. On another version only the outcomes of functions whose source did not change are kept; `forked_from` of
-        the new play says what was kept, what was not, and why.
+        Without `from_span_id` the new play inherits everything that was committed; with the root span it inherits
+        nothing and starts from the beginning. On another version it keeps only the outcomes of functions whose source
+        did not change; `forked_from` of the new play says what was kept, what was not, and why.
 
         Args:
             input_data: Default: the input of the other play.
@@ -1157,17 +1158,17 @@ class HeroClient(_Client):
         parent_place: str = _LEFT_OUT,
         expires_in_ms: int = _LEFT_OUT,
     ) -> PlayHookResult:
-        """A signed link by which one question can be answered once, without any other right.
+        """Makes a signed link that answers one question, once, and gives no other right.
 
-        The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the
-        gateway; the body of the POST is the answer, at most 1 MiB unless the question’s schema bounds it higher. A link
-        that is unknown, expired or used, and an answer that does not fit, get the same 404.
+        If the play has not asked the question yet, the answer is kept for it. `path` is `/hooks/resume/<token>` at the
+        gateway; the body of the POST is the answer, at most 1 MiB unless the question’s schema sets a higher bound. A
+        link that is unknown, expired or used, and an answer that does not fit, get the same 404.
 
         Args:
-            name: The pause that the link is for. Where the call that made the link is done and no pause will have its
+            name: The pause that the link is for. If the call that made the link has finished and no pause will have its
                 id, the link is for the next pause of this name.
-            parent_place: The call of the play that makes the link.
-            expires_in_ms: How long the link is good, in milliseconds; at most 366 days.
+            parent_place: Place of the call that makes the link.
+            expires_in_ms: How long the link is valid, in milliseconds; at most 366 days.
 
         Returns PlayHookResult. Raises HeroError: NOT_FOUND, INVALID_STATE, INVALID_PARAMS.
         """
@@ -1193,7 +1194,7 @@ class HeroClient(_Client):
         """Plays, newest first.
 
         Args:
-            text: Found in name, workflow name or error, without regard to case.
+            text: Part of the name, the workflow name or the error; case is ignored.
             input: An object that the input must contain.
             limit: Page size, 1 to 500.
             cursor: `next_cursor` of the page before.
@@ -1215,10 +1216,10 @@ class HeroClient(_Client):
         return cast("PlayListResult", self.call("play_list", params))
 
     def play_payload(self, play_sid: str, ref: str) -> Any:
-        """A value that stands in a reply or an event as {"$size", "$ref"}, because it is large.
+        """Fetches a large value for which a reply or an event has {"$size", "$ref"}.
 
-        The value may have 16 MiB. `output` and `input` are references of every play; all others are those that a reply
-        named. A reference to something that has changed gives what it is now.
+        The value has at most 16 MiB. `output` and `input` are references of every play; all others are taken from a
+        reply. A reference to a value that has changed returns its present state.
 
         Args:
             ref: `$ref`, unchanged.
@@ -1234,7 +1235,7 @@ class HeroClient(_Client):
         """Open questions of one play, or of all plays; oldest first.
 
         Args:
-            after: Only those that were asked after this one: the last of the page before.
+            after: Returns only questions that were asked after this one; pass the last of the page before.
 
         Returns list[ResumeRequest]. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
@@ -1246,9 +1247,9 @@ class HeroClient(_Client):
     ) -> PlayResumeResult:
         """Answers a question of a play, by its id or its name.
 
-        The answer is checked against the question’s schema before anything wakes: faults are INVALID_PARAMS with issues
+        The answer is checked against the question’s schema before the play wakes: faults are INVALID_PARAMS with issues
         under `payload`. By name the oldest open question is answered; if none is open and one was answered,
-        ALREADY_RESUMED with `details.resumed_at`; else the answer is kept for the question to come.
+        ALREADY_RESUMED with `details.resumed_at`; else the answer is kept until the play asks that question.
 
         Returns PlayResumeResult. Raises HeroError: NOT_FOUND, INVALID_PARAMS, INVALID_STATE, ALREADY_RESUMED.
         """
@@ -1348,7 +1349,7 @@ class HeroClient(_Client):
     ) -> Play:
         """A play as it is now.
 
-        `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
+        `output_data` is the full value, however large; `whole` fetches other values that the reply only refers to.
 
         Args:
             include: `spans` and `logs` are joined from span-ingest by the gateway.
@@ -1361,12 +1362,12 @@ class HeroClient(_Client):
     def play_wait(
         self, play_sid: str, *, timeout_ms: int = _LEFT_OUT, until: Literal["final", "settled"] = _LEFT_OUT
     ) -> Play:
-        """Waits until a play is final (or settled); at the limit, the play as it then is.
+        """Waits until a play is final (or settled) and returns it; at the limit, returns it as it then is.
 
-        `settled` also returns when a question of the play waits for anybody, not when it waits for children or timers.
-        `timeout_ms` 0 means no limit. Woken by an event, never by polling.
+        `settled` also returns when a question of the play is open, but not when it waits for children or timers.
+        `timeout_ms` 0 means no limit. An event ends the wait; nothing is polled.
 
-        `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
+        `output_data` is the full value, however large; `whole` fetches other values that the reply only refers to.
 
         Returns Play. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
@@ -1380,7 +1381,7 @@ class HeroClient(_Client):
 
         Args:
             after_seq: Only what changed after this number.
-            max_bytes: About how many bytes of events there are at most, but always one batch of them.
+            max_bytes: Approximate limit of the bytes of events in a page; a page has at least one batch.
 
         Returns PlayEventsResult. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
@@ -1401,7 +1402,8 @@ class HeroClient(_Client):
     def span_push(self, play_sid: str, event: JsonObject) -> bool:
         """Adds an event of an outside worker to a running play.
 
-        A malformed event is refused with every fault; true once the event is stored, false after the end of the play.
+        A malformed event is refused with all its faults. The result is true once the event is stored, false if the play
+        has ended.
 
         Returns bool. Raises HeroError: NOT_FOUND, INVALID_PARAMS.
         """
@@ -1423,7 +1425,7 @@ class HeroClient(_Client):
         return cast("SystemStatus", self.call("system_status"))
 
     def whole(self, play_sid: str, value: Any) -> Any:
-        """A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place."""
+        """The full value of a play or a span: fetched if the reply has {"$size", "$ref"} in its place."""
         return self._whole(play_sid, value)
 
     def follow(self, play_sid: str, *, after_seq: int | None = None) -> Iterator[Follow]:

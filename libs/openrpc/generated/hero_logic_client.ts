@@ -32,7 +32,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** Stands in a reply for a value that is too large for it. */
+/** Replaces a value that is too large for a reply. */
 interface Reference {
   $size: number;
   $ref: string;
@@ -57,7 +57,7 @@ interface HttpOptions {
   /** `http://host:port`; empty in a page that the gateway itself has served. */
   url: string;
   token?: string;
-  /** Asked before each request, e.g. for the CSRF header of a browser session. */
+  /** Called before each request, e.g. for the CSRF header of a browser session. */
   headers?: () => Record<string, string>;
 }
 
@@ -88,7 +88,7 @@ async function* readAll(body: ReadableStream<Uint8Array> | null): AsyncGenerator
   }
 }
 
-/** The part of node:http that a unix socket needs; browsers never load it. */
+/** The part of node:http that requests over a unix socket need; browsers never load it. */
 interface NodeHttp {
   Agent: new (options: { keepAlive: boolean }) => { destroy(): void };
   request(options: Record<string, unknown>, onReply: (reply: NodeReply) => void): NodeRequest;
@@ -154,7 +154,7 @@ function refusal(status: number, text: string): HeroError {
     const { error } = JSON.parse(text) as Reply;
     if (error) return errorOf(error);
   } catch {
-    // Not from the gateway itself: the status is all there is.
+    // The body is not from the gateway (a proxy answered): only the status is known.
   }
   const data = { code: 'UNAVAILABLE', retry: status >= 500 };
   return new HeroError(data, `The gateway answered with HTTP status ${status}.`);
@@ -180,7 +180,7 @@ export interface ServerSent {
   data: unknown;
 }
 
-/** What the generated methods stand on: calls, batches, waiting, server-sent events. */
+/** The base of the generated client: calls, batches, waits and server-sent events. */
 export class HeroCaller {
   private nextId = 1;
   private closed = false;
@@ -198,7 +198,7 @@ export class HeroCaller {
     return reply.result;
   }
 
-  /** Calls many methods at once, 50 in one request; results in order, a HeroError where a call failed. */
+  /** Calls many methods, 50 in one request. Returns the results in order, with a HeroError for each call that failed. */
   async batch(
     calls: readonly (readonly [method: string, params?: object])[],
     options: CallOptions = {},
@@ -218,14 +218,14 @@ export class HeroCaller {
     return results;
   }
 
-  /** Ends the client: what is under way fails with UNAVAILABLE, streams end, connections are closed. */
+  /** Closes the client and its connections: pending calls fail with UNAVAILABLE, streams end. */
   close(): void {
     this.closed = true;
     for (const call of this.underWay) call.abort();
     this.transport.close?.();
   }
 
-  /** A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place. */
+  /** The full value of a play or a span: fetched if the reply has {"$size", "$ref"} in its place. */
   async whole<T>(play_sid: string, value: T | Reference, options: CallOptions = {}): Promise<T> {
     if (!isReference(value)) return value;
     return (await this.call('play_payload', { play_sid, ref: value.$ref }, options)) as T;
@@ -237,7 +237,7 @@ export class HeroCaller {
     return play;
   }
 
-  /** Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait. */
+  /** Waits in slices, so that a long wait survives proxies and a restart of the gateway. */
   protected async wait(method: string, params: object, limit: string, options: CallOptions = {}): Promise<unknown> {
     const wanted = Number((params as Record<string, unknown>)[limit] ?? 0);
     const end = wanted > 0 ? performance.now() + wanted : Number.POSITIVE_INFINITY;
@@ -248,7 +248,7 @@ export class HeroCaller {
       try {
         const timeoutMs = sliceMs + this.timeoutMs(options);
         const result = await this.call(method, { ...params, [limit]: sliceMs }, { ...options, timeoutMs });
-        // A reply before the end of its slice is the one that was waited for.
+        // A reply before the end of its slice ends the wait.
         if (performance.now() - started < sliceMs || performance.now() >= end) return result;
         outage = undefined;
       } catch (error) {
@@ -261,7 +261,7 @@ export class HeroCaller {
     }
   }
 
-  /** Server-sent events; goes on where it was after a lost connection. Ends after `until`, or by the signal. */
+  /** Server-sent events, until the event `until` or the signal. After a lost connection it continues where it stopped. */
   protected async *sent(
     path: string,
     options: { after?: number; until?: string; signal?: AbortSignal },
@@ -314,7 +314,7 @@ export class HeroCaller {
     }
   }
 
-  /** Until it is taken out of `underWay`, closing the client aborts it. */
+  /** Registers a call: closing the client aborts it until it is removed from `underWay`. */
   private begin(): AbortController {
     if (this.closed) throw clientClosed();
     const call = new AbortController();
@@ -381,7 +381,7 @@ function* parseBlock(block: string): Generator<ServerSent> {
 export interface FollowSnapshot {
   kind: 'snapshot' | 'resync';
   play: Play;
-  /** In the order in which they were first heard of. */
+  /** The spans, in the order in which they were first reported. */
   spans: Span[];
   seq: number;
   state: HistoryState;
@@ -402,7 +402,7 @@ export interface ValueRef {
 export type JsonObject = { [key: string]: Json };
 
 export interface PlayError {
-  /** Class of the Python exception, or the runtime’s word for how the process ended. */
+  /** Class of the Python exception, or the runtime’s name for how the process ended. */
   type: string;
   message: string;
   traceback: string;
@@ -415,7 +415,7 @@ export interface ResumeRequest {
   name: string;
   /** JSON Schema of the answer; null accepts any JSON. */
   schema: ValueRef | JsonObject | null;
-  /** How to ask a person: {kind, label, …}; null where no person is asked. */
+  /** The form for a person: {kind, label, …}; null where no person is asked. */
   ui: ValueRef | JsonObject | null;
   asked_at_span_id: string;
   asked_at: string;
@@ -442,14 +442,14 @@ export interface ForkedStepsItem {
 
 export interface Forked {
   play_sid: string;
-  /** Where; null: everything that was committed. */
+  /** The span before which it was forked; null: it inherited everything that was committed. */
   span_id: string | null;
   version_sid: string;
-  /** How many outcomes and answers were kept. */
+  /** Number of outcomes and answers that were kept. */
   kept: number;
-  /** How many were not. */
+  /** Number of outcomes and answers that were not kept. */
   left: number;
-  /** The first 200 of them, in the order of their commits, and why each was kept or not. */
+  /** The first 200 outcomes and answers, in the order of their commits, and why each was kept or not. */
   steps: ForkedStepsItem[];
 }
 
@@ -482,15 +482,15 @@ export interface Span {
   name: string;
   kind: SpanKind;
   status: SpanStatus;
-  /** The newest attempt that spoke of it. */
+  /** The newest attempt that reported this span. */
   attempt: number;
-  /** Number of the event by which it was first heard of: siblings are shown in this order. */
+  /** Number of the event that first reported this span; siblings are shown in this order. */
   first_seq: number;
-  /** The attempt whose start, tags and logs are shown; null: its start is not known. */
+  /** The attempt whose start, tags and logs are shown; null: no start was reported. */
   started_in: number | null;
-  /** The attempt whose end is shown; null: it has reported none. */
+  /** The attempt whose end is shown; null: no end was reported. */
   ended_in: number | null;
-  /** Its end was not reported by the play but concluded from what became of the play. */
+  /** The play did not report the end of this span; it was concluded from the status of the play. */
   closed: boolean;
   started_at: string;
   ended_at: string | null;
@@ -506,7 +506,7 @@ export interface Span {
   child_play_sid?: string;
   /** A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef. */
   output?: ValueRef | Json;
-  /** The output is not in here: it has more than 256 KiB, or was not to be had. */
+  /** The output is left out: it has more than 256 KiB or could not be read. */
   output_omitted?: true;
 }
 
@@ -532,24 +532,24 @@ export interface Play {
   workflow_name: string;
   version_sid: string;
   version_number: number;
-  /** The workflow’s current version; another than `version_sid` where it has moved on, null where the workflow is gone. */
+  /** The workflow’s current version: differs from `version_sid` after a newer version was saved; null if the workflow was deleted. */
   current_version_sid: string | null;
   status: PlayStatus;
   /** A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef. */
   input_data: ValueRef | JsonObject;
   output_data: ValueRef | Json | null;
   error: PlayError | null;
-  /** The oldest 500, in lists 20; play_pending_resumes has all of them in pages. */
+  /** The oldest 500 open questions (20 in lists); play_pending_resumes returns all of them in pages. */
   pending_resumes: ResumeRequest[];
-  /** Answers by id of the question; the newest 500, in lists 20. */
+  /** Answers by id of the question; the newest 500 (20 in lists). */
   received_resumes: { [key: string]: ValueRef | Json };
   prefill_only: boolean;
   total_cost_usd: number;
   attempt: number;
-  /** Open waits for children and timers; the oldest 500, in lists 20. */
+  /** Open waits for children and timers; the oldest 500 (20 in lists). */
   waits: PlayWait[];
   forked_from: Forked | null;
-  /** The first difference to what was remembered; null: none. */
+  /** The first difference from what was remembered; null: none. */
   diverged: JsonObject | null;
   parent_play_sid: string | null;
   parent_span_id: string | null;
@@ -588,11 +588,11 @@ export interface PlayEventSpanEnded {
   at: string;
   span_id: string;
   status: 'success' | 'failed' | 'replayed' | 'paused' | 'cancelled';
-  /** Null for a replayed span: its times stay. */
+  /** Null for a replayed span, which keeps its times. */
   duration_ms: number | null;
   /** A value of more than 64 KiB, or beyond 512 KiB of one reply, is a ValueRef. */
   output?: ValueRef | Json;
-  /** The output is not in here: it has more than 256 KiB, or was not to be had. */
+  /** The output is left out: it has more than 256 KiB or could not be read. */
   output_omitted?: true;
   error?: SpanError;
   cost_usd?: number;
@@ -773,7 +773,7 @@ export interface DeclaredFlow {
   function: string;
   line: number;
   is_async: boolean;
-  /** Hash of the function as written: a fork keeps the steps of functions that did not change. */
+  /** Hash of the function’s source text: a fork keeps the steps of functions that did not change. */
   source_sha256: string;
 }
 
@@ -821,7 +821,7 @@ export interface PlayListResult {
 export interface PlayResumeResult {
   ok: true;
   resumed_at: string;
-  /** No such question yet; the answer waits for it. */
+  /** The play has not asked this question yet; the answer is kept for it. */
   kept: boolean;
 }
 
@@ -832,7 +832,7 @@ export interface PlayEventsResult {
 
 export interface HistoryState {
   attempt: number;
-  /** The final status of the play, while it has one. */
+  /** The final status of the play, or null. */
   final: string | null;
   final_at: string | null;
 }
@@ -855,7 +855,7 @@ export interface ServiceInfo {
   healthy: boolean;
   slots?: number;
   busy?: number;
-  /** Of an executor: the level that is really enforced on its plays. */
+  /** Only of executors: the level that is really enforced on their plays. */
   sandbox?: string;
 }
 
@@ -892,7 +892,7 @@ export interface SystemStatus {
 export interface FlowLibrarySearchParams {
   query: string;
   limit?: number;
-  /** Only workflows that carry all of these. */
+  /** Only workflows that have all of these tags. */
   tags?: string[];
 }
 
@@ -904,7 +904,7 @@ export interface WorkflowCreateParams {
   description?: string;
   /** Default: what the entry flow declares. */
   tags?: string[];
-  /** Of the first version. */
+  /** Notes of the first version. */
   notes?: string;
 }
 
@@ -984,11 +984,11 @@ export interface PlayForkParams {
 export interface PlayHookParams {
   play_sid: string;
   resume_id: string;
-  /** The pause that the link is for. Where the call that made the link is done and no pause will have its id, the link is for the next pause of this name. */
+  /** The pause that the link is for. If the call that made the link has finished and no pause will have its id, the link is for the next pause of this name. */
   name?: string;
-  /** The call of the play that makes the link. */
+  /** Place of the call that makes the link. */
   parent_place?: string;
-  /** How long the link is good, in milliseconds; at most 366 days. */
+  /** How long the link is valid, in milliseconds; at most 366 days. */
   expires_in_ms?: number;
 }
 
@@ -997,7 +997,7 @@ export interface PlayListParams {
   version_sid?: string;
   status?: PlayStatus | PlayStatus[];
   parent_play_sid?: string;
-  /** Found in name, workflow name or error, without regard to case. */
+  /** Part of the name, the workflow name or the error; case is ignored. */
   text?: string;
   /** An object that the input must contain. */
   input?: JsonObject;
@@ -1018,7 +1018,7 @@ export interface PlayPayloadParams {
 export interface PlayPendingResumesParams {
   play_sid?: string;
   limit?: number;
-  /** Only those that were asked after this one: the last of the page before. */
+  /** Returns only questions that were asked after this one; pass the last of the page before. */
   after?: string;
 }
 
@@ -1086,7 +1086,7 @@ export interface PlayEventsParams {
   /** Only what changed after this number. */
   after_seq?: number;
   limit?: number;
-  /** About how many bytes of events there are at most, but always one batch of them. */
+  /** Approximate limit of the bytes of events in a page; a page has at least one batch. */
   max_bytes?: number;
 }
 
@@ -1107,7 +1107,7 @@ export interface SpanPushParams {
 /** A gateway of Hero Logic 0.1.0: a method per service method. */
 export class HeroClient extends HeroCaller {
   /**
-   * Searches the library; best match first, nothing for an empty query.
+   * Searches the library, best match first. An empty query returns nothing.
    * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async flow_library_search(params: FlowLibrarySearchParams, options?: CallOptions): Promise<LibraryHit[]> {
@@ -1125,7 +1125,7 @@ export class HeroClient extends HeroCaller {
 
   /**
    * Saves a source as the next version of a workflow.
-   * The source that is current already gives that version back: saving it again adds none.
+   * If the source is that of the current version, that version is returned and no new one is added.
    * @throws HeroError NOT_FOUND, SOURCE_INVALID, UNAVAILABLE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, INTERNAL
    */
   async workflow_create_version(params: WorkflowCreateVersionParams, options?: CallOptions): Promise<WorkflowVersion> {
@@ -1158,7 +1158,7 @@ export class HeroClient extends HeroCaller {
   }
 
   /**
-   * Workflows, newest change first.
+   * Lists workflows, the most recently changed first.
    * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async workflow_list(params: WorkflowListParams = {}, options?: CallOptions): Promise<WorkflowListResult> {
@@ -1166,7 +1166,7 @@ export class HeroClient extends HeroCaller {
   }
 
   /**
-   * Makes a version the one that new plays run. Plays that exist keep theirs.
+   * Makes a version the current one, which new plays run. Existing plays keep their version.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async workflow_set_current_version(params: WorkflowSetCurrentVersionParams, options?: CallOptions): Promise<Workflow> {
@@ -1215,7 +1215,7 @@ export class HeroClient extends HeroCaller {
 
   /**
    * Starts a new play that inherits what another one had committed before a step.
-   * Without `from_span_id` everything that was committed is inherited; with the root span nothing is, which starts afresh. On another version only the outcomes of functions whose source did not change are kept; `forked_from` of the new play says what was kept, what was not, and why.
+   * Without `from_span_id` the new play inherits everything that was committed; with the root span it inherits nothing and starts from the beginning. On another version it keeps only the outcomes of functions whose source did not change; `forked_from` of the new play says what was kept, what was not, and why.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, INVALID_STATE, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_fork(params: PlayForkParams, options?: CallOptions): Promise<Play> {
@@ -1223,8 +1223,8 @@ export class HeroClient extends HeroCaller {
   }
 
   /**
-   * A signed link by which one question can be answered once, without any other right.
-   * The question may still be to come: then the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; the body of the POST is the answer, at most 1 MiB unless the question’s schema bounds it higher. A link that is unknown, expired or used, and an answer that does not fit, get the same 404.
+   * Makes a signed link that answers one question, once, and gives no other right.
+   * If the play has not asked the question yet, the answer is kept for it. `path` is `/hooks/resume/<token>` at the gateway; the body of the POST is the answer, at most 1 MiB unless the question’s schema sets a higher bound. A link that is unknown, expired or used, and an answer that does not fit, get the same 404.
    * @throws HeroError NOT_FOUND, INVALID_STATE, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_hook(params: PlayHookParams, options?: CallOptions): Promise<PlayHookResult> {
@@ -1240,8 +1240,8 @@ export class HeroClient extends HeroCaller {
   }
 
   /**
-   * A value that stands in a reply or an event as {"$size", "$ref"}, because it is large.
-   * The value may have 16 MiB. `output` and `input` are references of every play; all others are those that a reply named. A reference to something that has changed gives what it is now.
+   * Fetches a large value for which a reply or an event has {"$size", "$ref"}.
+   * The value has at most 16 MiB. `output` and `input` are references of every play; all others are taken from a reply. A reference to a value that has changed returns its present state.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_payload(params: PlayPayloadParams, options?: CallOptions): Promise<Json> {
@@ -1258,7 +1258,7 @@ export class HeroClient extends HeroCaller {
 
   /**
    * Answers a question of a play, by its id or its name.
-   * The answer is checked against the question’s schema before anything wakes: faults are INVALID_PARAMS with issues under `payload`. By name the oldest open question is answered; if none is open and one was answered, ALREADY_RESUMED with `details.resumed_at`; else the answer is kept for the question to come.
+   * The answer is checked against the question’s schema before the play wakes: faults are INVALID_PARAMS with issues under `payload`. By name the oldest open question is answered; if none is open and one was answered, ALREADY_RESUMED with `details.resumed_at`; else the answer is kept until the play asks that question.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, INVALID_STATE, ALREADY_RESUMED, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_resume(params: PlayResumeParams, options?: CallOptions): Promise<PlayResumeResult> {
@@ -1292,7 +1292,7 @@ export class HeroClient extends HeroCaller {
 
   /**
    * A play as it is now.
-   * `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
+   * `output_data` is the full value, however large; `whole` fetches other values that the reply only refers to.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_status(params: PlayStatusParams, options?: CallOptions): Promise<Play> {
@@ -1300,9 +1300,9 @@ export class HeroClient extends HeroCaller {
   }
 
   /**
-   * Waits until a play is final (or settled); at the limit, the play as it then is.
-   * `settled` also returns when a question of the play waits for anybody, not when it waits for children or timers. `timeout_ms` 0 means no limit. Woken by an event, never by polling.
-   * `output_data` is the whole value, however large; for other values that are referred to there is `whole`.
+   * Waits until a play is final (or settled) and returns it; at the limit, returns it as it then is.
+   * `settled` also returns when a question of the play is open, but not when it waits for children or timers. `timeout_ms` 0 means no limit. An event ends the wait; nothing is polled.
+   * `output_data` is the full value, however large; `whole` fetches other values that the reply only refers to.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async play_wait(params: PlayWaitParams, options?: CallOptions): Promise<Play> {
@@ -1327,7 +1327,7 @@ export class HeroClient extends HeroCaller {
 
   /**
    * Adds an event of an outside worker to a running play.
-   * A malformed event is refused with every fault; true once the event is stored, false after the end of the play.
+   * A malformed event is refused with all its faults. The result is true once the event is stored, false if the play has ended.
    * @throws HeroError NOT_FOUND, INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async span_push(params: SpanPushParams, options?: CallOptions): Promise<boolean> {
@@ -1371,7 +1371,7 @@ export class HeroClient extends HeroCaller {
     }
   }
 
-  /** Announcements for lists: a play or a workflow has changed; `resync`: some may have been missed, read the list anew. */
+  /** Announcements for lists: a play or a workflow has changed. `resync`: some may have been missed, so read the list again. */
   async *changes(options: { signal?: AbortSignal } = {}): AsyncGenerator<Change> {
     for await (const { event, data } of this.sent('/api/events', { signal: options.signal })) {
       yield { ...(data as object), kind: event } as Change;

@@ -96,7 +96,7 @@ class _Transport:
         return kind(self._url.netloc, timeout=timeout)
 
     def _begin(self, connection: http.client.HTTPConnection) -> http.client.HTTPConnection:
-        """Until `end`, closing the transport ends what this connection waits for."""
+        """Registers the connection until `end`, so that closing the transport ends its waits."""
         with self._lock:
             if not self.closed:
                 self._busy.add(connection)
@@ -151,7 +151,7 @@ class _Transport:
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            # What is readable while nothing was asked is the other side's goodbye.
+            # Data that is readable on an idle connection means that the other side has closed it.
             if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
                 return connection
             connection.close()
@@ -166,13 +166,13 @@ class _Transport:
         for sock in sockets:
             try:
                 if sock:
-                    sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it; a plain close would not
+                    sock.shutdown(socket.SHUT_RDWR)  # shutdown wakes the thread that reads; close alone would not
             except OSError:
-                pass  # it has ended meanwhile
+                pass  # the connection has ended meanwhile
 
 
 class _Client:
-    """What the generated methods stand on: calls, batches, waiting, server-sent events."""
+    """The base of the generated client: calls, batches, waits and server-sent events."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class _Client:
         return reply["result"]
 
     def batch(self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, timeout: float | None = None) -> list[Any]:
-        """Calls many methods at once, 50 in one request; results in order, a HeroError where a call failed."""
+        """Calls many methods, 50 in one request. Returns the results in order, with a HeroError for each call that failed."""
         results: list[Any] = []
         for start in range(0, len(calls), _BATCH):
             requests = [self._request(method, params) for method, params in calls[start : start + _BATCH]]
@@ -215,7 +215,7 @@ class _Client:
         return results
 
     def close(self) -> None:
-        """Ends the client: calls and streams that wait in other threads raise UNAVAILABLE, connections are closed."""
+        """Closes the client and its connections: calls and streams that wait in other threads raise UNAVAILABLE."""
         self._transport.close()
 
     def _request(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -223,12 +223,12 @@ class _Client:
 
     def _post(self, request: Any, timeout: float | None) -> Any:
         text = json.dumps(request, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        # A lone surrogate has no UTF-8: it goes as an escape, and the runtime says what is wrong with it.
+        # UTF-8 cannot encode a lone surrogate: it is sent as an escape, and the runtime's error explains it.
         body = re.sub(r"[\ud800-\udfff]", lambda found: f"\\u{ord(found.group()):04x}", text).encode()
         return json.loads(self._transport.post(body, timeout))
 
     def _wait(self, method: str, params: dict[str, Any], limit: str) -> Any:
-        """Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait."""
+        """Waits in slices, so that a long wait survives proxies and a restart of the gateway."""
         wanted = int(params.get(limit) or 0)
         end = time.monotonic() + wanted / 1000 if wanted else math.inf
         outage: float | None = None
@@ -246,7 +246,7 @@ class _Client:
                 time.sleep(0.25)
                 continue
             outage = None
-            # A reply before the end of its slice is the one that was waited for.
+            # A reply before the end of its slice ends the wait.
             if (time.monotonic() - started) * 1000 < slice_ms or time.monotonic() >= end:
                 return result
 
@@ -260,7 +260,7 @@ class _Client:
         return play
 
     def _follow(self, path: str, last: int | None) -> Iterator[tuple[str, Any]]:
-        """Server-sent events as (event, data); goes on where it was after a lost connection. Ends with `end`."""
+        """Server-sent events as (event, data), until `end`. After a lost connection it continues where it stopped."""
         outage: float | None = None
         while True:
             try:

@@ -28,7 +28,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** Stands in a reply for a value that is too large for it. */
+/** Replaces a value that is too large for a reply. */
 interface Reference {
   $size: number;
   $ref: string;
@@ -53,7 +53,7 @@ interface HttpOptions {
   /** `http://host:port`; empty in a page that the gateway itself has served. */
   url: string;
   token?: string;
-  /** Asked before each request, e.g. for the CSRF header of a browser session. */
+  /** Called before each request, e.g. for the CSRF header of a browser session. */
   headers?: () => Record<string, string>;
 }
 
@@ -84,7 +84,7 @@ async function* readAll(body: ReadableStream<Uint8Array> | null): AsyncGenerator
   }
 }
 
-/** The part of node:http that a unix socket needs; browsers never load it. */
+/** The part of node:http that requests over a unix socket need; browsers never load it. */
 interface NodeHttp {
   Agent: new (options: { keepAlive: boolean }) => { destroy(): void };
   request(options: Record<string, unknown>, onReply: (reply: NodeReply) => void): NodeRequest;
@@ -150,7 +150,7 @@ function refusal(status: number, text: string): HeroError {
     const { error } = JSON.parse(text) as Reply;
     if (error) return errorOf(error);
   } catch {
-    // Not from the gateway itself: the status is all there is.
+    // The body is not from the gateway (a proxy answered): only the status is known.
   }
   const data = { code: 'UNAVAILABLE', retry: status >= 500 };
   return new HeroError(data, `The gateway answered with HTTP status ${status}.`);
@@ -176,7 +176,7 @@ export interface ServerSent {
   data: unknown;
 }
 
-/** What the generated methods stand on: calls, batches, waiting, server-sent events. */
+/** The base of the generated client: calls, batches, waits and server-sent events. */
 export class HeroCaller {
   private nextId = 1;
   private closed = false;
@@ -194,7 +194,7 @@ export class HeroCaller {
     return reply.result;
   }
 
-  /** Calls many methods at once, 50 in one request; results in order, a HeroError where a call failed. */
+  /** Calls many methods, 50 in one request. Returns the results in order, with a HeroError for each call that failed. */
   async batch(
     calls: readonly (readonly [method: string, params?: object])[],
     options: CallOptions = {},
@@ -214,14 +214,14 @@ export class HeroCaller {
     return results;
   }
 
-  /** Ends the client: what is under way fails with UNAVAILABLE, streams end, connections are closed. */
+  /** Closes the client and its connections: pending calls fail with UNAVAILABLE, streams end. */
   close(): void {
     this.closed = true;
     for (const call of this.underWay) call.abort();
     this.transport.close?.();
   }
 
-  /** A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place. */
+  /** The full value of a play or a span: fetched if the reply has {"$size", "$ref"} in its place. */
   async whole<T>(play_sid: string, value: T | Reference, options: CallOptions = {}): Promise<T> {
     if (!isReference(value)) return value;
     return (await this.call('play_payload', { play_sid, ref: value.$ref }, options)) as T;
@@ -233,7 +233,7 @@ export class HeroCaller {
     return play;
   }
 
-  /** Asks in slices, so that neither a proxy nor a restart of the gateway ends a long wait. */
+  /** Waits in slices, so that a long wait survives proxies and a restart of the gateway. */
   protected async wait(method: string, params: object, limit: string, options: CallOptions = {}): Promise<unknown> {
     const wanted = Number((params as Record<string, unknown>)[limit] ?? 0);
     const end = wanted > 0 ? performance.now() + wanted : Number.POSITIVE_INFINITY;
@@ -244,7 +244,7 @@ export class HeroCaller {
       try {
         const timeoutMs = sliceMs + this.timeoutMs(options);
         const result = await this.call(method, { ...params, [limit]: sliceMs }, { ...options, timeoutMs });
-        // A reply before the end of its slice is the one that was waited for.
+        // A reply before the end of its slice ends the wait.
         if (performance.now() - started < sliceMs || performance.now() >= end) return result;
         outage = undefined;
       } catch (error) {
@@ -257,7 +257,7 @@ export class HeroCaller {
     }
   }
 
-  /** Server-sent events; goes on where it was after a lost connection. Ends after `until`, or by the signal. */
+  /** Server-sent events, until the event `until` or the signal. After a lost connection it continues where it stopped. */
   protected async *sent(
     path: string,
     options: { after?: number; until?: string; signal?: AbortSignal },
@@ -310,7 +310,7 @@ export class HeroCaller {
     }
   }
 
-  /** Until it is taken out of `underWay`, closing the client aborts it. */
+  /** Registers a call: closing the client aborts it until it is removed from `underWay`. */
   private begin(): AbortController {
     if (this.closed) throw clientClosed();
     const call = new AbortController();

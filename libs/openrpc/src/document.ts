@@ -2,7 +2,7 @@ import { type Contract, ERROR_CODES, type ErrorCode, ErrorData, ERRORS } from '@
 import { EXAMPLES } from './examples.js';
 import { type Schema, Schemas } from './schemas.js';
 
-/** The OpenRPC document: what the gateway offers, and what the clients are generated from. */
+/** The OpenRPC document: it describes the gateway's methods, and the clients are generated from it. */
 export interface OpenRpcDocument {
   openrpc: string;
   info: { title: string; version: string; description: string; license: { name: string } };
@@ -27,7 +27,7 @@ export interface MethodEntry {
   'x-max-bytes': number;
   /** The method waits: the parameter with its limit in milliseconds (0: none). Clients ask in slices. */
   'x-waits'?: string;
-  /** A field of the resulting play that clients fetch where the reply only refers to it. */
+  /** A field of the resulting play that clients fetch if the reply has only a reference to it. */
   'x-whole'?: string;
 }
 
@@ -99,7 +99,7 @@ function paramEntries(schema: Schema): ParamEntry[] {
     required: required.has(name),
     schema: property,
   }));
-  // Required ones first: so they stand in the clients' signatures too.
+  // Required parameters first, as in the signatures of the clients.
   return [...entries.filter((entry) => entry.required), ...entries.filter((entry) => !entry.required)];
 }
 

@@ -4,7 +4,7 @@ const SOURCE =
   'from hero_tracing import flow\n\n@flow(name="greet", inputs={"who": {"type": "string", "required": True}})\n' +
   'def main(who):\n    return {"text": f"Hello {who}"}\n';
 
-/** Parameters that show how a method is called. A test holds them against the contracts. */
+/** Parameters that show how a method is called. A test validates them against the contracts. */
 export const EXAMPLES: Readonly<Record<string, Record<string, unknown>>> = {
   workflow_create: { name: 'greet', python_source: SOURCE },
   workflow_get: { name: 'greet' },

@@ -5,7 +5,7 @@ import { pythonClient } from './python.js';
 import { PACKAGE } from './runtime.js';
 import { typescriptClient } from './typescript.js';
 
-/** What is made from the contracts and committed: path and text. A test and `npm run generate -- --check` hold them fresh. */
+/** The files that are generated from the contracts and committed: path and text. A test and `npm run generate -- --check` fail when one is stale. */
 export function generatedFiles(): { path: string; text: string }[] {
   const document = openRpcDocument(publicContracts());
   const file = (name: string, text: string) => ({ path: join(PACKAGE, 'generated', name), text });

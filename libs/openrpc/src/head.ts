@@ -1,6 +1,6 @@
 import type { OpenRpcDocument } from './document.js';
 
-/** What every generated file says first. */
+/** The head comment of every generated file. */
 export function headOf({ info }: OpenRpcDocument): string[] {
   return [
     `Client of ${info.title} ${info.version}. Generated from its OpenRPC document (libs/contracts); do not edit:`,

@@ -41,10 +41,10 @@ const IMPORTS = [
 ].join('\n');
 
 const wholeNote = (field: string): string =>
-  `\`${field}\` is the whole value, however large; for other values that are referred to there is \`whole\`.`;
+  `\`${field}\` is the full value, however large; \`whole\` fetches other values that the reply only refers to.`;
 
 const FOLLOW = `    def whole(self, play_sid: str, value: Any) -> Any:
-        """A value of a play or a span: itself, or fetched where the reply only has {"$size", "$ref"} in its place."""
+        """The full value of a play or a span: fetched if the reply has {"$size", "$ref"} in its place."""
         return self._whole(play_sid, value)
 
     def follow(self, play_sid: str, *, after_seq: int | None = None) -> Iterator[Follow]:
@@ -134,14 +134,14 @@ class HeroClient(_Client):
 function declaration(shape: Declaration): string {
   const note = shape.note ? `${wrap(shape.note, '# ')}\n` : '';
   if ('type' in shape) return `\n${note}${alias(shape.name, shape.type)}\n`;
-  // `$size` is no name of an attribute.
+  // `$size` is not a valid attribute name.
   if (shape.fields.some(({ name }) => !/^\w+$/.test(name))) {
     const members = shape.fields.map(({ name, type }) => `"${name}": ${written(type, true)}`);
     return `\n${note}${shape.name} = TypedDict("${shape.name}", {${members.join(', ')}})\n`;
   }
   const required = shape.fields.filter((field) => field.required);
   const optional = shape.fields.filter((field) => !field.required);
-  // Before Python 3.11 a TypedDict is required or optional as a whole: two classes make one shape.
+  // Before Python 3.11 all fields of a TypedDict are required, or all optional: one shape needs two classes.
   if (required.length === 0 || optional.length === 0) {
     const total = optional.length > 0 ? ', total=False' : '';
     return `\n${note}${body(`class ${shape.name}(TypedDict${total}):`, shape.fields)}`;
@@ -218,12 +218,12 @@ function docstring({ entry, params, result }: Method): string {
   return lines.join('\n');
 }
 
-/** INVALID_PARAMS is worth a word: it carries the faults. */
+/** Documents INVALID_PARAMS, which has the faults. */
 const isAlways = (code: string): boolean => code !== 'INVALID_PARAMS' && ERRORS[code as ErrorCode].always;
 
 const word = (name: string): string => (KEYWORDS.has(name) ? `${name}_` : name);
 
-/** `eager`: evaluated when the module loads, where names may not be bound yet and `|` needs types on both sides. */
+/** `eager`: the annotation is evaluated when the module loads, when names may not be bound yet and `|` needs types on both sides. */
 function written(type: Type, eager = false): string {
   switch (type.kind) {
     case 'json':

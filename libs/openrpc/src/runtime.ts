@@ -8,7 +8,7 @@ function packageFolder(folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : packageFolder(dirname(folder));
 }
 
-/** The part of a client that is the same for every document: a real source file, tested as it is. */
+/** The part of a client that does not depend on the document: a real source file with its own tests. */
 export function runtimeFile(name: string): string {
   return readFileSync(join(PACKAGE, 'runtime', name), 'utf8');
 }

@@ -1,9 +1,9 @@
 /**
- * JSON Schemas (draft 7, as OpenRPC wants them) from the contracts' zod shapes.
+ * Converts the contracts' zod shapes to JSON Schemas (draft 7, which OpenRPC requires).
  *
- * 1. A shape that `@hero/contracts` exports under a name is one component, referred to wherever it occurs.
- * 2. Any JSON is the component `Json`; it is the only recursive shape.
- * 3. What a caller sends keeps its strictness; a reply may gain fields later, so its objects stay open.
+ * 1. A shape that `@hero/contracts` exports under a name becomes one component; every use of it is a reference.
+ * 2. Any JSON is the component `Json`, the only recursive shape.
+ * 3. Schemas of parameters stay strict. A reply may get more fields later, so schemas of results allow unknown fields.
  */
 import * as contracts from '@hero/contracts';
 import { z } from 'zod';
@@ -39,10 +39,10 @@ const JSON_SHAPE: Schema = {
     { type: 'object', additionalProperties: { $ref: `${COMPONENT}Json` } },
   ],
 };
-/** Shapes that are worth a name; a plain string or number is not. */
+/** Whether a shape becomes a component; a plain string or number does not. */
 const NAMED_KINDS = new Set(['object', 'union', 'intersection', 'enum', 'record']);
 
-/** Knows the names of shapes and, beside them, what `.describe()` said. */
+/** The names of shapes and the texts of their `.describe()`. */
 class NamedShapes extends z.core.$ZodRegistry<z.GlobalMeta> {
   override get<S extends z.core.$ZodType>(schema: S) {
     const known = super.get(schema);
@@ -60,7 +60,7 @@ for (const [name, shape] of Object.entries(contracts)) {
 export class Schemas {
   private readonly found = new Map<string, Schema>([['Json', JSON_SHAPE]]);
 
-  /** `input`: what a caller may send, defaults left out; `output`: what comes back. */
+  /** `input`: the shape that a caller sends, where defaults are optional; `output`: the shape of the reply. */
   of(shape: z.ZodType, io: 'input' | 'output'): Schema {
     const written = z.toJSONSchema(shape, {
       io,
@@ -84,7 +84,7 @@ export class Schemas {
 function open({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   const schema = jsonSchema as Schema;
   const { def } = zodSchema._zod;
-  // The only checks of their own that contracts have: any JSON, and any object.
+  // Contracts have only two custom checks: any JSON, and any object.
   if (def.type === 'custom') {
     const isObject = contracts.OBJECTS.has(zodSchema as unknown as z.ZodType);
     schema.$ref = `${COMPONENT}${isObject ? 'JsonObject' : 'Json'}`;
@@ -92,10 +92,10 @@ function open({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSche
   if (def.type === 'object' && !def.catchall) delete schema.additionalProperties;
 }
 
-/** zod numbers recursive shapes that have no name: here that is JSON, and nothing else. */
+/** zod numbers recursive shapes without a name. The only one in the contracts is JSON. */
 const isAnyJson = (definition: string): boolean => definition.startsWith('__schema');
 
-/** One spelling for references, and none of the bounds that only say "a safe integer" or "a key is a string". */
+/** Normalises references, and removes bounds that only say "a safe integer" or "a key is a string". */
 function tidy(schema: Schema): Schema {
   if (schema.$ref) return withNotes(refOf(schema.$ref), schema);
   const wrapped = schema.allOf?.length === 1 ? schema.allOf[0] : undefined;
@@ -122,7 +122,7 @@ function refOf(ref: string): string {
   return `${COMPONENT}${isAnyJson(name) ? 'Json' : name}`;
 }
 
-/** Draft 7 ignores what stands beside a `$ref`, so notes go around it. */
+/** Draft 7 ignores keywords beside a `$ref`, so a description needs a schema around it. */
 function withNotes($ref: string, { description, default: value }: Schema): Schema {
   if (description === undefined && value === undefined) return { $ref };
   return {

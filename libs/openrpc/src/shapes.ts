@@ -1,6 +1,6 @@
 /**
- * The shapes of an OpenRPC document as a client sees them: names, fields and plain types, the same for every language.
- * An object inside another one gets a name from where it stands; a union of tagged objects becomes one shape each.
+ * The shapes of an OpenRPC document for the client generators: names, fields and plain types, independent of the language.
+ * An object inside another one is named after its position; each member of a union of tagged objects becomes a shape.
  */
 import type { MethodEntry, OpenRpcDocument } from './document.js';
 import { COMPONENT, type Schema } from './schemas.js';
@@ -20,7 +20,7 @@ export interface Field {
   note?: string;
 }
 
-/** An object with fields, or a name for another type. Declared before it is used, but for recursion. */
+/** An object with fields, or a name for another type. It is declared before its first use, except where it is recursive. */
 export type Declaration =
   | { name: string; note?: string; fields: Field[] }
   | { name: string; note?: string; type: Type };
@@ -38,10 +38,10 @@ export interface Shapes {
   methods: Method[];
 }
 
-/** Said of every identifier, time and value: not worth a line at each. */
+/** Descriptions of types that occur everywhere (identifiers, times, values); fields do not repeat them. */
 const OBVIOUS = /^(Identifier of a stored thing|ISO 8601 UTC|Any JSON value|A JSON object)/;
 
-/** Shapes of the live view, which is beside the methods. */
+/** Shapes of the live view, which is not a method. */
 const FOLLOWED = ['Play', 'Span', 'PlayEvent'];
 
 export function shapesOf(document: OpenRpcDocument): Shapes {
@@ -155,7 +155,7 @@ class Reader {
     }));
   }
 
-  /** An intersection of unions, multiplied out: what an object of this shape can look like. */
+  /** Expands an intersection of unions to the list of all objects that it allows. */
   private members(schema: Schema): Schema[] {
     if (schema.$ref) return this.members(this.components[schema.$ref.slice(COMPONENT.length)] ?? {});
     if (schema.allOf) {
@@ -173,7 +173,7 @@ const merge = (a: Schema, b: Schema): Schema => ({
   required: [...(a.required ?? []), ...(b.required ?? [])],
 });
 
-/** `span_started` of an object whose `type` is that word. */
+/** The tag of an object, its property `type`, in Pascal case: `SpanStarted`. */
 function tagOf(schema: Schema): string | undefined {
   const tag = schema.properties?.type?.const;
   return typeof tag === 'string' ? pascal(tag) : undefined;

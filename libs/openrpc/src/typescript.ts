@@ -25,7 +25,7 @@ const FOLLOW = `  /**
     }
   }
 
-  /** Announcements for lists: a play or a workflow has changed; \`resync\`: some may have been missed, read the list anew. */
+  /** Announcements for lists: a play or a workflow has changed. \`resync\`: some may have been missed, so read the list again. */
   async *changes(options: { signal?: AbortSignal } = {}): AsyncGenerator<Change> {
     for await (const { event, data } of this.sent('/api/events', { signal: options.signal })) {
       yield { ...(data as object), kind: event } as Change;
@@ -38,7 +38,7 @@ const FOLLOW_SHAPES = `
 export interface FollowSnapshot {
   kind: 'snapshot' | 'resync';
   play: Play;
-  /** In the order in which they were first heard of. */
+  /** The spans, in the order in which they were first reported. */
   spans: Span[];
   seq: number;
   state: HistoryState;
@@ -104,7 +104,7 @@ function method(m: Method): string {
     ...(entry.description ? [`   * ${entry.description}`] : []),
     ...(whole
       ? [
-          `   * \`${whole}\` is the whole value, however large; for other values that are referred to there is \`whole\`.`,
+          `   * \`${whole}\` is the full value, however large; \`whole\` fetches other values that the reply only refers to.`,
         ]
       : []),
     `   * @throws HeroError ${codes}`,

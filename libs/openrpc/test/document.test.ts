@@ -7,7 +7,7 @@ import { COMPONENT } from '../src/schemas.js';
 
 const document = openRpcDocument(publicContracts());
 
-/** The package is CommonJS in transit: its default export arrives one level down. */
+/** The package is CommonJS, so its default export is one level deeper. */
 function metaSchema(): object {
   const found: unknown = metaSchemas;
   return typeof found === 'object' && found !== null && 'default' in found
@@ -24,7 +24,7 @@ function refsIn(node: unknown): string[] {
 describe('the OpenRPC document', () => {
   test('is valid against the OpenRPC meta-schema', () => {
     const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
-    // The meta-schema's own address for JSON Schema, in both of its spellings: here draft 7 as ajv has it.
+    // The meta-schema's address of JSON Schema, in both of its spellings; ajv has it as draft 7.
     const text = JSON.stringify(metaSchema())
       .replaceAll('"https://meta.json-schema.tools"', '"http://json-schema.org/draft-07/schema#"')
       .replaceAll(
@@ -40,7 +40,7 @@ describe('the OpenRPC document', () => {
     expect(document.methods.some(({ name }) => name === 'step_commit')).toBe(false);
   });
 
-  test('refers to nothing that it does not contain', () => {
+  test('contains every component that it refers to', () => {
     const known = [
       ...Object.keys(document.components.schemas).map((name) => COMPONENT + name),
       ...Object.keys(document.components.errors).map((name) => `#/components/errors/${name}`),

@@ -11,13 +11,13 @@ const client = generatedFiles().find(({ path }) => path.endsWith('.py'))?.path ?
 
 describe('the generated files', () => {
   test.each(generatedFiles().map(({ path, text }) => [path.split('/').pop(), path, text]))(
-    '%s is what the contracts say now (npm run generate)',
+    '%s is up to date with the contracts (npm run generate)',
     async (_, path, text) => {
       expect(await readFile(String(path), 'utf8')).toBe(text);
     },
   );
 
-  test('the Python client compiles, says what it is, and imports the standard library only', async () => {
+  test('the Python client compiles, has its head comment, and imports the standard library only', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hero-client-'));
     try {
       await run('python3', [
@@ -40,7 +40,7 @@ print(sorted({n.split(".")[0] for n in names} - sys.stdlib_module_names))
     expect((await readFile(client, 'utf8')).split('\n')[0]).toContain('do not edit');
   });
 
-  test('the Python client exports exactly what it defines for others, and documents every method', async () => {
+  test('the Python client exports exactly its public names, and documents every method', async () => {
     const code = `
 import importlib.util, inspect, json, sys
 sys.dont_write_bytecode = True

@@ -7,11 +7,11 @@ import { connectionOptions, type DatabaseSettings, MIGRATIONS_TABLE } from './se
 
 export interface DataSourceSettings extends DatabaseSettings {
   migrations?: MigrationClass[];
-  // TypeORM's own word for an entity is a class of any shape.
+  // TypeORM types an entity as a class of any shape.
   entities?: DataSourceOptions['entities'];
 }
 
-/** Options of TypeORM: migrations and plain CRUD. Hot paths are SQL in stores, over Database. */
+/** Options of TypeORM, which serves migrations and plain CRUD. Hot paths are SQL in stores, run by Database. */
 export function dataSourceOptions(settings: DataSourceSettings): DataSourceOptions {
   const { migrations = [], entities = [], schema } = settings;
   const { connectionString: url, application_name, connectionTimeoutMillis, options } = connectionOptions(settings);
@@ -24,7 +24,7 @@ export function dataSourceOptions(settings: DataSourceSettings): DataSourceOptio
     migrationsTableName: MIGRATIONS_TABLE,
     namingStrategy: new SnakeNaming(),
     synchronize: false,
-    // What fails is thrown, and then logged by whoever catches it.
+    // TypeORM throws its errors, and the code that catches them logs them.
     logger: new Quiet(),
     installExtensions: false,
     poolSize: 4,

@@ -1,9 +1,9 @@
 /**
- * The hot paths' way to PostgreSQL: named prepared statements over a pool that survives restarts of the server.
+ * Access to PostgreSQL for the hot paths: named prepared statements over a pool that survives restarts of the server.
  *
- * 1. A lost connection is never used again, and the next query opens a new one.
- * 2. Nothing is repeated here but a whole transaction that PostgreSQL rolled back for another one (40001, 40P01): a
- *    statement whose reply was lost may have happened, and only its author knows what that means.
+ * 1. A lost connection is never used again; the next query opens a new one.
+ * 2. This class repeats only a whole transaction that PostgreSQL rolled back because of another one (40001, 40P01). It never repeats
+ *    a statement whose reply was lost: the statement may have taken effect, and only its author knows whether a repeat is safe.
  */
 import type { Log } from '@hero/bus';
 import pg from 'pg';
@@ -12,11 +12,11 @@ import { connectionOptions, type DatabaseSettings } from './settings.js';
 
 export type Row = Record<string, unknown>;
 
-/** What runs SQL: the database itself, or one transaction. Stores take either. */
+/** Runs SQL: the database itself, or one transaction. Stores accept both. */
 export interface Sql {
   /** `name` makes it a prepared statement of the connection: the same name must always carry the same text. */
   query<R extends object = Row>(name: string, text: string, values?: readonly unknown[]): Promise<R[]>;
-  /** SQL whose text changes from call to call: not prepared. */
+  /** Runs SQL without preparing it, for text that changes from call to call. */
   run<R extends object = Row>(text: string, values?: readonly unknown[]): Promise<R[]>;
 }
 
@@ -33,9 +33,9 @@ export class Database implements Sql {
       max: settings.poolSize ?? 8,
       idleTimeoutMillis: 60_000,
     });
-    // A connection may break in the very read that completed it, before anybody who got it listens: that must not end the process.
+    // A connection may break in the same read that established it, before its user has an error handler; that must not end the process.
     this.pool.on('connect', (client) => client.on('error', () => undefined));
-    // An idle connection that breaks is not the fault of any query: the pool has already dropped it.
+    // An idle connection that breaks affects no query; the pool has already dropped it.
     this.pool.on('error', (err) => log?.warn({ err, schema: this.schema }, 'idle connection to PostgreSQL lost'));
   }
 
@@ -47,7 +47,7 @@ export class Database implements Sql {
     return this.with((client) => statement<R>(client, { text, values }));
   }
 
-  /** Runs `work` in one transaction; committed when it returns, rolled back when it throws. May run it again: rule 2. */
+  /** Runs `work` in one transaction: commits when it returns, rolls back when it throws. May run it again (rule 2). */
   async tx<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -58,7 +58,7 @@ export class Database implements Sql {
     }
   }
 
-  /** One connection for several statements. It is given back afterwards, or dropped if it broke. */
+  /** Runs several statements on one connection, which then returns to the pool, or is dropped if it broke. */
   async with<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
@@ -118,7 +118,7 @@ async function transaction<T>(client: pg.PoolClient, work: (sql: Sql) => Promise
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    // On a lost connection the server has rolled back by itself.
+    // If the connection is lost, the server rolls back.
     if (!isUnavailable(error)) await client.query('ROLLBACK');
     throw error;
   }

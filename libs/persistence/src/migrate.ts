@@ -1,10 +1,10 @@
 /**
- * Migrations at start, by whichever instance comes first.
+ * Runs migrations at start, in the instance that gets the lock first.
  *
- * 1. One at a time: a PostgreSQL advisory lock of the schema, held by a connection of its own, so that a starter that
- *    dies lets go of it at once.
- * 2. Each migration is one transaction: done with its line in the table, or not at all.
- * 3. A database that is not up yet is waited for, bounded, and said in the log.
+ * 1. Only one instance migrates at a time: it holds an advisory lock of the schema on a connection of its own, so that the lock is
+ *    released immediately if the instance dies.
+ * 2. Each migration is one transaction, which also writes its row in the migrations table.
+ * 3. If the database is not up yet, the start waits for a limited time and logs that it waits.
  * 4. Where nothing is to do, as at nearly every start, one look at the table says so: no lock is taken and TypeORM is not even loaded.
  */
 import type { Log } from '@hero/bus';
@@ -21,7 +21,7 @@ export interface MigrateOptions {
   /** Folder of the migrations: `import.meta.dirname + '/migrations'`. */
   migrationsDir: string;
   log?: Log;
-  /** For the database to come up and for the lock together. Default 60 s. */
+  /** Limit for both waits together, for the database and for the lock. Default 60 s. */
   withinMs?: number;
 }
 
@@ -29,7 +29,7 @@ const TRY_EVERY_MS = 50;
 const SAY_EVERY_MS = 2_000;
 const UNDEFINED_TABLE = '42P01';
 
-/** Makes the schema and brings it up to date. Returns the names of the migrations that ran. */
+/** Creates the schema if needed and runs the missing migrations. Returns the names of those that ran. */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const { url, schema, migrationsDir, log, withinMs = 60_000 } = options;
   const limit = performance.now() + withinMs;
@@ -69,7 +69,7 @@ async function connectUntil(url: string, limit: number, log: Log | undefined): P
       connectionTimeoutMillis: 5_000,
       application_name: 'hero migrate',
     });
-    // A connection that breaks later shows itself in the query that uses it.
+    // If the connection breaks later, the query that uses it fails.
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -100,7 +100,7 @@ async function lockUntil(client: pg.Client, schema: string, limit: number, log: 
       );
     }
     if (now >= say) {
-      log?.info({ schema }, 'waiting for another process that migrates');
+      log?.info({ schema }, 'waiting for another process to finish its migrations');
       say = now + SAY_EVERY_MS;
     }
     await pause(TRY_EVERY_MS);

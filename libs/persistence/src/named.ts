@@ -1,8 +1,8 @@
 /**
- * SQL with its parameters by name, for statements that take more than a reader can count.
+ * SQL with named parameters, for statements with more parameters than a reader can count.
  *
- * `:group_no` in the text stands for the field `group_no` of the parameters; a cast (`::text`) and a time format (`HH24:MI`) are
- * left alone. The text is numbered once, when the module is loaded.
+ * `:group_no` in the text stands for the field `group_no` of the parameters; a cast (`::text`) and a time format (`HH24:MI`) are not
+ * parameters. The text is converted to numbered parameters once, when the module is loaded.
  */
 import type { Row, Sql } from './database.js';
 
@@ -18,7 +18,7 @@ export function named<P extends object, R extends object = Row>(name: string, te
     const given = new Map<string, unknown>(Object.entries(parameters));
     const missing = fields.find((field) => given.get(field) === undefined);
     if (missing !== undefined)
-      throw new Error(`${name} needs the parameter ${missing}; null is a value, undefined is not.`);
+      throw new Error(`${name} needs the parameter ${missing}; pass null for no value, not undefined.`);
     return sql.query<R>(
       name,
       numbered,

@@ -8,7 +8,7 @@ import type { DatabaseSettings } from './settings.js';
 
 type EntityClass = new (...args: never[]) => object;
 
-/** What a service with a database declares in its environment. */
+/** The environment variables that a service with a database declares. */
 export interface DatabaseEnv {
   DATABASE_URL: string;
 }
@@ -17,7 +17,7 @@ export interface PersistenceSettings extends Omit<DatabaseSettings, 'url'> {
   /** Folder of the migrations: `import.meta.dirname + '/migrations'`. */
   migrationsDir: string;
   entities?: (EntityClass | EntitySchema)[];
-  /** How long a start waits for the database and for another starter's migrations. Default 60 s. */
+  /** How long a start waits for the database and for the migrations of another instance. Default 60 s. */
   startWithinMs?: number;
 }
 

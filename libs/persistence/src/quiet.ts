@@ -1,6 +1,6 @@
 import type { Logger } from 'typeorm';
 
-/** TypeORM's own words are left out: it would print on the console what it also throws. */
+/** A logger without output: TypeORM would print errors on the console that it also throws. */
 export class Quiet implements Logger {
   logQuery(): void {}
   logQueryError(): void {}

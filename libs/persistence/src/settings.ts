@@ -6,9 +6,9 @@ export interface DatabaseSettings {
   schema: string;
   /** Connections of the hot paths' pool. Default 8. */
   poolSize?: number;
-  /** A statement that takes longer is ended by PostgreSQL. Default 30 s. */
+  /** PostgreSQL ends a statement that takes longer. Default 30 s. */
   statementTimeoutMs?: number;
-  /** How long a query waits for a free connection, a new one included. Default 5 s. */
+  /** How long a query waits for a free or a new connection. Default 5 s. */
   connectWithinMs?: number;
 }
 
@@ -17,7 +17,7 @@ export const MIGRATIONS_TABLE = 'migrations';
 
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 
-/** Start-up options: search_path and limits hold on every connection of the pool without a query of their own. */
+/** Start-up options: they set search_path and limits on every connection of the pool without an extra query. */
 export function connectionOptions(settings: DatabaseSettings) {
   const { url, schema, statementTimeoutMs = 30_000, connectWithinMs = 5_000 } = settings;
   if (!SCHEMA.test(schema))

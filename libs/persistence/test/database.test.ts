@@ -53,7 +53,7 @@ describe('a database', () => {
     expect(await db.run('SELECT n FROM things')).toEqual([{ n: 1 }]);
   });
 
-  it('runs a transaction again that lost against another one', async () => {
+  it('runs a transaction again that PostgreSQL rolled back because of another one', async () => {
     await using database = await testDatabase();
     await using db = new Database({ url: database.url, schema: 'public' });
     await db.run('CREATE TABLE counter (n int)');
@@ -71,7 +71,7 @@ describe('a database', () => {
     expect(runs).toBeGreaterThanOrEqual(2);
   });
 
-  it('tells faults of the data from faults of the moment', async () => {
+  it('distinguishes faults of the data from temporary faults', async () => {
     await using database = await testDatabase();
     await using db = new Database({ url: database.url, schema: 'public', statementTimeoutMs: 100 });
     await db.run('CREATE TABLE things (word varchar(2) PRIMARY KEY)');
@@ -109,7 +109,7 @@ describe('a database', () => {
 });
 
 describe('when PostgreSQL restarts', () => {
-  it('queries fail as DatabaseUnavailable while it is away and work afterwards', async () => {
+  it('queries fail as DatabaseUnavailable while it is down and work afterwards', async () => {
     await using server = await testPostgres();
     await using db = new Database({ url: server.url, schema: 'public', poolSize: 4 });
     await Promise.all([1, 2, 3, 4].map(() => db.query('one', 'SELECT 1')));

@@ -22,7 +22,7 @@ const start = (url: string, folder = migrationsDir, options: { log?: Log; within
   migrate({ url, schema: 'notes', migrationsDir: folder, ...options });
 
 describe('migrations', () => {
-  it('run once, whoever of several starters comes first', async () => {
+  it('run once when several instances start at the same time', async () => {
     await using database = await testDatabase();
     const ran = await Promise.all([start(database.url), start(database.url), start(database.url)]);
     expect(ran.filter((names) => names.length > 0)).toEqual([['Notes1700000000001']]);
@@ -32,7 +32,7 @@ describe('migrations', () => {
     expect(await db.run('SELECT sid FROM notes')).toEqual([]);
   });
 
-  it('that fail leave nothing behind and say so', async () => {
+  it('that fail leave nothing behind and log the failure', async () => {
     await using database = await testDatabase();
     await expect(start(database.url, join(import.meta.dirname, 'broken-migrations'))).rejects.toThrow(/half/);
     await using db = new Database({ url: database.url, schema: 'notes' });
@@ -42,7 +42,7 @@ describe('migrations', () => {
     expect(await start(database.url)).toEqual(['Notes1700000000001']);
   });
 
-  it('wait for a database that is not up yet, and say that they wait', async () => {
+  it('wait for a database that is not up yet, and log that they wait', async () => {
     await using server = await testPostgres();
     const { url } = server;
     await server.kill();
@@ -53,13 +53,13 @@ describe('migrations', () => {
     expect(log.lines).toEqual(['waiting for PostgreSQL', 'database migrated']);
   });
 
-  it('give up with the remedy when the database does not come', async () => {
+  it('fail with the remedy when the database does not come up in time', async () => {
     await expect(start('postgresql://nobody@127.0.0.1:1/none', migrationsDir, { withinMs: 300 })).rejects.toThrow(
       /cannot be reached .*DATABASE_URL/,
     );
   });
 
-  it('give up when another process keeps the lock', async () => {
+  it('fail when another process keeps the lock', async () => {
     await using database = await testDatabase();
     await using db = new Database({ url: database.url, schema: 'public' });
     await db.with(async (client) => {

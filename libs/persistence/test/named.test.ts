@@ -2,7 +2,7 @@
 import { testDatabase } from '@hero/testing';
 import { Database, named } from '../src/index.js';
 
-test('a name stands for its value wherever it is written; casts and times are left alone', async () => {
+test('every occurrence of a name is replaced; casts and time formats are not parameters', async () => {
   await using database = await testDatabase();
   await using sql = new Database({ url: database.url, schema: 'public' });
   const statement = named<{ n: number; text: string | null }, Record<string, unknown>>(
@@ -15,8 +15,8 @@ test('a name stands for its value wherever it is written; casts and times are le
   expect(await statement(sql, { n: 4, text: ':n' })).toEqual([{ n: 4, twice: 8, text: ':n', ...rest }]);
 });
 
-test('a parameter that is missing is a fault of the caller', () => {
+test('a missing parameter throws before the query is sent', () => {
   const statement = named<{ n?: number }>('named_missing', 'SELECT :n::int');
-  const nowhere = { query: () => Promise.reject(new Error('it was asked')), run: () => Promise.resolve([]) };
+  const nowhere = { query: () => Promise.reject(new Error('the query was sent')), run: () => Promise.resolve([]) };
   expect(() => statement(nowhere, {})).toThrow('named_missing needs the parameter n');
 });

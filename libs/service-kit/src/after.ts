@@ -1,7 +1,7 @@
-/** Node's own timers fire immediately beyond this: 24.8 days. */
+/** The longest delay of Node's timers, 24.8 days; longer ones would fire immediately. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Runs something once after a time of any length, and never after it was disposed. */
+/** Runs a function once after a delay of any length, and never after it was disposed. */
 export function after(ms: number, run: () => void): Disposable {
   const due = performance.now() + ms;
   let timer: NodeJS.Timeout;

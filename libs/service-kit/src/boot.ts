@@ -1,8 +1,8 @@
 /**
  * Boots one service.
  *
- * 1. What is wrong is said before anything is served: environment, service.toml against reality, then the bus.
- * 2. Stopping goes in order and is bounded: the service's own work, the door (no new questions, running ones answered),
+ * 1. Faults are reported before anything is served: first of the environment, then of service.toml compared with the code, then of the bus.
+ * 2. A stop is bounded and has an order: the service's own work, the handlers (no new requests, running ones are answered),
  *    Nest's modules, the connection.
  */
 import 'reflect-metadata';
@@ -24,7 +24,7 @@ import { paths } from './paths.js';
 import { ServiceModule } from './service-module.js';
 import { claimSocket } from './sockets.js';
 
-/** All of stopping, of however many services; a supervisor waits a little longer before it kills. */
+/** Limit of a whole stop, of any number of services; a supervisor waits a little longer before it kills. */
 export const STOP_WITHIN_MS = 25_000;
 
 export interface RunningService {
@@ -33,12 +33,12 @@ export interface RunningService {
   readonly log: ProcessLog;
   readonly bus: Bus;
   readonly app: INestApplicationContext;
-  /** May be called any number of times; all wait for the one stop, which the first caller bounds. */
+  /** May be called any number of times; all calls wait for one stop, whose limit is that of the first call. */
   stop(reason?: string, withinMs?: number): Promise<void>;
 }
 
 export interface BootOptions {
-  /** Default: the process's environment. */
+  /** Environment to read; default: that of the process. */
   env?: NodeJS.ProcessEnv;
 }
 

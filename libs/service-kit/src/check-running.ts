@@ -1,6 +1,6 @@
 /**
- * Compares running services with their service.toml. A service compares the two at its start; after that somebody may edit the
- * file, run another version, or lose a subscription.
+ * Compares running services with their service.toml. A service compares the two at its start; later the file may be edited,
+ * another version may run, or a subscription may be lost.
  */
 import { hostname } from 'node:os';
 import type { Bus, GatherOptions } from '@hero/bus';
@@ -8,7 +8,7 @@ import { SELF_SUBJECT } from '@hero/contracts';
 import { z } from 'zod';
 import { differences, readManifest } from './manifest.js';
 
-/** What one instance answers on `hero.self`: what it really does, to be compared with what it declares. */
+/** The answer of one instance on `hero.self`: the subjects and environment that it really uses. */
 const RunningSelf = z.object({
   name: z.string(),
   instance: z.string(),
@@ -20,7 +20,7 @@ const RunningSelf = z.object({
 });
 type RunningSelf = z.infer<typeof RunningSelf>;
 
-/** Answers for one instance; no queue group, so that every instance does. */
+/** Answers for one instance, without a queue group, so that every instance answers. */
 export function answerSelf(bus: Bus, self: () => Omit<RunningSelf, 'host'>): void {
   bus.nc.subscribe(SELF_SUBJECT, {
     callback: (error, message) => {
@@ -31,13 +31,13 @@ export function answerSelf(bus: Bus, self: () => Omit<RunningSelf, 'host'>): voi
 
 export interface CheckedService {
   name: string;
-  /** Undefined: no instance answers. */
+  /** Undefined if no instance answers. */
   instance?: string;
-  /** Sentences; empty where it does what it declares. */
+  /** One sentence per fault; empty if the instance does what it declares. */
   faults: string[];
 }
 
-/** One entry for each running instance of these services, and one for each service of which none runs. `folders`: by name. */
+/** Returns an entry for each running instance of these services, and one for each service without an instance. `folders`: by name. */
 export async function checkRunning(
   bus: Bus,
   folders: ReadonlyMap<string, string>,

@@ -1,19 +1,19 @@
 /**
- * Group commit: while one group is under way, what arrives waits and then goes together.
+ * Group commit: items that arrive while a group is sent are collected and sent together as the next group.
  *
- * 1. An item alone goes at once: waiting for company would cost latency and win nothing.
- * 2. Each item is answered on its own: by the value at its index, or by the Error there.
+ * 1. A single item is sent immediately, because waiting for more items would cost latency and gain nothing.
+ * 2. Each item gets its own answer: the value at its index, or the Error there.
  * 3. A `run` that throws fails every item of its group with that error.
  */
 export interface CombinerOptions<T, R> {
-  /** As many answers as items, in their order; an Error at an index rejects that item. */
+  /** Returns as many answers as items, in the same order; an Error at an index rejects that item. */
   run(items: T[]): Promise<readonly (R | Error)[]>;
-  /** Default 500. */
+  /** Largest number of items in a group. Default 500. */
   maxItems?: number;
-  /** Sum of `sizeOf` in one group; an item that is larger alone goes alone. */
+  /** Largest sum of `sizeOf` in one group; a single larger item is sent alone. */
   maxBytes?: number;
   sizeOf?(item: T): number;
-  /** Groups under way at once. Default 1. */
+  /** Number of groups that are sent at the same time. Default 1. */
   concurrency?: number;
 }
 
@@ -43,13 +43,13 @@ export class Combiner<T, R> {
     return this.waiting.length;
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when no item waits and no group is being sent. */
   async idle(): Promise<void> {
     if (this.active === 0 && this.waiting.length === 0) return;
     await new Promise<void>((resolve) => this.idleListeners.push(resolve));
   }
 
-  /** What arrives in the same turn of the event loop goes together. */
+  /** Items that arrive in the same turn of the event loop are sent together. */
   private schedule(): void {
     if (this.scheduled || this.active >= (this.options.concurrency ?? 1)) return;
     this.scheduled = true;

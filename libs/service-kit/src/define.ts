@@ -6,7 +6,7 @@ import type { BaseEnv } from './env.js';
 import type { ExtraInfo } from './info.js';
 import type { Paths } from './paths.js';
 
-/** What a service is built from: given to its providers and to `start`. */
+/** The context of a service, which its providers and `start` get. */
 export interface ServiceContext<E = unknown> {
   readonly name: ServiceName;
   /** Unique among all running instances; a NATS token. */
@@ -27,11 +27,11 @@ export interface StartedService<E = unknown> extends ServiceContext<E> {
   readonly app: INestApplicationContext;
 }
 
-/** What `start` may give back. */
+/** The result of `start`. */
 export interface Parts {
-  /** First step of stopping, while questions are still answered. Bounded: 25 s for stopping as a whole. */
+  /** The first step of a stop, while requests are still answered. The whole stop is limited to 25 s. */
   stop?(): Promise<void> | void;
-  /** Joined to what the service answers on `hero.info`: slots, busy, healthy. */
+  /** Fields that are added to the answer on `hero.info`: slots, busy, healthy. */
   extraInfo?(): ExtraInfo;
 }
 
@@ -39,17 +39,17 @@ interface ServiceOptions<S extends z.ZodObject> {
   name: ServiceName;
   /** `import.meta.dirname` of its main: service.toml is there or one above. */
   dir: string;
-  /** What it reads from its environment besides what all services do. */
+  /** The environment variables that it reads in addition to those of all services. */
   env?: S;
-  /** Its own module. What it is given, it injects: `Bus`, LOG, ENV, SERVICE (service-module.ts). */
+  /** Its own module, whose classes can inject `Bus`, LOG, ENV and SERVICE (service-module.ts). */
   module: DynamicModule | Type;
-  /** Runs when the application is up and before questions are taken. */
+  /** Runs when the application is up, before it accepts requests. */
   start?(service: StartedService<z.output<S>>): Promise<Parts | void> | Parts | void;
   /** Gives the application an Express adapter, `app.getHttpAdapter().getInstance()`; it listens nowhere by itself. */
   http?: boolean;
 }
 
-/** A service with its types folded away: what is left takes an environment that its own schema has read. */
+/** A service without its type parameters; `start` takes an environment that was read with its own schema. */
 export interface ServiceDefinition {
   readonly name: ServiceName;
   readonly dir: string;
@@ -69,7 +69,7 @@ export function defineService<S extends z.ZodObject = z.ZodObject<Record<never, 
     env,
     http,
     module,
-    // `env` was read with this definition's own schema: see bootService.
+    // `env` was read with the schema of this definition (bootService).
     start: async (service) => (await options.start?.(service as StartedService<z.output<S>>)) ?? {},
   };
 }

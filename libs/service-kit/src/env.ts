@@ -1,4 +1,4 @@
-/** Building blocks of what services read from their environment. Their descriptions are the remedies that faults name. */
+/** Building blocks for the environment of services. Their descriptions are used as remedies in errors. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -52,7 +52,7 @@ export const baseEnv = z.object({
 });
 export type BaseEnv = z.output<typeof baseEnv>;
 
-/** Whatever stops a service at start: its sentences name every file, field or variable at once, and the remedy. */
+/** The error for a failed start: its sentences name all faulty files, fields or variables, each with the remedy. */
 export class StartFault extends Error {
   constructor(
     readonly what: string,
@@ -63,7 +63,7 @@ export class StartFault extends Error {
   }
 }
 
-/** Reads the environment of one service; an empty variable is one that is not set. */
+/** Reads the environment of one service; an empty variable counts as not set. */
 export function readEnv<E extends z.ZodObject>(
   service: string,
   schema: E,

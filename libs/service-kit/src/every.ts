@@ -3,20 +3,20 @@ import type { Log } from '@hero/bus';
 export interface EveryOptions {
   signal?: AbortSignal;
   log?: Log;
-  /** In the log of its failures. */
+  /** Name in log lines about failures. */
   name?: string;
-  /** Also at once, not only after the first period. */
+  /** Whether to run immediately too, not only after the first period. */
   atOnce?: boolean;
 }
 
 export interface Timer {
   /** Runs it now; if it is running, once more after that. */
   now(): void;
-  /** Stops and waits for a run that is under way. */
+  /** Stops, and waits for a run in progress. */
   stop(): Promise<void>;
 }
 
-/** Runs something each period, never twice at once: a period starts when the run before it has ended. */
+/** Runs a function periodically and never concurrently: a period starts when the previous run has ended. */
 export function every(ms: number, run: () => unknown, options: EveryOptions = {}): Timer {
   const { signal, log, name = 'timer', atOnce = false } = options;
   let timer: NodeJS.Timeout | undefined;

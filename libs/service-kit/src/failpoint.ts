@@ -30,7 +30,7 @@ export function parseFailpoints(text: string): Map<string, Action> {
 const text = process.env.HERO_FAILPOINTS;
 const points = text ? parseFailpoints(text) : undefined;
 
-/** Costs one comparison where no failpoint is set. */
+/** Costs one comparison if no failpoint is set. */
 export function failpoint(name: string): Promise<void> | void {
   if (points !== undefined) return hit(points, name);
 }
@@ -43,6 +43,6 @@ export function hit(set: Map<string, Action>, name: string): Promise<void> | voi
   if (action.kind === 'error') throw new Error(`failpoint ${name}`);
   if (action.kind === 'delay') return new Promise((resolve) => setTimeout(resolve, action.ms));
   process.kill(process.pid, 'SIGKILL');
-  // Nothing after a crash point may run, not even what is left of this turn.
+  // No code after a crash point may run, not even the rest of this turn.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }

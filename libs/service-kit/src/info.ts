@@ -16,7 +16,7 @@ export function answerInfo(bus: Bus, identity: Identity, extra: () => ExtraInfo)
   });
 }
 
-/** Asks all instances of all services who they are; who does not answer in time is not there. */
+/** Asks all instances of all services for their info; instances that do not answer in time are left out. */
 export async function gatherInfo(bus: Bus, options: GatherOptions = {}): Promise<ServiceInfo[]> {
   const answers = await bus.gather(INFO_SUBJECT, options);
   return answers

@@ -1,6 +1,6 @@
 import { type Logger as Pino, pino } from 'pino';
 
-/** What libraries and services use of it is `Log` of @hero/bus. */
+/** The logger. Libraries and services use only its interface `Log` of @hero/bus. */
 export type ProcessLog = Pino;
 
 interface LogOptions {
@@ -10,7 +10,7 @@ interface LogOptions {
   format: 'json' | 'line';
 }
 
-/** Facts with fields on standard output: JSON, or readable lines for a terminal. */
+/** Writes messages with fields to standard output, as JSON or as readable lines for a terminal. */
 export function createLog({ service, instance, level, format }: LogOptions): ProcessLog {
   const options = {
     level,

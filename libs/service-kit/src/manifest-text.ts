@@ -2,7 +2,7 @@ import type { ServiceDefinition } from './define.js';
 import { baseEnv } from './env.js';
 import { readManifest } from './manifest.js';
 
-/** What `--info` prints: the manifest as JSON, with what every service reads from its environment. */
+/** The output of `--info`: the manifest as JSON, with the environment variables that every service reads. */
 export function describeService(definition: ServiceDefinition): string {
   const { manifest, version } = readManifest(definition.dir);
   const common = Object.entries(baseEnv.shape).map(([name, schema]) => [name, schema.description ?? '']);

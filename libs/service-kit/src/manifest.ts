@@ -1,4 +1,4 @@
-/** service.toml: what a service says of itself. Checked against reality at start, so that it never lies. */
+/** service.toml: the manifest of a service. It is compared with the code at each start, so that it stays true. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
@@ -60,7 +60,7 @@ export interface Reality {
   sockets: readonly string[];
 }
 
-/** Every difference between what is declared and what is, as sentences. */
+/** All differences between the manifest and the code, as sentences. */
 export function differences(manifest: Manifest, real: Reality): string[] {
   return [
     ...(manifest.name === real.name ? [] : [`name: it says "${manifest.name}", the code says "${real.name}".`]),

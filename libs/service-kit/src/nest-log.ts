@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ProcessLog } from './log.js';
 
-/** Nest's own words: its warnings and errors are ours, the rest is for debugging. */
+/** Nest's logger: its warnings and errors go to our log, everything else to the debug level. */
 export function nestLog(log: ProcessLog): LoggerService {
   const context = (rest: unknown[]): object => ({ nest: rest.at(-1) });
   return {

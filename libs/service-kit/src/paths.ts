@@ -11,7 +11,7 @@ export interface Paths {
   logs: string;
 }
 
-/** Where things are below HERO_HOME. */
+/** The paths below HERO_HOME. */
 export function paths(home: string): Paths {
   const below = join(home, 'var');
   return {

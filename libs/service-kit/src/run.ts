@@ -12,7 +12,7 @@ import type { ServiceDefinition } from './define.js';
 import { StartFault } from './env.js';
 import { describeService } from './manifest-text.js';
 
-/** Is this module the one that node was started with? */
+/** Whether this module is the one that node was started with. */
 export function isEntry(meta: ImportMeta): boolean {
   const entry = process.argv[1];
   return entry !== undefined && realpathSync(entry) === realpathSync(fileURLToPath(meta.url));
@@ -34,7 +34,7 @@ export async function runServices(definitions: readonly ServiceDefinition[]): Pr
   const leave = async (reason: string, code: number): Promise<void> => {
     if (leaving) return;
     leaving = true;
-    // Whatever hangs: the process ends.
+    // The process ends even if something hangs.
     setTimeout(() => process.exit(1), STOP_WITHIN_MS + 4_000).unref();
     await stopInTurn(definitions, running, reason);
     process.exit(code);

@@ -1,6 +1,6 @@
 /**
- * What every service is given, as providers: a module or class of a service names what it needs in its constructor, and nothing is
- * handed down through settings. `bootService` adds it to each service’s own module.
+ * The providers that every service gets: a class of a service injects what it needs, so nothing is passed down through
+ * settings. `bootService` adds this module to each service’s own module.
  */
 import { Bus } from '@hero/bus';
 import { type DynamicModule, Module } from '@nestjs/common';

@@ -5,12 +5,12 @@ import { dirname } from 'node:path';
 /** Bytes of a unix socket's path: 107 on Linux, 103 on macOS. */
 const LONGEST_PATH = 103;
 
-/** Makes way for listening on this path: a socket that nobody serves is removed, a live one is respected. */
+/** Prepares a path for listening: removes a socket without a server, and throws if a live process serves it. */
 export async function claimSocket(path: string): Promise<void> {
   if (Buffer.byteLength(path) > LONGEST_PATH) {
     throw new Error(`The socket path ${path} has more than ${LONGEST_PATH} bytes; set a shorter HERO_HOME.`);
   }
-  // The folder's permissions are what guards the socket.
+  // The permissions of the folder guard the socket.
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await chmod(dirname(path), 0o700);
   const found = await lstat(path).catch(() => undefined);

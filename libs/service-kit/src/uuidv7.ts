@@ -5,7 +5,7 @@ let used = POOL.length;
 let lastMs = 0;
 let counter = 0;
 
-/** A UUID whose text sorts by time of making; within one process also inside a millisecond. */
+/** A UUID whose text sorts by its creation time; within one process also inside a millisecond. */
 export function uuidv7(): string {
   if (used === POOL.length) {
     randomFillSync(POOL);

@@ -2,14 +2,14 @@ import type { HistoryState, PlayEvent, PlayStatus, Span } from '@hero/contracts'
 import { PlayFold, type PlayState } from './play-fold.js';
 import { NEVER, newDetail, SHOWN_LINES, type SpanState } from './state.js';
 
-/** What `play_spans` answers: all spans as they are after the event `seq`. */
+/** The reply of `play_spans`: all spans as they are after the event `seq`. */
 export interface Snapshot {
   readonly spans: readonly Span[];
   readonly seq: number;
   readonly state: HistoryState;
 }
 
-/** A row of the drawn tree: depth 0 for roots, and whether it is the last of its siblings. */
+/** A row of the tree: a span, its depth (0 for roots), and whether it is the last of its siblings. */
 export interface TreeRow {
   readonly span: Span;
   readonly depth: number;
@@ -17,10 +17,10 @@ export interface TreeRow {
 }
 
 /**
- * The span tree of one play as a viewer holds it: a snapshot, then events in order of `seq`. Events are applied by the same fold
- * as in the store (S1–S5, P1–P5), and a snapshot says all that the fold needs, so a live tree is always what a reload shows.
+ * The span tree of one play in a viewer: a snapshot, then events in order of `seq`. The same fold applies events here
+ * and in the store (S1–S5, P1–P5), and a snapshot has everything that the fold needs, so a live tree always equals a reloaded one.
  *
- * T1 An event at or below `seq` is in the tree already and changes nothing, so a snapshot and a stream may overlap.
+ * T1 An event at or below `seq` is already in the tree and changes nothing, so a snapshot and a stream may overlap.
  */
 export class SpanTree {
   private readonly logs = new Map<string, Span['logs']>();
@@ -30,7 +30,7 @@ export class SpanTree {
     this.fold = new PlayFold(newPlay(playSid), new Map());
   }
 
-  /** Number of the newest event that is in it. */
+  /** Number of the newest event in the tree. */
   get seq(): number {
     return this.fold.play.seq;
   }
@@ -44,7 +44,7 @@ export class SpanTree {
     for (const { id, logs } of spans) if (logs.length > 0) this.logs.set(id, [...logs]);
   }
 
-  /** S1: lines of runs before the one that is shown. A line may arrive before the start of its run. */
+  /** S1: log lines of runs older than the one that is shown. A line may arrive before the start of its run. */
   private forgetLines(spanId: string): void {
     const shown = this.fold.spans.get(spanId)?.started_in ?? NEVER;
     const lines = this.logs.get(spanId)?.filter(({ attempt }) => attempt >= shown);
@@ -56,7 +56,7 @@ export class SpanTree {
     return { spans: this.spans(), seq: this.seq, state: { attempt, final, final_at } };
   }
 
-  /** Returns false for an event that was seen before. */
+  /** Returns false for an event that is already in the tree. */
   apply(event: PlayEvent): boolean {
     const { fold, logs } = this;
     if (event.seq <= fold.play.seq) return false; // T1
@@ -72,15 +72,15 @@ export class SpanTree {
     return true;
   }
 
-  /** In the order in which they were first heard of. */
+  /** The spans, in the order in which they were first reported. */
   spans(): Span[] {
     const states = [...this.fold.spans.values()].sort((a, b) => a.first_seq - b.first_seq);
     return states.map((state) => spanOf(state, this.logs.get(state.id) ?? []));
   }
 
   /**
-   * Depth first, siblings in the order in which they were first seen (a replayed span keeps its times, one that ran again does
-   * not, so times would mix the attempts); a span whose parent is unknown is a root.
+   * Rows depth first. Siblings are in the order in which they were first reported, not by time: a replayed span keeps its times and
+   * one that ran again does not, so times would mix the attempts. A span whose parent is unknown is a root.
    */
   rows(): TreeRow[] {
     const children = new Map<string | null, Span[]>();
@@ -99,7 +99,7 @@ export class SpanTree {
     return rows;
   }
 
-  /** One level in reverse, as a stack wants it. */
+  /** One level in reverse order, to be pushed on the stack. */
   private level(spans: Span[] | undefined, depth: number): TreeRow[] {
     return (spans ?? []).map((span, i, all) => ({ span, depth, last: i === all.length - 1 })).reverse();
   }
@@ -143,7 +143,7 @@ function stateOf(span: Span): SpanState {
   };
 }
 
-/** A span as it is handed out, of what is known of it. */
+/** The public form of a stored span. */
 export function spanOf(state: ShownSpan, logs: Span['logs']): Span {
   const { error, usage, step_key, child_play_sid, output, output_omitted, ...detail } = state.detail;
   return {

@@ -1,11 +1,11 @@
 /**
- * How the numbered events of one play change the play and its tree. Pure: no SQL, no clock.
+ * Applies the numbered events of one play to the play and its tree. Pure: no SQL, no clock.
  *
  * P1 A higher attempt means that the processes of the attempts before it have ended: their open spans are closed as `cancelled`,
  *    until they start again. A start of theirs that arrives late is closed immediately.
  * P2 A pause (`paused`, or status `awaiting_resume`) makes running spans `paused`. They stay open.
- * P3 A final status closes all open spans. Spans that ran when a play failed or timed out have failed; all others were
- *    cancelled. The root ends as the play does.
+ * P3 A final status closes all open spans. Spans that were running when a play failed or timed out become `failed`, all others
+ *    `cancelled`. The root gets the status of the play.
  * P4 A play stays final until a status `pending` or a higher attempt reopens it (`play_retry`); only plays that failed or timed
  *    out can be reopened. A `pending` from before the end, or a final status of a lower attempt, is late and changes nothing.
  * P5 SPAN_LIMIT spans are stored. Starts beyond it are counted; their events are in the history only.
@@ -22,10 +22,10 @@ export interface PlayState {
   /** Number of the newest event. */
   seq: number;
   attempt: number;
-  /** The final status, while it is final. */
+  /** The final status, or null. */
   final: PlayStatus | null;
   final_at: string | null;
-  /** Spans stored, and starts counted beyond the limit (P5), with the event that counted last. */
+  /** Number of spans stored, number of starts beyond the limit (P5), and the last event that was counted. */
   spans: number;
   beyond: number;
   beyond_seq: number;
@@ -41,7 +41,7 @@ export interface LogRow {
   at: string;
   text: string;
   stream: string;
-  /** Its number among the lines of the span's run; null where it is in the history only. */
+  /** Its number among the lines of the span's run; null if it is in the history only. */
   nth: number | null;
 }
 
@@ -50,18 +50,18 @@ export class PlayFold {
 
   constructor(
     readonly play: PlayState,
-    /** All known spans that the events name, and all open ones where `needsOpen` says so. */
+    /** All known spans that the events name, and all open ones if `needsOpen` is true. */
     readonly spans: Map<string, SpanState>,
     private readonly limit = SPAN_LIMIT,
   ) {}
 
-  /** True where the events may close spans that they do not name: the open spans must be loaded first. */
+  /** True if the events may close spans that they do not name; the open spans must then be loaded first. */
   static needsOpen(play: PlayState, attempt: number, events: readonly AnyEvent[]): boolean {
     if (attempt > play.attempt) return play.spans > 0;
     return events.some(({ type }) => type === 'paused' || type === 'status');
   }
 
-  /** Gives the events their numbers and applies them. Returns the number of the first. */
+  /** Numbers the events and applies them. Returns the number of the first. */
   apply(attempt: number, events: readonly AnyEvent[]): number {
     const first = this.play.seq + 1;
     this.beginAttempt(attempt, events[0]?.at ?? '');
@@ -194,7 +194,7 @@ export class PlayFold {
   private status(status: string, attempt: number, at: string): void {
     const { play } = this;
     if (status === 'awaiting_resume') return this.pause(attempt);
-    // P4. Attempt 0: the play never ran, or the sender does not know the attempt.
+    // P4. Attempt 0 means that the play never ran or that the sender does not know the attempt.
     const late = attempt > 0 && attempt < play.attempt;
     if (status === 'pending' && !late) return this.reopen(at);
     const final = status as PlayStatus;

@@ -1,21 +1,21 @@
 /**
- * How the events of a span become its one node in the tree. Pure: no SQL, no clock.
+ * Folds the events of a span into its one node in the tree. Pure: no SQL, no clock.
  *
- * S1 The same place is the same node in every attempt. One run of it is shown: the newest that really started. A start of a
- *    higher attempt begins the node anew (times, tags, logs, error, output); a start of a lower one is history only.
- * S2 Status and attempt are those of the newest attempt that reported something of it.
- * S3 `replayed` changes status and attempt. It fills in what is missing (an end or an output that was lost with the attempt
- *    that ran it), and never replaces anything.
- * S4 Order does not matter: an end before its start waits for it, a start after a higher attempt's `replayed` fills in the name,
- *    and a reported end replaces a concluded one.
- * S5 Costs add up over the attempts that really ran; nothing else does.
+ * S1 The same place is the same node in every attempt. The node shows one run: the newest that really started. A start of a
+ *    higher attempt resets the node (times, tags, logs, error, output); a start of a lower one is in the history only.
+ * S2 Status and attempt are those of the newest attempt that reported the span.
+ * S3 `replayed` changes status and attempt. It adds a missing end or output (lost with the attempt that ran the span) and replaces
+ *    nothing.
+ * S4 Order does not matter: an end that arrives before its start is kept for it, a start after a higher attempt's `replayed` adds
+ *    the name, and a reported end replaces a concluded one.
+ * S5 Only costs are summed over the attempts, and only over those that really ran.
  */
 import { isOpen, NEVER, type SpanState } from './state.js';
 import type { AnyEvent, SpanStatus } from '@hero/contracts';
 
 type Event<T> = Extract<AnyEvent, { type: T }>;
 
-/** Milliseconds between two times; null where one of them cannot be read. */
+/** Milliseconds between two times; null if one of them is not a valid time. */
 function between(from: string, to: string): number | null {
   const ms = Date.parse(to) - Date.parse(from);
   return Number.isNaN(ms) ? null : Math.max(0, ms);
@@ -100,7 +100,7 @@ export function tagged(span: SpanState, event: Event<'span_tagged'>, attempt: nu
   return true;
 }
 
-/** Concludes an end that nobody reported, because the process has ended. */
+/** Concludes an end that was never reported, because the process has ended. */
 export function close(span: SpanState, status: SpanStatus, at: string): void {
   span.status = status;
   span.ended_at = at;

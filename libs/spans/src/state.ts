@@ -1,8 +1,8 @@
 import type { JsonObject, SpanError, SpanKind, SpanStatus } from '@hero/contracts';
 
 /**
- * Of a span, what no SQL looks into: stored as one JSON text. Every member is always there, so that all details share
- * one shape and are changed in place: spreading them anew cost a tenth of the ingest.
+ * The fields of a span that no SQL reads, stored as one JSON text. Every member is always present and objects are changed in place,
+ * so that all details have the same hidden class; copying them by spread took a tenth of the ingest time.
  */
 export interface SpanDetail {
   tags: JsonObject;
@@ -28,7 +28,7 @@ export const newDetail = (): SpanDetail => ({
   output_omitted: undefined,
 });
 
-/** A node of the tree as it is stored, beside what folding needs to know of it. */
+/** A stored node of the tree, with the state that folding needs. */
 export interface SpanState {
   readonly play_sid: string;
   readonly id: string;
@@ -36,37 +36,37 @@ export interface SpanState {
   name: string;
   kind: SpanKind;
   status: SpanStatus;
-  /** The newest attempt that reported something of it; shown. */
+  /** The newest attempt that reported this span; shown. */
   attempt: number;
-  /** The attempt whose start, tags and logs are shown; NEVER while no start is known. */
+  /** The attempt whose start, tags and logs are shown; NEVER if no start is known. */
   started_in: number;
-  /** The attempt whose end is shown; NEVER while it has not ended. */
+  /** The attempt whose end is shown; NEVER if the span has not ended. */
   ended_in: number;
-  /** The play did not report its end; it was concluded here, and a reported end replaces it. */
+  /** The play did not report the end; the fold concluded it, and a reported end replaces it. */
   closed: boolean;
-  /** The event that made it; the order of siblings. */
+  /** The event that created the node; siblings are in this order. */
   readonly first_seq: number;
-  /** The newest event that changed it. */
+  /** The newest event that changed the node. */
   seq: number;
   started_at: string;
   ended_at: string | null;
   duration_ms: number | null;
   cost_usd: number;
-  /** Log lines of `started_in` so far. */
+  /** Number of log lines of `started_in` so far. */
   log_lines: number;
   detail: SpanDetail;
-  /** It has a row: it is updated, not inserted. */
+  /** Whether it has a row in the database, to be updated instead of inserted. */
   readonly stored: boolean;
   changed: boolean;
 }
 
-/** A takeover, a pause and the end of the play concern the spans that run or wait. */
+/** Whether a span runs or waits, so that a takeover, a pause or the end of the play changes it. */
 export const isOpen = (span: SpanState): boolean => span.status === 'running' || span.status === 'paused';
 
-/** In place of an attempt: the start, or the end, is not known. */
+/** Stands for an attempt where the start or the end is not known. */
 export const NEVER = -1;
 
-/** How many log lines are shown with a span. */
+/** Number of log lines that are shown with a span. */
 export const SHOWN_LINES = 200;
 
 export function newSpan(playSid: string, id: string, seq: number, at: string): SpanState {
@@ -94,5 +94,5 @@ export function newSpan(playSid: string, id: string, seq: number, at: string): S
   };
 }
 
-/** Shown for a span of which only the end is known: its start was dropped, or comes late. */
+/** Name of a span of which only the end is known, because its start was dropped or is late. */
 const UNKNOWN_NAME = '(unknown)';

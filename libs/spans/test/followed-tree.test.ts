@@ -1,4 +1,4 @@
-/** A viewer that comes at any moment ends with the tree of one who was there from the start. */
+/** A viewer that connects at any time gets the same tree as one that followed from the start. */
 import type { AnyEvent, PlayEvent, Span } from '@hero/contracts';
 import { SpanTree } from '@hero/spans';
 
@@ -70,24 +70,24 @@ test.each(events.map(({ seq }) => seq))('a snapshot at event %i, and events that
   expect(follow(viewer, Math.max(0, seq - 3), events.length).spans()).toEqual(whole);
 });
 
-test('what is remembered keeps its times, output and logs; what ran again has only those of its last run', () => {
+test('a remembered span keeps its times, output and logs; a span that ran again has only those of its last run', () => {
   expect(of(A)).toMatchObject({ status: 'replayed', attempt: 3, duration_ms: 2, output: [1], cost_usd: 0.5 });
   expect(of(A)?.logs.map(({ text }) => text)).toEqual(['one']);
   expect(of(A)?.tags).toEqual({ name: 'a', more: 1 });
   expect(of(B)).toMatchObject({ error: null, cost_usd: 0.25, logs: [] });
 });
 
-test('who follows it sees how the play ended, also in what nobody ended', () => {
+test('a follower sees the final status, also in spans whose end was never reported', () => {
   expect([ROOT, B, CHILD].map((span) => of(span)?.status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   expect(of(CHILD)).toMatchObject({ child_play_sid: 'c', ended_at: expect.any(String) });
 });
 
-test('a pause is seen in every span that waits', () => {
+test('a pause shows in every span that waits', () => {
   const waiting = follow(new SpanTree('p'), 0, 10);
   expect(waiting.spans().map((span) => span.status)).toEqual(['paused', 'success', 'paused', 'paused']);
 });
 
-describe('a status that comes late', () => {
+describe('a status that arrives late', () => {
   const told = (...history: [attempt: number, AnyEvent][]): Span[] => {
     const tree = new SpanTree('p');
     history.forEach(([attempt, event], i) => tree.apply({ ...event, play_sid: 'p', attempt, seq: i + 1 } as PlayEvent));
@@ -95,12 +95,12 @@ describe('a status that comes late', () => {
   };
   const root = (attempt: number): [number, AnyEvent] => [attempt, start(ROOT, null, 'main', 'flow_root')];
 
-  test.each(['cancelled', 'success'])('%s is not undone by a wake-up from before it', (end) => {
+  test.each(['cancelled', 'success'])('%s is not undone by an earlier wake-up', (end) => {
     const late = status('pending');
     expect(told([2, status(end)], [2, late], root(2))[0]?.status).toBe(end);
   });
 
-  test('a failure is not undone either, but by a retry', () => {
+  test('a failure is undone only by a retry', () => {
     const late = status('pending');
     const failed = status('failed');
     expect(told([2, failed], [2, late], root(2))[0]?.status).toBe('failed');

@@ -1,4 +1,4 @@
-/** The part of JavaScript's own AsyncDisposableStack that tests use, for Node before 24: what was taken last is given back first. */
+/** The part of the standard AsyncDisposableStack that tests use, for Node before 24. It disposes in reverse order. */
 export class AsyncDisposableStack implements AsyncDisposable {
   private readonly ends: (() => PromiseLike<void> | void)[] = [];
 

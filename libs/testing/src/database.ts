@@ -19,7 +19,7 @@ async function administered<T>(work: (client: pg.Client) => Promise<T>): Promise
   return await work(held.db);
 }
 
-/** A source of a copy must have no connections, and the ones of a migration just ended may take a moment to go. */
+/** PostgreSQL copies only a template without connections, and those of a finished migration may take a moment to close. */
 async function cloned(client: pg.Client, name: string, template: string): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
@@ -32,7 +32,7 @@ async function cloned(client: pg.Client, name: string, template: string): Promis
   }
 }
 
-/** Makes the template once per test run, whoever of the workers comes first (an advisory lock decides). */
+/** Makes the template once per test run; an advisory lock decides which worker does it. */
 async function template(client: pg.Client, migrate: Migrate, templateName: string | undefined): Promise<string> {
   const name =
     templateName === undefined
@@ -72,8 +72,8 @@ async function renamed(client: pg.Client, from: string, to: string): Promise<voi
 }
 
 /**
- * A fresh database in the shared cluster, cloned from a template that was migrated once: per function, or per test run
- * when the template has a name.
+ * A fresh database in the shared cluster, cloned from a template. The template is migrated once per function, or once per test run
+ * if it has a name.
  */
 export async function testDatabase(migrate?: Migrate, templateName?: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;

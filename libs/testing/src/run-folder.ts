@@ -1,7 +1,7 @@
 /**
- * R1 No test server outlives its test run: every one works in the run's folder, and a watcher (a shell, outside the run's session)
- *    kills whatever works there and removes the folder as soon as the run's process is gone, `kill -9` included.
- * R2 The watcher starts before the first server does. Should both be killed, the next run reaps the folder.
+ * R1 No test server outlives its test run: every server works in the run's folder, and a watcher (a shell, outside the run's session)
+ *    kills all processes there and removes the folder as soon as the run's process has ended, also by `kill -9`.
+ * R2 The watcher starts before the first server. If both are killed, the next run removes the folder.
  */
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -16,13 +16,13 @@ interface Run {
 
 const runsFolder = () => join(tmpdir(), `hero-test-${process.getuid?.() ?? 0}`);
 
-/** Jest's main process, named by global-setup.mjs for its workers; this process where there is no jest. */
+/** Jest's main process, which global-setup.mjs passes to its workers; without jest, this process. */
 function runPid(): number {
   return Number(process.env.HERO_TEST_RUN ?? process.pid);
 }
 
 // $1 pid of the run, $2 the run's folder. State Z (dead, not yet waited for) counts as gone. PostgreSQL takes QUIT as an immediate
-// stop and still frees its shared memory; after KILL a segment of it would stay until the next boot.
+// stop and still frees its shared memory; after KILL a segment would stay until the next boot.
 const watcher = `
 while [ -d "$2" ] && kill -0 "$1" 2>/dev/null && [ "$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)" != Z ]; do sleep 1; done
 [ -d "$2" ] || exit 0
@@ -39,7 +39,7 @@ rm -rf "$2"
 export async function runFolder(): Promise<string> {
   const pid = runPid();
   const start = await processStart(pid);
-  if (start === undefined) throw new Error(`HERO_TEST_RUN names process ${pid}, which does not run; unset it`);
+  if (start === undefined) throw new Error(`HERO_TEST_RUN names process ${pid}, which is not running; unset it`);
   await mkdir(runsFolder(), { recursive: true, mode: 0o711 });
   const folder = join(runsFolder(), `${pid}-${start.split(':').at(-1)?.trim().replace(/\W+/g, '-')}`);
   // Of several workers, the one that makes the folder starts the watcher; `mkdir` without `recursive` decides.

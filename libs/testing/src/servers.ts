@@ -10,13 +10,13 @@ const cache = () => process.env.HERO_CACHE ?? join(homedir(), '.cache', 'hero-lo
 
 export interface SharedServers {
   readonly natsUrl: string;
-  /** of a database in the shared cluster (default `hero`) */
+  /** url of a database in the shared cluster (default `hero`) */
   databaseUrl(name?: string): string;
 }
 
 let shared: Promise<SharedServers> | undefined;
 
-/** One PostgreSQL and one nats-server for the whole test run; the first who asks starts them. */
+/** One PostgreSQL and one nats-server for the whole test run; the first call starts them. */
 export async function testServers(): Promise<SharedServers> {
   shared ??= (async () => {
     const home = join(await runFolder(), 'shared');
@@ -39,13 +39,13 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
   readonly version: string;
-  /** its home; the state folder is `state` in it */
+  /** HERO_HOME of the server; `state` in it is the state folder */
   readonly folder: string;
-  /** ends it with SIGKILL and returns when it is gone; `restart` brings it back */
+  /** ends it with SIGKILL and returns when its process has ended; `restart` starts it again */
   kill(): Promise<void>;
-  /** a graceful end */
+  /** ends it gracefully */
   stop(): Promise<void>;
-  /** (stops and) starts it with the same data on the same url */
+  /** starts it (stopping it first if needed) with the same data on the same url */
   restart(): Promise<void>;
 }
 
@@ -82,12 +82,12 @@ async function ownServer(
   };
 }
 
-/** A nats-server with JetStream of your own, to fill, kill and restart. */
+/** A nats-server with JetStream for one test, which may fill, kill and restart it. */
 export async function testNats(options: { port?: number } = {}): Promise<TestServer> {
   return await ownServer(async (folders) => await startNats({ ...folders, ...options, cache: cache() }));
 }
 
-/** A PostgreSQL cluster of your own, to kill and restart. `durable: true` for tests about durability. */
+/** A PostgreSQL cluster for one test, which may kill and restart it. `durable: true` for tests about durability. */
 export async function testPostgres(options: { port?: number; durable?: boolean } = {}): Promise<TestServer> {
   return await ownServer(async (folders) => await startPostgres({ durable: false, ...folders, ...options }));
 }

@@ -6,9 +6,9 @@ export interface TempFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** A folder of its own, removed with all it holds; also when the run is killed, together with the processes that work in it. */
+/** A new folder, removed with its content after use. If the run is killed, the watcher removes it and the processes that work in it. */
 export async function tempFolder(): Promise<TempFolder> {
   const path = await mkdtemp(join(await runFolder(), 't'));
-  await chmod(path, 0o755); // what root starts in it often runs as another user
+  await chmod(path, 0o755); // processes that root starts in it often run as another user
   return { path, [Symbol.asyncDispose]: async () => await rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Looks until the check gives something. Only for effects outside the process that announce themselves by no event. */
+/** Polls until the check returns a value. Only for effects outside the process that have no event. */
 export async function until<T>(
   check: () => Promise<T | undefined | false>,
   { within = 10_000, what = 'the condition' }: { within?: number; what?: string } = {},

@@ -11,7 +11,7 @@ const exists = async (path: string) =>
     () => false,
   );
 
-/** A process that only waits, in the folder, like a server left behind. */
+/** A process that waits in the folder, like a server that was left behind. */
 function waiting(cwd: string): number {
   const child = spawn('sleep', ['600'], { cwd, detached: true, stdio: 'ignore' });
   child.unref();
@@ -28,7 +28,7 @@ async function asRun<T>(pid: number, work: () => Promise<T>): Promise<T> {
   }
 }
 
-test('what a run left behind is gone soon after its kill -9, with its folder', async () => {
+test('after a kill -9 of the run its processes end and its folder is removed', async () => {
   const run = spawn('sleep', ['600'], { stdio: 'ignore' });
   const folder = await asRun(run.pid ?? 0, runFolder);
   await mkdir(join(folder, 'server'));
@@ -38,7 +38,7 @@ test('what a run left behind is gone soon after its kill -9, with its folder', a
   expect(await processStart(server)).toBeUndefined();
 });
 
-test('all workers of a run have the same folder, another run has another one', async () => {
+test('all workers of a run have the same folder; another run has another one', async () => {
   const mine = await runFolder();
   expect(await runFolder()).toBe(mine);
   const other = spawn('sleep', ['600'], { stdio: 'ignore' });
@@ -46,7 +46,7 @@ test('all workers of a run have the same folder, another run has another one', a
   other.kill('SIGKILL');
 });
 
-test('a temporary folder is gone after use', async () => {
+test('a temporary folder is removed after use', async () => {
   let path = '';
   {
     await using folder = await tempFolder();

@@ -13,7 +13,7 @@ async function query(url: string, sql: string) {
   }
 }
 
-test('the shared servers are the same for everybody in the run', async () => {
+test('the shared servers are the same in the whole run', async () => {
   const servers = await testServers();
   expect(await testServers()).toBe(servers);
   expect(servers.natsUrl).toMatch(/^nats:\/\/hero:.+@127\.0\.0\.1:\d+$/);
@@ -33,7 +33,7 @@ test('a database is migrated once and then cloned, and no clone sees another', a
   expect(migrations).toBe(1);
 });
 
-test('a template with a name is migrated once however many ask at the same time', async () => {
+test('a template with a name is migrated once, also when several ask at the same time', async () => {
   let migrations = 0;
   const migrate = () => async (url: string) => {
     migrations += 1;
@@ -44,7 +44,7 @@ test('a template with a name is migrated once however many ask at the same time'
   expect(migrations).toBe(1);
 });
 
-test('a database is gone after use', async () => {
+test('a database is dropped after use', async () => {
   let url = '';
   {
     await using database = await testDatabase();

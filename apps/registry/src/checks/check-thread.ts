@@ -1,8 +1,8 @@
-/** The other end of check-threads.ts: one task after the other. */
+/** The worker thread of check-threads.ts. It does one task after the other. */
 import { parentPort } from 'node:worker_threads';
 import { check, type Checked, type Task } from './check.js';
 
-/** With the time that the task took, once it had begun. */
+/** The reply has the time that the task took, without its wait in the queue. */
 export type Reply = ({ checked: Checked } | { failure: string }) & { ms: number };
 
 const port = parentPort;

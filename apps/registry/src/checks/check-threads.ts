@@ -1,11 +1,11 @@
 /**
- * Threads in which values are judged that would keep everybody waiting here: large ones, and schemas that may cost much.
+ * Worker threads that check values which would block the event loop: large ones, and those with schemas that may cost much.
  *
- * 1. A thread has one task at a time. One that takes longer than LONGEST_MS is ended with its thread; another is started when it is
- *    needed.
- * 2. One owner (a play, a workflow) has one task under way, so that it holds one thread at most; those of others go first.
- * 3. An owner whose tasks have taken SPENT_MS within a minute is refused until the minute is over. What any value of that size may
- *    take is free: to send large values is no attack.
+ * 1. A thread has one task at a time. A task that takes longer than LONGEST_MS is ended with its thread; a new thread is started when
+ *    it is needed.
+ * 2. An owner (a play, a workflow) has at most one running task and so occupies one thread; tasks of other owners go first.
+ * 3. An owner whose tasks have taken SPENT_MS within a minute is refused until the minute is over. The time that any value of that
+ *    size takes is not counted, because large values are legitimate.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,12 +20,12 @@ const FREE_MS = 50;
 const FREE_MS_OF_A_MILLION = 400;
 const MINUTE_MS = 60_000;
 
-/** Built beside this file; run from sources, in the build. */
+/** The built file beside this one; when the sources run, that of the build. */
 const SCRIPT = ['./check-thread.js', '../../dist/checks/check-thread.js']
   .map((path) => new URL(path, import.meta.url))
   .find((url) => existsSync(fileURLToPath(url)));
 
-/** The owner's schemas have had their time, or one of them takes too much. */
+/** The schemas of the owner have used up their time, or one task takes too long. */
 export class Spent extends Error {}
 
 interface Waiting {
@@ -52,7 +52,7 @@ export class CheckThreads {
   }
 
   async stop(): Promise<void> {
-    for (const { reject } of this.waiting.splice(0)) reject(new Error('The registry stops.'));
+    for (const { reject } of this.waiting.splice(0)) reject(new Error('The registry is stopping.'));
     await Promise.all(Array.from(this.all, (worker) => worker.terminate()));
   }
 

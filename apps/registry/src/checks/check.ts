@@ -1,25 +1,25 @@
 /**
- * What is judged about values that users send, in whichever thread: a value is parsed once, for this, and goes on as the text that it
- * was, so that its keys keep their order (decision 2).
+ * Checks the values that users send, in the main thread or in a worker. A value is parsed once, for the check, and passed on as its
+ * original text, so that its keys keep their order (decision 2).
  *
- * Pure. `steps` bounds what a schema may cost where others wait; TooCostly is thrown beyond.
+ * Pure. `steps` bounds the cost of a schema in the main thread; beyond it TooCostly is thrown.
  */
 import { createHash } from 'node:crypto';
 import { type FlowField, type Issue, type Json, type JsonObject, Name } from '@hero/contracts';
 import { canonicalText, checkSchema, itemsOf, jsonFaults, membersOf, type Schema } from '@hero/json';
 import { checkInput, INPUT_ROOT } from '../workflows/inputs.js';
 
-/** The input of a new play against its declaration, with prefilled answers and what its idempotency key stands for. */
+/** The input of a new play to be checked against its declaration, with its prefilled answers and the parameters for its idempotency key. */
 export interface InputTask {
   kind: 'input';
   fields: readonly FlowField[];
   input: string;
   prefills: string | null;
-  /** With the other parameters of a call that has a key. */
+  /** The other parameters of a call with an idempotency key. */
   keyed: JsonObject | null;
 }
 
-/** An answer against the schema of its question. */
+/** An answer to be checked against the schema of its question. */
 export interface AnswerTask {
   kind: 'answer';
   schema: Schema | null;
@@ -36,7 +36,7 @@ export interface PrefillText {
 
 export interface Checked {
   issues: Issue[];
-  /** Of an input: with its defaults. */
+  /** The text of an input with its defaults. */
   input: string;
   prefills: PrefillText[];
   params_sha256: string;
@@ -76,7 +76,7 @@ function parsed(text: string, path: string): { value: Json } | { issues: Issue[]
   }
 }
 
-/** The input in the order of the declaration: each value as the text that it was, defaults where nothing was given. */
+/** The input in the order of the declaration: each value as its original text, with defaults for missing fields. */
 function filled(fields: readonly FlowField[], input: string): string {
   const given = membersOf(input);
   const members = fields.flatMap(({ name, default: fallback }) => {
@@ -99,5 +99,5 @@ const nameFaults = (prefills: JsonObject): Issue[] =>
     .slice(0, 20)
     .map((name) => ({
       path: 'prefill_resumes',
-      message: `${JSON.stringify(name.slice(0, 100))} is not a name of a question`,
+      message: `${JSON.stringify(name.slice(0, 100))} is not a valid name of a question`,
     }));

@@ -1,13 +1,13 @@
-/** Where a value is judged: here if that is surely quick, else in a thread, where its owner has a bounded time (I12). */
+/** Checks a value in this thread if that is certainly quick, else in a worker thread, where its owner has a bounded time (I12). */
 import { HeroError, type Issue } from '@hero/contracts';
 import { TooCostly } from '@hero/json';
 import { Injectable } from '@nestjs/common';
 import { check, type Checked, type Task } from './check.js';
 import { CheckThreads, Spent } from './check-threads.js';
 
-/** Less than a millisecond to parse and look through. */
+/** A value of this size is parsed and checked in less than a millisecond. */
 const QUICK_CHARACTERS = 64 * 1024;
-/** What a schema may cost here: about as much. */
+/** Bound of the cost of a schema in this thread, also about a millisecond. */
 const QUICK_STEPS = 10_000;
 
 @Injectable()
@@ -29,7 +29,7 @@ export class Checks {
     }
   }
 
-  /** What of an answer does not fit its question. */
+  /** The faults of an answer to a question. */
   async answer(owner: string, schema: Extract<Task, { kind: 'answer' }>['schema'], answer: string): Promise<Issue[]> {
     return (await this.check(owner, { kind: 'answer', schema, answer })).issues;
   }
@@ -44,7 +44,7 @@ const spentIssue = ({ kind }: Task): Issue => ({
   message: 'could not be checked: the schemas cost too much; simplify their patterns, or try again in a minute',
 });
 
-/** No pattern runs here: only a thread can be ended while one backtracks. */
+/** Patterns never run in this thread, because only a worker can be ended while a pattern backtracks. */
 function isQuick(task: Task): boolean {
   if (task.kind === 'answer') return task.answer.length <= QUICK_CHARACTERS && !hasPattern(task.schema);
   const size = task.input.length + (task.prefills?.length ?? 0);

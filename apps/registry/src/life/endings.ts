@@ -8,7 +8,7 @@ export interface Ending {
   error: PlayError;
 }
 
-/** How a play ends whose process ended without a committed end or pause (protocol.md §2). */
+/** The status and error of a play whose process ended without a committed end or pause (protocol.md §2). */
 export function endingOf(cause: ExitCause): Ending {
   const { kind, code, signal, message } = cause;
   switch (kind) {
@@ -49,7 +49,7 @@ const said = (message: string, otherwise: string): string => message || otherwis
 
 const UNSTORABLE = /\0|\p{Surrogate}/gu;
 
-/** The text of an error is shown, not replayed: what PostgreSQL could not search is replaced in it. */
+/** The text of an error is only shown, never replayed, so characters that PostgreSQL cannot store are replaced. */
 export function storable(error: PlayError): PlayError {
   const clean = (text: string): string => text.replace(UNSTORABLE, '\ufffd');
   return {

@@ -3,9 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Workflows and their versions.
  *
- * 1. `revision` comes from one counter row that its transaction keeps locked until it commits: the order of revisions is
- *    the order of commits, so that a reader who has seen revision n has seen every change up to n. (A sequence hands out
- *    numbers that commit in another order; a follower would miss the late one.)
+ * 1. `revision` is taken from one counter row, which the transaction keeps locked until it commits. So the order of revisions is
+ *    the order of commits, and a reader that has seen revision n has seen every change up to n. (Numbers of a sequence can be
+ *    committed in another order; a follower would miss the late one.)
  * 2. A deleted workflow leaves its sid and revision behind, so that a follower learns of it.
  * 3. Versions are immutable (I9): a trigger refuses every update.
  * 4. Field lists are `json`, not `jsonb`: keys come back in the order in which they were declared.

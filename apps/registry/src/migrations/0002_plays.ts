@@ -3,15 +3,15 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Plays and everything that belongs to them.
  *
- * 1. `plays` is the hot row: each step commit rewrites it. It stays narrow (the input lives beside it, output and error are
- *    moved out of line above 512 bytes), has room for the next version of a row on its page, and no column that a step
- *    commit changes is indexed: those updates are HOT and touch no index.
- * 2. Payloads are `json`, never `jsonb`: the text comes back as it was written (key order, 1.0). What is no JSON is refused
- *    by the type, which makes it a data error of its own row (I12).
- * 3. No foreign keys between a play and what belongs to it: each would cost a lock on the play's row per step. Deletion
- *    names every table instead.
- * 4. A final status never changes, except by a retry (I7): the trigger refuses it, whoever asks. It fires after the update
- *    and only when a final status is left, so that the normal way pays nothing.
+ * 1. Each step commit rewrites a row of `plays`. So the row is narrow (the input is in its own table, output and error are
+ *    stored out of line above 512 bytes), its page has room for the next version of the row, and no column that a step
+ *    commit changes is indexed: these updates are HOT and touch no index.
+ * 2. Payloads are `json`, never `jsonb`: the text comes back as it was written (key order, 1.0). The type refuses text that is not
+ *    JSON, which is a data error of its own row (I12).
+ * 3. There are no foreign keys between a play and the rows that belong to it, because each would lock the play's row per step.
+ *    Deletion names every table instead.
+ * 4. A final status never changes, except by a retry (I7): a trigger refuses every other change. It fires after the update
+ *    and only when the old status was final, so that ordinary updates cost nothing more.
  */
 export class Plays1763683200002 implements MigrationInterface {
   readonly name = 'Plays1763683200002';

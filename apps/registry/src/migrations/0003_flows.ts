@@ -1,13 +1,13 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What plays wait for beside questions, where steps stand, and where a play was forked from.
+ * Waits for timers and children, parent places of steps, and the origin of forks.
  *
- * 1. `resumes` holds every wait of a play: a question, a timer, a child. One wait is answered once (I5), whatever answers it.
- * 2. `settled` and `cost_usd` belong to waits for children: the child's end was delivered, and so much of its cost was added to
- *    the parent's.
- * 3. `parent_place` is the nearest enclosing call that memory knows; what is below a finished one is never read again.
- * 4. `secrets` signs links; it is made by the first registry that needs it, and shared by all.
+ * 1. `resumes` holds every wait of a play: a question, a timer or a child. A wait is answered at most once (I5).
+ * 2. `settled` and `cost_usd` belong to waits for children: whether the child's end was delivered, and how much of its cost was added
+ *    to the parent's.
+ * 3. `parent_place` is the place of the nearest enclosing call that memory knows; memory below a finished call is never read again.
+ * 4. `secrets` has the key that signs links; the first registry that needs it creates it, and all share it.
  */
 export class Flows1763683200003 implements MigrationInterface {
   readonly name = 'Flows1763683200003';

@@ -1,16 +1,17 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The order of memory (decision 13), waits that are recorded when they begin (decision 14), and what a remembered thing is.
+ * The order of memory (decision 13), waits that are recorded when they begin (decision 14), and the role of a remembered thing.
  *
- * 1. An answer has its place in the order of memory from the group or the claim that handed it to the play: `taken_*`, null before.
- *    Steps have theirs from their commit. No column and no index is added on the path of a commit but `role`.
- * 2. `asked_epoch` is the newest epoch that asked; only that one is handed the answer. `withdrawn`: nobody waits for it any more.
- *    `resumes_untaken` keeps what is open, or answered and not yet handed over: what a pause looks at, however long the play is.
- * 3. `role` says what a thing is; until now its display name did.
- * 4. `delivered` was `settled`. `idle_groups` counts the groups of an epoch that brought nothing new: a play that only asks again and
- *    dies again makes no progress.
- * 5. `renewals` counts the signs of life of an executor; no clock is compared (leases.ts).
+ * 1. The group or the claim that takes an answer fixes its position in the order of memory: `taken_*`, null before.
+ *    The position of a step is fixed by its commit. `role` is the only column that the path of a commit gains; it gains no index.
+ * 2. `asked_epoch` is the newest epoch that asked; only that epoch takes the answer. `withdrawn`: its branch was cancelled.
+ *    The index `resumes_untaken` has the waits that are open, or answered and not yet taken. A pause reads only those, however long
+ *    the play is.
+ * 3. `role` replaces the display name, from which the role was parsed before.
+ * 4. `settled` is renamed to `delivered`. `idle_groups` counts the groups of an epoch that recorded nothing new: a play that only asks
+ *    the same again and dies again makes no progress.
+ * 5. `renewals` counts the lease renewals of an executor, so that no clocks are compared (leases.ts).
  */
 export class Order1763683200004 implements MigrationInterface {
   readonly name = 'Order1763683200004';

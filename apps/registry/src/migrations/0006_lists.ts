@@ -1,10 +1,10 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What lists and sweeps need so that they never read what they do not show.
+ * Indexes and columns by which lists and sweeps read only the rows that they use.
  *
- * 1. The outbox is read by what is due, in the order in which it became due, and by play.
- * 2. A payload's size in bytes stands beside it: a reply says how large a value is without reading it.
+ * 1. The outbox is read in the order in which rows become due, and by play.
+ * 2. The size of a payload in bytes is stored beside it, so that a reply can name the size without reading the payload.
  */
 export class Lists1763683200006 implements MigrationInterface {
   readonly name = 'Lists1763683200006';

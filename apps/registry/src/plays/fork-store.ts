@@ -1,4 +1,4 @@
-/** SQL of forks: what a play had committed, and taking it over under new keys. Outcomes never leave PostgreSQL. */
+/** SQL of forks: lists the memory of a play and copies it under new keys. Outcomes never leave PostgreSQL. */
 import type { Forked, MemoryRole } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
@@ -14,7 +14,7 @@ export interface ForkSource {
   input: string;
 }
 
-/** One thing that was committed: a step's outcome, or the answer to a wait. */
+/** One item of memory: a step's outcome, or the answer to a wait. */
 export interface Committed {
   /** Step key, or id of the wait. */
   key: string;
@@ -25,9 +25,9 @@ export interface Committed {
   kind: 'value' | 'error' | 'begun' | 'answer';
   function_sha256: string;
   role: MemoryRole;
-  /** It was committed before the cut. */
+  /** Whether it was committed before the cut. */
   before: boolean;
-  /** Where it is in the order of memory; nulls: it was not handed over yet, and comes last. */
+  /** Its position in the order of memory; nulls if it was not taken yet, which sorts last. */
   epoch: number | null;
   group_no: number | null;
   ordinal: number | null;
@@ -54,8 +54,8 @@ export class ForkStore {
   }
 
   /**
-   * In the order of commits; `cut` is ISO text, null for no cut. What has begun is among them: the new play does not run again
-   * what may have happened at most once.
+   * The memory of a play, in the order of commits; `cut` is ISO text, null for no cut. Steps that have only begun are included, so
+   * that the new play does not run an at_most_once step a second time.
    */
   steps(sid: string, cut: string | null, sql: Sql): Promise<Committed[]> {
     return sql.query(
@@ -90,7 +90,7 @@ export class ForkStore {
     );
   }
 
-  /** A child's end stays an answer; the child stays that of the other play. */
+  /** Copies the answers of children. The children themselves stay those of the other play. */
   async takeAnswers(to: string, kept: Rekeyed[], sql: Sql): Promise<void> {
     await sql.query(
       'fork_take_answers',
@@ -104,7 +104,7 @@ export class ForkStore {
     );
   }
 
-  /** Prefilled answers that no kept question has used are there again. */
+  /** Prefilled answers that no kept question has used become available again. */
   async takePrefills(from: string, to: string, kept: Rekeyed[], sql: Sql): Promise<void> {
     await sql.query(
       'fork_take_prefills',

@@ -1,12 +1,12 @@
 /**
- * play_fork: a new play that inherits what another one had committed before a step began.
+ * play_fork: a new play that inherits what another play had committed before a step began.
  *
- * 1. Everything that was committed later than the span began is left behind, and the step itself with all that stands below it.
- *    When spans began and ended, and which stand below it, span-ingest knows; where it knows nothing, the time of the commit counts.
- * 2. Keys are made anew from the places: the same memory, in the new play's and the new version's name (I3, I4).
- * 3. On another version an outcome is kept only where the source of its function is the same. What is no function of the
- *    source (a value of the runtime, a sub-flow, which keeps its own version) has no source that could have changed.
- * 4. One transaction, which reads one state of the other play: it may be running.
+ * 1. The fork leaves out everything that was committed after the span began, and the step itself with everything below it.
+ *    span-ingest knows when spans began and ended and which are below it; for spans that it does not know, the time of the commit counts.
+ * 2. New keys are computed from the places, for the new play and version (I3, I4).
+ * 3. On another version an outcome is kept only if the source of its function is unchanged. Outcomes without a function in the
+ *    source (a value of the runtime, or a sub-flow, which keeps its own version) are always kept.
+ * 4. One transaction reads one state of the other play, which may be running.
  */
 import { createHash } from 'node:crypto';
 import { type Forked, HeroError, type Params, type Play, type playFork, spanBegan } from '@hero/contracts';
@@ -26,12 +26,12 @@ import { type Pinned, Versions } from '../workflows/versions.js';
 
 const SHOWN = 200;
 
-/** Where the other play is cut; `span` is null where nothing is cut off. */
+/** The cut in the other play; `span` is null if everything is inherited. */
 interface Cut {
   span: string | null;
   at: string | null;
   nothing: boolean;
-  /** Spans, as the tree and the clock of the play say. */
+  /** Spans relative to the cut, by the tree and the clock of the play. */
   below: Set<string>;
   before: Set<string>;
   after: Set<string>;
@@ -124,7 +124,7 @@ export class Forks {
   }
 }
 
-/** The order of memory; what was not handed over yet comes last, as its next claim would take it. */
+/** Sorts by the order of memory; items that were not taken yet are last, as the next claim would take them. */
 function byOrder(a: Committed, b: Committed): number {
   const difference = (x: number | null, y: number | null): number =>
     x === y ? 0 : x === null ? 1 : y === null ? -1 : x - y;
@@ -134,7 +134,7 @@ function byOrder(a: Committed, b: Committed): number {
 interface Judged extends Committed {
   /** In the memory of the new play. */
   ordinal: number;
-  /** Why it is left behind; undefined: it is kept. */
+  /** Why an item is left out; undefined if it is kept. */
   reason: string | undefined;
 }
 
@@ -145,7 +145,7 @@ function judgeOf(
   cut: Cut,
 ): (item: Committed) => string | undefined {
   const items = new Map(all.map((item) => [item.place, item]));
-  // The tree says it too, but events may be lost (I10).
+  // The tree has this too, but events may be lost (I10).
   const isBelow = (item: Committed): boolean => {
     let at: Committed | undefined = item;
     for (let steps = 0; at && steps <= all.length; at = items.get(at.parent_place), steps++) {
@@ -153,7 +153,7 @@ function judgeOf(
     }
     return false;
   };
-  /** What has begun did so when that was committed; of the rest the play's clock knows when it ended. */
+  /** For a step that has only begun, the time of its commit counts; for all others the end by the play's clock. */
   const isBefore = ({ kind, span_id, before }: Committed): boolean => {
     if (kind !== 'begun' && cut.before.has(span_id)) return true;
     return before && (kind === 'begun' || !cut.after.has(span_id));
@@ -164,12 +164,12 @@ function judgeOf(
     moved && item !== undefined && item.function_sha256 !== '' && !sources.has(item.function_sha256);
   return (item) => {
     if (cut.nothing) return 'the new play starts afresh';
-    if (isBelow(item)) return 'it is the step that is run again, or stands below it';
+    if (isBelow(item)) return 'it is the step that runs again, or is below it';
     if (!isBefore(item)) return 'it was committed after the step began';
-    if (isChanged(item)) return 'the source of its function is another one in this version';
-    // Otherwise a later crash of the new step would be decided by an answer that was given for the old one.
+    if (isChanged(item)) return 'the source of its function differs in this version';
+    // Otherwise an answer that was given for the old step would decide about a later crash of the new one.
     const decides = item.role === 'decision';
-    if (decides && isChanged(items.get(item.parent_place))) return 'it decided about a step that is run again';
+    if (decides && isChanged(items.get(item.parent_place))) return 'it decided about a step that runs again';
     return undefined;
   };
 }

@@ -1,8 +1,8 @@
-/** SQL that reads one payload of a play as the text that it is. */
+/** SQL that reads one payload of a play as text. */
 import { Database } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 
-/** What a reference may name; `key` is what stands behind the dot. */
+/** The kinds of references; `key` is the part after the dot. */
 const SOURCES = {
   input: "SELECT input::text AS text FROM inputs WHERE play_sid = $1 AND $2 = ''",
   output: "SELECT output::text AS text FROM plays WHERE sid = $1 AND $2 = ''",

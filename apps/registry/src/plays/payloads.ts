@@ -1,4 +1,4 @@
-/** play_payload: one large value, by the reference that stood in its place. */
+/** play_payload: reads one large value by the reference that replaced it in a reply. */
 import { HeroError, type Json, type Params, type playPayload, rawJson } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
 import { ROOT_PLACE, spanIdOf } from '../life/ids.js';
@@ -19,6 +19,9 @@ export class Payloads {
         ? await this.store.text(play_sid, kind, key)
         : null;
     if (text !== null) return rawJson(text);
-    throw new HeroError('NOT_FOUND', `Play ${play_sid} has no value ${ref}; read the reply again that named it.`);
+    throw new HeroError(
+      'NOT_FOUND',
+      `Play ${play_sid} has no value ${ref}; repeat the call whose reply had this reference.`,
+    );
   }
 }

@@ -18,7 +18,7 @@ const RESUME = `r.id, r.play_sid, r.name, ${sizedOf('r.schema', 'octet_length(r.
   ${sizedOf('r.ui', 'octet_length(r.ui::text)', 'r.asked_no')} AS ui, r.span_id AS asked_at_span_id,
   ${iso('r.asked_at')} AS asked_at, ${iso('r.expires_at')} AS expires_at, ${sizedOf('r.payload', 'r.payload_bytes', 'r.asked_no')} AS payload,
   ${iso('r.resumed_at')} AS resumed_at, r.resumed_by, r.outcome, r.kind, r.child_play_sid, r.withdrawn`;
-/** Still open: a person, a timer or a child may answer it. */
+/** SQL condition of an open wait, which a person, a timer or a child may answer. */
 const OPEN = 'r.resumed_at IS NULL AND NOT r.withdrawn';
 
 export type PlayRow = Omit<Play, 'pending_resumes' | 'received_resumes' | 'waits' | 'input_data' | 'output_data'> & {
@@ -58,7 +58,7 @@ export class PlayStore {
     return row;
   }
 
-  /** What these plays wait for, oldest first, and the newest answers to their questions: at most a fixed number of them per play. */
+  /** The waits of these plays, oldest first, and the newest answers to their questions; both limited per play. */
   resumes(sids: string[], most: number, sql: Sql = this.database): Promise<ResumeRow[]> {
     return sql.query(
       'resumes_of_plays',
@@ -74,7 +74,7 @@ export class PlayStore {
     );
   }
 
-  /** All that play_wait must know, however much the play has. */
+  /** The fields that play_wait needs; their size does not depend on the play. */
   async standing(sid: string): Promise<Standing | undefined> {
     const [row] = await this.database.query<Standing>(
       'play_standing',
@@ -84,7 +84,7 @@ export class PlayStore {
     return row;
   }
 
-  /** Newest first. About `bytes` of them, which may be less than the limit; `more` says that some are left. */
+  /** Lists plays, newest first: up to the limit, or fewer with about `bytes` in total; `more` says that some are left. */
   async list(filter: PlayFilter, limit: number, bytes: number): Promise<(PlayRow & { more: boolean })[]> {
     const values: unknown[] = [];
     const conditions: string[] = [];
@@ -138,7 +138,7 @@ export class PlayStore {
     );
   }
 
-  /** By span: values of steps, answers of waits, the output of the play for its root. */
+  /** Outputs by span: values of steps, answers of waits, and the output of the play for its root. */
   spanOutputs(playSid: string, spanIds: string[], rootId: string): Promise<{ span_id: string; output: Sized }[]> {
     return this.database.query(
       'span_outputs',
@@ -150,7 +150,7 @@ export class PlayStore {
     );
   }
 
-  /** Locks a play for a change, whatever its state. */
+  /** Locks a play for a change, in any status. */
   async lock(sid: string, sql: Sql): Promise<Locked | undefined> {
     const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error, failed_at
       FROM plays WHERE sid = $1 FOR NO KEY UPDATE`;
@@ -158,7 +158,7 @@ export class PlayStore {
     return row;
   }
 
-  /** Locks the plays that were spawned by these, by sid. New ones cannot come while their parent is locked. */
+  /** Locks the children of these plays, in the order of their sids. No new child can be inserted while its parent is locked. */
   lockChildren(sids: string[], sql: Sql): Promise<Locked[]> {
     const text = `SELECT sid AS play_sid, workflow_sid, status, epoch, owner, attempt, suspended, prefill_only, error, failed_at
       FROM plays WHERE parent_play_sid = ANY($1) ORDER BY sid FOR NO KEY UPDATE`;
@@ -186,7 +186,7 @@ export class PlayStore {
     return rows.map(({ sid }) => sid);
   }
 
-  /** Everything of a play that is final and locked; its spans are deleted through the outbox. */
+  /** Deletes a final, locked play with all its rows; its spans are deleted through the outbox. */
   async remove(sid: string, sql: Sql): Promise<Change | undefined> {
     const [change] = await this.removeWhere('play', 'sid = $1', sid, sql);
     return change;
@@ -197,7 +197,7 @@ export class PlayStore {
     return this.removeWhere('workflow', 'workflow_sid = $1', workflowSid, sql);
   }
 
-  /** A play that is reopened by a retry meanwhile is waited for, and then deleted with what belongs to it. */
+  /** Waits for the lock of a play that a retry is reopening, then deletes it with all its rows. */
   private async removeWhere(name: string, condition: string, value: string, sql: Sql): Promise<Change[]> {
     const changes = await sql.query<Change>(
       `remove_${name}`,
@@ -228,15 +228,15 @@ export class PlayStore {
          count(*) FILTER (WHERE status = 'awaiting_resume')::int AS awaiting_resume
        FROM plays WHERE status IN (${ACTIVE})`,
     );
-    if (!row) throw new Error('count(*) gave no row.');
+    if (!row) throw new Error('count(*) returned no row.');
     return row;
   }
 }
 
-/** What play_wait looks at. */
+/** The state of a play that play_wait reads. */
 export interface Standing {
   status: PlayStatus;
-  /** A question waits for anybody. */
+  /** Whether a question is open, with or without a form. */
   asks: boolean;
 }
 

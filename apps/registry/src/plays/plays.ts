@@ -1,8 +1,8 @@
 /**
- * Reads plays, and what ends or deletes them from outside.
+ * Reads, cancels and deletes plays.
  *
- * 1. Cancel is one transaction from the play down through its spawned children: whoever holds a row when the cancel wants it
- *    goes first, everybody after it finds the play final and wakes nothing (I6).
+ * 1. A cancel is one transaction from the play down through its spawned children. A transaction that already holds a row goes first;
+ *    every later one finds the play final and wakes nothing (I6).
  * 2. A final status stays (I7).
  */
 import {
@@ -34,7 +34,7 @@ import { PAGE_BYTES, pageOf, playOf } from './shown-plays.js';
 import { sidOf } from '../sql/pages.js';
 import { storable } from '../life/endings.js';
 
-/** Questions, waits and answers that a play shows, alone and in a list. */
+/** Number of questions, waits and answers in a reply, for one play and for a list. */
 const MOST_WAITS = 500;
 const MOST_LISTED_WAITS = 20;
 
@@ -101,7 +101,7 @@ export class Plays {
     const moved = await this.store.database.tx(async (sql) => {
       const play = await this.store.lock(play_sid, sql);
       if (!play) throw noPlay(play_sid);
-      if (isFinal(play.status)) throw wrongState(play, 'It cannot be cancelled any more');
+      if (isFinal(play.status)) throw wrongState(play, 'It can no longer be cancelled');
       return this.cancelTree([play], reason, sql);
     });
     await failpoint('registry.cancel.after');
@@ -109,7 +109,7 @@ export class Plays {
     return this.get(play_sid);
   }
 
-  /** For the deletion of a workflow: cancels whatever of it is not final, with all children. To be told after the commit. */
+  /** For the deletion of a workflow: cancels its plays that are not final, with all children. The caller announces them after the commit. */
   async cancelAllOf(workflowSid: string, reason: string, sql: Sql): Promise<Moved[]> {
     const moved: Moved[] = [];
     for (const sid of await this.store.sidsOf(workflowSid, 'active', sql)) {
@@ -119,7 +119,7 @@ export class Plays {
     return moved;
   }
 
-  /** Cancels what a play spawned and what still runs. */
+  /** Cancels the children of a play that still run. */
   async cancelChildren(sid: string, reason: string): Promise<void> {
     const moved = await this.store.database.tx(async (sql) => {
       const play = await this.store.lock(sid, sql);
@@ -152,7 +152,7 @@ export class Plays {
     return { postgres_version: version, queue };
   }
 
-  /** Level by level, so that no row is waited for while one below it is held. */
+  /** Level by level, so that no transaction waits for a row while it holds one below it. */
   private async cancelTree(roots: Locked[], reason: string, sql: Sql): Promise<Moved[]> {
     const moved: Moved[] = [];
     const error = reason ? storable({ type: 'Cancelled', message: reason, traceback: '', span_id: null }) : null;
@@ -172,7 +172,7 @@ export class Plays {
     return moved;
   }
 
-  /** Announces what was cancelled, and tells the executors that run it. */
+  /** Announces the cancelled plays, and notifies the executors that run them. */
   tell(moved: readonly Moved[]): void {
     this.relay.tell(...moved);
     const gone = moved.flatMap(({ owner, play_sid, epoch }): Gone[] =>
@@ -183,7 +183,7 @@ export class Plays {
 }
 
 export const noPlay = (sid: string): HeroError =>
-  new HeroError('NOT_FOUND', `There is no play ${sid}; play_list shows what there is.`);
+  new HeroError('NOT_FOUND', `There is no play ${sid}; play_list shows the existing ones.`);
 
 export const wrongState = ({ play_sid, status }: Locked, then: string): HeroError =>
   new HeroError('INVALID_STATE', `Play ${play_sid} is ${status}. ${then}.`, { details: { status } });

@@ -1,6 +1,6 @@
 import { HeroError } from '@hero/contracts';
 
-/** Each question looks through those of its play, under the lock of the play's row. */
+/** Limits of prefilled answers, because each question searches those of its play under the lock of the play's row. */
 const MOST_NAMES = 1_000;
 const MOST_GLOBS = 100;
 const MOST_ANSWERS = 10_000;

@@ -1,21 +1,21 @@
 /**
- * What of a play's values stands in a reply, and what is only referred to.
+ * Decides which values of a play a reply contains, and which it only refers to.
  *
- * 1. Up to 64 KiB a value stands in the reply, as long as all of them have 512 KiB together; the others are named by their size and
- *    fetched by play_payload. So no reply grows with the number of large values.
- * 2. A value that looks like a reference is always referred to: what looks like one in a reply is one.
- * 3. Values are text from PostgreSQL and go out as they are: nobody parses them on the way (decision 2).
+ * 1. A reply contains values up to 64 KiB each and 512 KiB in total. Larger or further values are replaced by references with their
+ *    size, and play_payload fetches them. So no reply grows with the number of large values.
+ * 2. A value that looks like a reference is always replaced, so that everything in a reply that looks like a reference is one.
+ * 3. Values are text from PostgreSQL and are sent unchanged, without being parsed (decision 2).
  */
 import { INLINE_LIMIT, isRef, type Json, rawJson } from '@hero/contracts';
 
-/** Text where it may stand in a reply, and its size in any case; see `sized` for the SQL. */
+/** The text of a value if it is small enough for a reply, and always its size; see `sized` for the SQL. */
 export interface Sized {
   text: string | null;
   bytes: number | null;
 }
 
 const ALL_INLINE_BYTES = 512 * 1024;
-/** A reference takes as much itself. */
+/** The size of a reference in a reply. */
 const TINY = 128;
 
 export class ReplyBudget {
@@ -30,18 +30,18 @@ export class ReplyBudget {
   }
 }
 
-/** Cheap for almost every text: a key of a reference is in it, maybe written with escapes. */
+/** A cheap test for almost every text: only one that contains `$ref` or an escape is parsed. */
 function looksLikeRef(text: string): boolean {
   if (!text.trimStart().startsWith('{')) return false;
   return (text.includes('$ref') || text.includes('\\u')) && isRef(JSON.parse(text));
 }
 
-/** SQL of a Sized. What cannot stand in a reply is not even read: a large text, or by `and` one of too many. */
+/** SQL of a Sized. Large texts are not read, nor those excluded by the condition `and`. */
 export const sized = (column: string, bytes: string, and = 'true'): string =>
   `json_build_object('text', CASE WHEN ${bytes} <= ${INLINE_LIMIT} AND ${and} THEN ${column}::text END, 'bytes', ${bytes})`;
-/** The same where the values of many rows go into one reply: values are filled in this order until their sum reaches the limit. */
+/** The same for a reply with the values of many rows: values are included in this order until their sum reaches the limit. */
 export const sizedOf = (column: string, bytes: string, order: string): string =>
   sized(column, bytes, `sum(coalesce(${bytes}, 0)) OVER (ORDER BY ${order}) <= ${2 * ALL_INLINE_BYTES}`);
-/** SQL of about how many bytes a Sized takes in a reply. */
+/** SQL of the approximate size of a Sized in a reply. */
 export const inlineBytes = (bytes: string): string =>
   `CASE WHEN ${bytes} <= ${INLINE_LIMIT} THEN ${bytes} ELSE ${TINY} END`;

@@ -1,9 +1,9 @@
 /**
  * play_retry: the one way back from a final status (I7).
  *
- * 1. The remembered errors that the final error passed through are dropped, and no others; values stay.
- * 2. Children that failed on the way are reopened in place, from the top downwards; a cancelled one is forgotten, so that its step
- *    spawns a new one.
+ * 1. Only the remembered errors that the final error passed through are dropped; values stay.
+ * 2. Failed children that the error passed through are reopened in place, from parents to children. The wait for a cancelled child is
+ *    dropped, so that its step spawns a new one.
  */
 import { isFinal, type Params, type Play, PLAY_TRANSITIONS, type playRetry } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
@@ -30,7 +30,7 @@ export class Retries {
     const moved = await this.playStore.database.tx(async (sql) => {
       const play = await this.playStore.lock(play_sid, sql);
       if (!play) throw noPlay(play_sid);
-      // The one way back from a final status (I7).
+      // The only change from a final status (I7).
       const reopened = isFinal(play.status) && PLAY_TRANSITIONS[play.status].includes('pending');
       if (!reopened) throw wrongState(play, 'Only a failed or timed out play can be retried');
       return this.reopen(play, sql);
@@ -39,7 +39,7 @@ export class Retries {
     return this.plays.get(play_sid);
   }
 
-  /** Reopens a play, and downwards the failed children that its end came through; all of them are locked from the top. */
+  /** Reopens a play and the failed descendants that its error passed through. Locks are taken from parents to children. */
   private async reopen(play: Locked, sql: Sql): Promise<Moved[]> {
     const { play_sid } = play;
     const failedAt = play.failed_at ?? [];

@@ -2,7 +2,7 @@ import type { PlayStatus } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 
-/** A wait for a child that did not bring an output. */
+/** A wait for a child that ended without an output. */
 export interface FailedChild {
   id: string;
   child_play_sid: string;
@@ -10,18 +10,18 @@ export interface FailedChild {
 }
 
 /**
- * Which remembered errors a retry drops, so that their steps run again: exactly those of the spans in `failed_at`, which names every
- * span that the play's final error passed through (of groups each member, and explicit causes). What the flow caught and went on from
- * is kept. A play whose process was killed or ran out of time has no such spans: it drops nothing.
+ * SQL that drops the remembered errors of a retried play, so that their steps run again. It drops exactly those of the spans in
+ * `failed_at`: every span that the play's final error passed through (also those of the members of a group and of explicit causes).
+ * Errors that the flow caught are kept. If the process was killed or ran out of time there are no such spans, and nothing is dropped.
  *
- * 1. A step is forgotten together with its tries and the waits between them, so that it has all its tries again. So is the entry
- *    flow, whose end is not a step.
- * 2. A timeout of a pause is an error like any other: its question is asked anew.
- * 3. A child that failed is retried in place, and its parent waits for it again; one that was cancelled stays so (I7).
+ * 1. A step is dropped together with its tries and the waits between them, so that it has all its tries again. The same holds for the
+ *    entry flow, whose end is not a step.
+ * 2. The timeout of a pause is an error like any other: its question is asked again.
+ * 3. A failed child is retried in place, and its parent waits for it again; a cancelled child stays cancelled (I7).
  */
 @Injectable()
 export class RetryStore {
-  /** Rules 1 and 2. A question that nobody answered is asked anew too, and has all its time again. */
+  /** Rules 1 and 2. A question whose time ran out is asked again with its whole time limit. */
   async dropErrors(playSid: string, failedAt: string[], sql: Sql): Promise<void> {
     await sql.query(
       'retry_drop_open',
@@ -52,7 +52,7 @@ export class RetryStore {
     );
   }
 
-  /** Rule 3: waits that the final error passed through, and those that nobody answered because the parent had ended before. */
+  /** Rule 3: waits that the final error passed through, and those without an answer because the parent had ended before. */
   failedChildren(playSid: string, failedAt: string[], sql: Sql): Promise<FailedChild[]> {
     return sql.query(
       'retry_failed_children',
@@ -64,7 +64,7 @@ export class RetryStore {
     );
   }
 
-  /** The wait is open again: its child is retried in place. */
+  /** Reopens a wait whose child is retried in place. */
   async waitAgain(id: string, sql: Sql): Promise<void> {
     await sql.query(
       'retry_wait_again',

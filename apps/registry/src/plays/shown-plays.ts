@@ -1,4 +1,4 @@
-/** Plays as their readers see them: large values by reference, and a page that ends before it gets too large. */
+/** Makes the public form of plays: large values become references, and a page ends before it gets too large. */
 import {
   isFinal,
   type JsonObject,
@@ -13,10 +13,10 @@ import { sidCursor } from '../sql/pages.js';
 import type { PlayRow, ResumeRow } from './play-store.js';
 import { ReplyBudget } from './reply-budget.js';
 
-/** Of a list: with what stands around it less than 1 MiB. */
+/** Size limit of a page, so that the reply stays below 1 MiB. */
 export const PAGE_BYTES = 900 * 1024;
 
-/** The page ends before it gets too large; a play is alone on its page where it is large itself. */
+/** Ends the page before it gets too large; a single large play has a page of its own. */
 export function pageOf(rows: (PlayRow & { more: boolean })[], resumes: ResumeRow[]): Result<typeof playList> {
   const items: Play[] = [];
   let bytes = 0;
@@ -50,7 +50,7 @@ export function playOf(row: PlayRow, resumes: ResumeRow[]): Play {
   };
 }
 
-/** A timeout without a default has an error in place of an answer, which is the play's memory and nobody's payload. */
+/** A timeout without a default is remembered as an error, which belongs to the play's memory and is not shown as an answer. */
 export function requestOf(row: ResumeRow, budget: ReplyBudget): ResumeRequest {
   const { id, play_sid, name, asked_at_span_id, asked_at, expires_at, resumed_at, resumed_by } = row;
   const schema = budget.value(row.schema, `schema.${id}`) as JsonObject | null;

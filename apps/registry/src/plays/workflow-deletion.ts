@@ -1,9 +1,9 @@
 /**
- * workflow_delete: the workflow with its versions and plays, in one transaction.
+ * workflow_delete: deletes a workflow with its versions and plays in one transaction.
  *
- * 1. The workflow's row is locked first: a start of a play waits for the lock, and then finds no workflow.
- * 2. Refused while a play of it is not final; `force` cancels those in the same transaction, with their children.
- * 3. Spans are another service's: their deletion is promised in the outbox.
+ * 1. The workflow's row is locked first: the start of a play waits for the lock, and then finds no workflow.
+ * 2. It is refused while a play of the workflow is not final; `force` cancels those in the same transaction, with their children.
+ * 3. Spans belong to span-ingest: their deletion is an outbox row, which is sent until it succeeds.
  */
 import { HeroError, type Params, type Result, type workflowDelete } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';

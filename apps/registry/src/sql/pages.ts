@@ -1,8 +1,8 @@
 import { HeroError } from '@hero/contracts';
 
 /**
- * Pages of a list. A cursor names the last row that was seen, by something that never changes: what is inserted later moves nothing.
- * Its first letter says which list it is from.
+ * Pages of a list. A cursor names the last row of a page by a value that never changes, so that later inserts shift no page.
+ * Its first letter names the list.
  */
 const cursorOf = (list: string, last: string): string => Buffer.from(`${list}${last}`).toString('base64url');
 
@@ -14,16 +14,16 @@ function readCursor(cursor: string, shape: RegExp): string {
   });
 }
 
-/** Lists in the order of a number that rises. */
+/** Cursors of lists that are ordered by a number. */
 export const positionOf = (cursor: string | undefined): number | null =>
   cursor === undefined ? null : Number(readCursor(cursor, /^n(\d{1,15})$/));
 
-/** A page from its rows; the last one says whether more follow. */
+/** Makes a page from one row more than its limit; the extra row says that more follow. */
 export function page<T>(rows: { position: number; more: boolean; item: T }[]) {
   const last = rows.at(-1);
   return { items: rows.map(({ item }) => item), next_cursor: last?.more ? cursorOf('n', `${last.position}`) : null };
 }
 
-/** Lists of plays, in the order of their sids. */
+/** Cursors of lists of plays, which are ordered by sid. */
 export const sidCursor = (sid: string): string => cursorOf('p', sid);
 export const sidOf = (cursor: string): string => readCursor(cursor, /^p([\w-]{1,64})$/);

@@ -1,10 +1,10 @@
 /**
  * Answers to questions, from a person or a program.
  *
- * 1. Everything is decided under the play's row: who comes second finds the question answered (I5) or the play final (I6).
+ * 1. Everything is decided under the lock of the play's row: a second answer finds the question answered (I5) or the play final (I6).
  * 2. An answer is checked against the question's schema before anything is written.
- * 3. What becomes of the play is said in wakes.ts.
- * 4. A question that was withdrawn takes no answer; one by its name is kept for the next question of that name.
+ * 3. wakes.ts decides whether the play becomes pending.
+ * 4. A withdrawn question accepts no answer; an answer by its name is kept for the next question of that name.
  */
 import {
   HeroError,
@@ -30,7 +30,7 @@ import { Wakes, type Woken } from './wakes.js';
 
 type Answer = Result<typeof playResume>;
 
-/** A question that nobody has asked yet: under which name its answer is kept, and what people call it. */
+/** A question that the play has not asked yet: the name under which its answer is kept, and its name for people. */
 interface ToCome {
   name: string;
   called: string;
@@ -84,7 +84,7 @@ export class Answers {
     const question = await this.find(p, by, sql);
     if (question && question.resumed_at !== null) throw alreadyResumed(question.name, question.resumed_at);
     if (isFinal(play.status)) {
-      throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: nothing waits for an answer any more.`);
+      throw new HeroError('INVALID_STATE', `Play ${play_sid} is ${play.status}: it no longer waits for an answer.`);
     }
     if (question?.withdrawn && by === 'caller') throw withdrawn(question.name);
     if (!question || question.withdrawn) {
@@ -101,7 +101,7 @@ export class Answers {
       { id: question.id, payload, outcome: 'answer', resumed_by: 'interactive' },
       sql,
     );
-    // The play is locked and the question was open: nobody else can have answered it.
+    // The play is locked and the question was open, so no other transaction can have answered it.
     if (resumed_at === undefined) throw new Error(`Question ${question.id} was answered under the lock of its play.`);
     await this.prefills.interactive(play_sid, sql);
     const more = await this.store.isAsking(play_sid, sql);

@@ -1,10 +1,10 @@
 /**
- * play_ask: records what a running play begins to wait for, and hands over what was answered meanwhile (decision 14).
+ * play_ask: records the new waits of a running play, and returns the answers that arrived meanwhile (decision 14).
  *
- * 1. It is the next group of the epoch, under the same fence as a step commit (I2); repeated, it hands over the same answers.
- * 2. The play goes on: nothing is suspended, and its own time runs.
- * 3. A group that records nothing new and hands nothing over is no progress: a play that asks the same and dies, again and again, is
- *    poison in the end.
+ * 1. An ask is the next group of the epoch, under the same fence as a step commit (I2); a repeated ask returns the same answers.
+ * 2. The play continues: it is not suspended, and its own time limit runs.
+ * 3. A group that records and returns nothing new is no progress, so that a play that repeatedly asks the same and dies becomes
+ *    poison.
  */
 import { messageOf, type Params, type playAsk, type Result } from '@hero/contracts';
 import { isDataError, type Sql } from '@hero/persistence';
@@ -59,7 +59,7 @@ export class Asks {
     const advance = { group, cost_usd: again ? 0 : cost_usd, idle, diverged, events: null };
     await this.runs.advance(play_sid, { ...advance, suspended: false, wake: false, still: false }, sql);
     const resume_ids = found.open.flatMap(({ id, kind }) => (kind === 'question' && found.fresh.has(id) ? [id] : []));
-    // Clients that list open questions have to read them again.
+    // Clients that list open questions must read them again.
     const told =
       found.told.length + resume_ids.length > 0 ? await this.moves.tell(play_sid, found.told, sql) : undefined;
     return { result: { result: 'answered', ...handed, resume_ids }, told };

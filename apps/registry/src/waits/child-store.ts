@@ -1,4 +1,4 @@
-/** SQL of children: the wait of a parent for its child, and what a child's end brings to it. */
+/** SQL of children: the wait of a parent for its child, and the delivery of the child's end. */
 import type { PlayStatus } from '@hero/contracts';
 import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
@@ -48,7 +48,7 @@ export class ChildStore {
     await RECORD(sql, wait);
   }
 
-  /** Who waits for this child; nothing for a child that nobody waits for. */
+  /** The parent's wait for this child; undefined if there is none. */
   async parentOf(childSid: string, sql: Sql): Promise<string | undefined> {
     const text = `SELECT play_sid FROM resumes WHERE child_play_sid = $1 AND kind = 'child'`;
     const [row] = await sql.query<{ play_sid: string }>('child_parent', text, [childSid]);
@@ -67,7 +67,7 @@ export class ChildStore {
     return row;
   }
 
-  /** Notes that the end was delivered, and adds to the parent what is new of the cost. */
+  /** Marks the end as delivered, and adds the new part of the cost to the parent. */
   async deliver(end: ChildEnd, parentSid: string, sql: Sql): Promise<void> {
     await sql.query('child_deliver', 'UPDATE resumes SET delivered = true, cost_usd = $2 WHERE id = $1', [
       end.id,
@@ -79,12 +79,12 @@ export class ChildStore {
       parentSid,
       more,
     ]);
-    // The parent's own end may have been delivered already: the cost must reach its parent too.
+    // The parent's own end may already have been delivered; the cost must then be added to its parent too.
     const text = `UPDATE resumes SET delivered = false WHERE child_play_sid = $1 AND kind = 'child' AND delivered`;
     await sql.query('child_cost_up', text, [parentSid]);
   }
 
-  /** Children that have ended without having been delivered. */
+  /** Children that have ended and whose end was not delivered. */
   async undelivered(limit: number): Promise<string[]> {
     const rows = await this.database.query<{ sid: string }>(
       'children_undelivered',
@@ -95,7 +95,7 @@ export class ChildStore {
     return rows.map(({ sid }) => sid);
   }
 
-  /** Plays that have ended while children of theirs run on. */
+  /** Plays that have ended while their children still run. */
   async withOrphans(limit: number): Promise<string[]> {
     const rows = await this.database.query<{ sid: string }>(
       'plays_with_orphans',

@@ -1,11 +1,12 @@
 /**
- * The end of a child comes to its parent, and the end of a parent to its children.
+ * Delivers the end of a child to its parent, and cancels the children of a parent that has ended.
  *
- * 1. Locks go from parents to children only. So a child's end does not touch its parent: it is *delivered* afterwards, by a
- *    transaction that locks the parent alone. Who ended the child delivers at once; what was missed, the sweep finds.
- * 2. A delivery answers the wait once (I5), wakes nobody that is final (I6), and adds the child's cost to the parent's once.
- *    Of a final parent only one that can be retried still takes an answer, and only what its child achieved.
- * 3. A play that ends cancels the children that still run: nobody waits for them any more.
+ * 1. Locks are taken from parents to children only. So the transaction that ends a child does not touch its parent: the end is
+ *    *delivered* afterwards, by a transaction that locks only the parent. The code that ended the child delivers immediately;
+ *    the sweep delivers what was missed.
+ * 2. A delivery answers the wait once (I5), wakes no final play (I6), and adds the child's cost to the parent's once.
+ *    A final parent accepts an answer only if it can be retried, and only the output of a successful child.
+ * 3. The end of a play cancels its children that still run, because no play waits for them any more.
  */
 import { isFinal, PLAY_TRANSITIONS, type PlayStatus } from '@hero/contracts';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
@@ -45,7 +46,7 @@ export class Children {
     await this.timer?.stop();
   }
 
-  /** What was missed: a registry that died between an end and its delivery. */
+  /** Delivers what was missed because a registry died between an end and its delivery. */
   async sweep(): Promise<void> {
     for (;;) {
       const children = await this.store.undelivered(BATCH);
@@ -56,7 +57,7 @@ export class Children {
     }
   }
 
-  /** The sweep repeats what fails here. */
+  /** If this fails, the sweep repeats it. */
   private async ended({ play_sid, parent_play_sid, has_children }: Change): Promise<void> {
     try {
       if (parent_play_sid) {
@@ -95,11 +96,11 @@ export class Children {
   }
 }
 
-/** For a retry of the parent, where there can be one. */
+/** Whether the answer is kept for a retry of the parent. */
 const isWorthKeeping = (child: PlayStatus, parent: PlayStatus): boolean =>
   child === 'success' && PLAY_TRANSITIONS[parent].includes('pending');
 
-/** What the parent's branch gets: the output, or the shape of a remembered error. */
+/** The answer for the parent's branch: the output, or a remembered error. */
 function outcomeOf(childSid: string, { status, output, error, name }: ChildEnd) {
   if (status === 'success') return { payload: output ?? 'null', outcome: 'answer' as const };
   const said = error === null ? '' : `: ${error.type}: ${error.message}`;

@@ -1,20 +1,20 @@
 /**
- * Globs of prefilled answers: `*` any characters, `?` one, `[abc]`, `[a-z]` and `[!abc]` one of these or none of them, as in a
- * shell, case-sensitive. A `[` that nothing closes stands for itself.
+ * Globs of prefilled answers, case-sensitive as in a shell: `*` matches any characters, `?` one, `[abc]` and `[a-z]` one of these,
+ * `[!abc]` one other. A `[` without a closing `]` stands for itself.
  *
- * No regular expression: a user's `*a*a*a*b` makes one that backtracks without end. Here only the last `*` is ever extended,
- * which is enough, because what an earlier one could take besides, the last one can take too. So a match takes at most
- * length of the pattern × length of the name comparisons.
+ * This does not use regular expressions, because `*a*a*a*b` becomes one that backtracks without end. Here only the last `*` is ever
+ * extended. That is enough: everything that an earlier `*` could match in addition, the last one can match too. So a match takes at
+ * most length of the pattern × length of the name comparisons.
  */
 type Token = '*' | ((char: string) => boolean);
 
-/** `compared` is told of each comparison. */
+/** `compared` is called for each comparison. */
 export function matchesGlob(pattern: string, name: string, compared: () => void = () => undefined): boolean {
   const tokens = tokensOf(pattern);
   const chars = Array.from(name);
   let at = 0;
   let star = -1;
-  /** Where the name goes on after what the last star has taken. */
+  /** Position in the name after the characters that the last `*` matches. */
   let after = 0;
   for (let n = 0; n < chars.length; ) {
     const token = tokens[at];
@@ -42,7 +42,7 @@ function tokensOf(pattern: string): Token[] {
   });
 }
 
-/** One character of several: single ones and ranges. */
+/** Matches one character against a set of characters and ranges. */
 function classOf(inner: string): (char: string) => boolean {
   const negated = inner.startsWith('!');
   const chars = Array.from(negated ? inner.slice(1) : inner);

@@ -1,11 +1,11 @@
 /**
- * Signed links: each answers one question once, and gives no other right.
+ * Signed links: makes and checks them. A link answers one question once, and gives no other right.
  *
- * 1. A token is the play, the question and the time at which it expires, and a signature over all three that only registries can
- *    make. The signature is checked before anything else is read.
- * 2. The question may still be to come: then the answer is kept for it under its id, and the pause takes it first (I5).
+ * 1. A token has the play, the question, the expiry, and a signature over all three that only registries can
+ *    make. The signature is checked before anything is read from the database.
+ * 2. If the play has not asked the question yet, the answer is kept under its id, and the pause takes it first (I5).
  *    A link whose own pause will never be asked is for the next question of its name (link-store.ts).
- * 3. A link is used once because its question is answered once: both are decided under the play's row.
+ * 3. A link is used once because its question is answered once, under the lock of the play's row.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
@@ -61,7 +61,7 @@ export class Hooks {
     const question = await this.store.byLink(play_sid, resume_id, this.store.database);
     if (question && question.resumed_at !== null) throw alreadyResumed(question.name, question.resumed_at);
     const most = question?.schema ? mostBytes(question.schema) : Number.POSITIVE_INFINITY;
-    // A schema without bounds gets the usual limit.
+    // The default limit applies to a schema without bounds.
     return { max_bytes: Number.isFinite(most) ? Math.min(PAYLOAD_LIMIT, Math.max(MIB, most)) : MIB };
   }
 
@@ -69,13 +69,13 @@ export class Hooks {
     return this.answers.answer({ ...(await this.open(token)), payload }, 'hook');
   }
 
-  /** What a token names, if this installation signed it and it has not expired. */
+  /** The claims of a token, if this installation signed it and it has not expired. */
   private async open(token: string): Promise<Named> {
     const [named = '', signature = ''] = token.split('.');
     const text = Buffer.from(named, 'base64url').toString();
     const expected = await this.sign(text);
     const given = Buffer.from(signature, 'base64url');
-    // Base64 has more than one spelling of the same bytes; only ours is accepted.
+    // Base64 can spell the same bytes in several ways; only the canonical one is accepted.
     const spelled = token === `${Buffer.from(text).toString('base64url')}.${given.toString('base64url')}`;
     const ours = given.length === expected.length && timingSafeEqual(given, expected) && spelled;
     const [play_sid = '', resume_id = '', expires = ''] = text.split('.');
@@ -102,7 +102,7 @@ export class Hooks {
       .subarray(0, SIGNATURE_BYTES);
   }
 
-  /** The first registry that needs the secret makes it; all others read it. */
+  /** The first registry that needs the secret creates it; all others read it. */
   private async load(): Promise<Buffer> {
     const { database } = this.store;
     await database.query(

@@ -1,9 +1,9 @@
 /**
  * SQL of signed links: which question each of them answers.
  *
- * 1. A link answers the pause whose id it has, or one that names it: the play knows what it made.
- * 2. A replay does not run a call that is committed, and does not know the links that were made in it; no pause will have the ids of
- *    those. Each of them is for the next question of its name that has no link of its own, and is bound to it when that is recorded.
+ * 1. A link answers the pause whose id it has, or a pause that names the link in its request.
+ * 2. A replay does not run a committed call again, so it does not know the links that were made in it, and no pause will have their
+ *    ids. Each of them is for the next question of its name without a link of its own; it is bound when that question is recorded.
  */
 import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
@@ -18,7 +18,7 @@ interface Link {
 interface Unbound {
   id: string;
   name: string;
-  /** Rule 2: the call that made it is committed. */
+  /** SQL of rule 2: the call that made the link is committed. */
   over: boolean;
 }
 
@@ -26,7 +26,7 @@ interface Unbound {
 export class LinkStore {
   constructor(readonly database: Database) {}
 
-  /** A link that is made again (its first reply was lost) stays as it is. */
+  /** Inserts a link; one that was made before (its reply was lost) stays unchanged. */
   async made(playSid: string, { id, name, parent_place }: Link): Promise<void> {
     await this.database.query(
       'link_made',
@@ -35,7 +35,7 @@ export class LinkStore {
     );
   }
 
-  /** Binds links to questions that have just been recorded, and name them from then on (rules 1 and 2). The play is held. */
+  /** Binds links to questions that have just been recorded (rules 1 and 2). The caller has locked the play. */
   async bind(playSid: string, fresh: Asked[], sql: Sql): Promise<void> {
     let unbound = await this.unbound(playSid, fresh, sql);
     const pairs: [link: string, question: string, named: boolean][] = [];

@@ -1,13 +1,13 @@
 /**
- * play_pause: what a play waits for of which every open leaf waits.
+ * play_pause: records the waits of a play in which every open leaf waits, and suspends it.
  *
- * 1. It is the next group of the epoch, under the same fence as a step commit (I2); repeated, it is answered as before.
- * 2. Everything counts that was asked in this epoch, by play_ask or here. What earlier epochs asked and this one, which rests, did
- *    not ask is withdrawn: nobody waits for it any more.
- * 3. Suspended means: the process has to exit, and no further write of this epoch is accepted. The play stays `running` until
- *    the process has ended (I11 counts from there); an answer that arrives before that sets `wake`, and the next claim hands it over.
- * 4. To linger is to wait without being suspended, where a child or a timer may end soon: the play's time stands still, and it may
- *    still commit. Parked, it is suspended whatever is answered, and wakes immediately where something is.
+ * 1. A pause is the next group of the epoch, under the same fence as a step commit (I2); a repeated pause gets the same reply.
+ * 2. All waits that were asked in this epoch count, by play_ask or here. Waits of earlier epochs that this epoch did not ask again
+ *    are withdrawn, because no branch waits for them any more.
+ * 3. Suspended means that the process must exit and no further write of this epoch is accepted. The play stays `running` until
+ *    the process has ended (I11 counts from there); an answer that arrives before that sets `wake`, and the next claim takes it.
+ * 4. A play lingers, which means that it waits without being suspended, if a child or a timer may end soon: its time limit is paused,
+ *    and it may still commit. A parked play is suspended even if a wait is answered, and then becomes pending immediately.
  */
 import { messageOf, type Params, type playPause, type Result } from '@hero/contracts';
 import { isDataError, type Sql } from '@hero/persistence';
@@ -64,7 +64,7 @@ export class Pauses {
     }
     const before = again ? await this.questions.handedOver(p, found, sql) : undefined;
     const result = before ? 'answered' : resultOf(p, found);
-    // Its first reply had an answer; without one this is another request under the same number.
+    // The first reply must have had an answer; if it had none, this is a different request under the same number.
     if (again && result === 'suspended') return { result: just('fenced') };
     const suspended = result === 'suspended';
     const handed = before ?? (result === 'answered' ? await this.questions.handOver(p, found, sql) : NOTHING);

@@ -1,4 +1,4 @@
-/** Answers that are there before their questions: prefilled at the start of a play, or kept since. The caller holds the play's row. */
+/** SQL of answers that arrive before their questions: prefilled at the start of a play, or kept later. The caller has locked the play's row. */
 import type { Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import { iso } from '../sql/words.js';
@@ -9,7 +9,7 @@ export interface Prefill {
   payload: string;
 }
 
-/** The name under which an answer to one coming question is kept: no name of a pause, because those have no control characters. */
+/** The name under which an answer to one future question is kept. It has a control character, which names of pauses cannot have. */
 export const keptUnder = (resumeId: string): string => `\u0001${resumeId}`;
 
 @Injectable()
@@ -31,7 +31,7 @@ export class PrefillStore {
     );
   }
 
-  /** Keeps an answer for a question to come, one per name; `fresh` is false where one was kept before. */
+  /** Keeps an answer for a future question, one per name; `fresh` is false if one was kept before. */
   async keep(playSid: string, name: string, payload: string, sql: Sql): Promise<{ kept_at: string; fresh: boolean }> {
     const [row] = await sql.query<{ kept_at: string; fresh: boolean }>(
       'answer_keep',
@@ -51,14 +51,14 @@ export class PrefillStore {
     return new Set(rows.map(({ name }) => name));
   }
 
-  /** Takes the kept answer of a name out. */
+  /** Removes the kept answer of a name and returns it. */
   async takeKept(playSid: string, name: string, sql: Sql): Promise<string | undefined> {
     const text = 'DELETE FROM kept WHERE play_sid = $1 AND name = $2 RETURNING payload::text AS payload';
     const [row] = await sql.query<{ payload: string }>('answer_take', text, [playSid, name]);
     return row?.payload;
   }
 
-  /** Somebody has answered: what is asked from now on may wait. */
+  /** Clears `prefill_only` after the first interactive answer: later questions may wait. */
   async interactive(playSid: string, sql: Sql): Promise<void> {
     await sql.query('play_interactive', 'UPDATE plays SET prefill_only = false WHERE sid = $1 AND prefill_only', [
       playSid,

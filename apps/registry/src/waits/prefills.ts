@@ -2,13 +2,13 @@ import { matchesGlob } from './globs.js';
 import type { Prefill } from './prefill-store.js';
 
 /**
- * The next answer for a question of this name among those that are unused, in their order (longest pattern first): the exact
- * name goes before a glob, a narrower glob before a wider one, and each sequence is taken from its beginning.
+ * The next unused answer for a question of this name. `unused` is ordered (longest pattern first), so that an exact
+ * name precedes a glob and a narrow glob a wide one; each sequence is used from its beginning.
  */
 export function nextPrefill(unused: readonly Prefill[], name: string): Prefill | undefined {
   const exact = unused.find(({ pattern }) => pattern === name);
   if (exact) return exact;
-  // The rows of a sequence stand together, so its pattern is tried once.
+  // The rows of a sequence are adjacent, so its pattern is tried once.
   let failed: string | undefined;
   return unused.find(({ pattern }) => {
     if (pattern === failed) return false;

@@ -1,13 +1,13 @@
 /**
- * What play_ask and play_pause have in common: recording what a play waits for, and handing over what is answered (decision 14).
+ * The common part of play_ask and play_pause: records the waits of a play, and takes the answers (decision 14).
  *
- * 1. A question is recorded once; the commit that records it takes its answer: the next prefilled one, else a kept one, once, bound
- *    to the question's id (I5).
- * 2. Only questions take prefilled and kept answers. A timer is ended by the registry's clock, a child by its end. A timer that is due
- *    counts as answered, though nobody has looked at it yet.
- * 3. A question that cannot be asked is refused by itself; the others are asked. Nothing of it is stored: the same request gets the
+ * 1. A question is recorded once. The commit that records it also uses an answer that is already there, the next prefilled one or
+ *    else a kept one, once and bound to the question's id (I5).
+ * 2. Only questions use prefilled and kept answers. The registry's clock ends a timer, the end of the child ends a wait for it. A timer
+ *    that is due counts as answered, even if the sweep has not answered it yet.
+ * 3. An invalid question is refused alone; the others are asked. Nothing of it is stored, so the same request gets the
  *    same refusal.
- * 4. An answer is handed over once, by the group that carries it; that is its place in the order of memory (decision 13).
+ * 4. An answer is taken once, by the group whose reply has it; that fixes its position in the order of memory (decision 13).
  * 5. A play that is prefill_only fails at the first question without an answer, with an error that names it.
  */
 import {
@@ -43,19 +43,19 @@ export interface HandedOver {
   more: boolean;
 }
 
-/** What a request found: what is answered and open of all that was asked in this epoch. */
+/** The result of a request: the answered and the open waits of this epoch. */
 export interface Found {
   refused: WaitAnswer[];
-  /** Handed over before, and asked for nevertheless. */
+  /** Answers that were taken before and are asked for again. */
   before: WaitAnswer[];
-  /** In the order in which they must be handed over. */
+  /** In the order in which the play must get them. */
   answered: UntakenRow[];
   open: UntakenRow[];
-  /** Ids that are new with this request. */
+  /** Ids that this request recorded. */
   fresh: Set<string>;
-  /** Answered in this transaction: an event each. */
+  /** Questions that were answered in this transaction; each becomes an event. */
   told: Answered[];
-  /** Rule 5, or a prefilled answer that does not fit: the play fails. */
+  /** The error with which the play fails: rule 5, or a prefilled answer that does not fit. */
   failure?: PlayError;
 }
 
@@ -69,7 +69,7 @@ export class Questions {
     private readonly checks: Checks,
   ) {}
 
-  /** The play is held by the caller. */
+  /** The caller has locked the play. */
   async record(p: Request, held: Pick<HeldPlay, 'prefill_only'>, sql: Sql): Promise<Found> {
     const { play_sid, epoch } = p;
     const { sound, refused } = sorted(p);
@@ -110,13 +110,13 @@ export class Questions {
     return { answers: [...refused, ...before, ...taken], more: fitting.length < answered.length };
   }
 
-  /** The answer to a request whose reply was lost; undefined where it handed nothing over. */
+  /** The reply to a repeated request whose first reply was lost; undefined if that took no answer. */
   async handedOver(p: Request, { refused, answered }: Found, sql: Sql): Promise<HandedOver | undefined> {
     const taken = await this.resumes.takenBy(p.play_sid, p.epoch, p.group, sql);
     return taken.length > 0 ? { answers: [...refused, ...taken], more: answered.length > 0 } : undefined;
   }
 
-  /** Rule 3: where the database refuses what the check let pass, each question goes alone. */
+  /** Rule 3: if the database refuses what the check accepted, each question is recorded alone. */
   private async insert(
     playSid: string,
     epoch: number,
@@ -175,7 +175,7 @@ export class Questions {
       const names = [keptUnder(wait.id), ...links.map(keptUnder), wait.name];
       const name = names.find((candidate) => kept.delete(candidate));
       const payload = name === undefined ? undefined : await this.prefills.takeKept(playSid, name, sql);
-      // A kept answer that does not fit is dropped: the question stays open, for somebody who sees its schema.
+      // A kept answer that does not fit is discarded, and the question stays open for an answer that does.
       if (payload === undefined || (await this.checks.answer(playSid, schema, payload)).length > 0) continue;
       await this.give(wait.id, payload, 'early', answered, sql);
     }
@@ -211,7 +211,7 @@ interface Early {
   misfit?: PlayError;
 }
 
-/** A reply carries one payload of the largest size, or several that are together no larger. */
+/** A reply has one payload of the largest size, or several that are together no larger. */
 function cut(answered: UntakenRow[], before: WaitAnswer[]): UntakenRow[] {
   let bytes = before.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
   const end = answered.findIndex((wait, n) => (bytes += wait.bytes) > PAYLOAD_LIMIT && n > 0);
@@ -246,7 +246,7 @@ function sorted({ play_sid, questions }: Request): { sound: Asked[]; refused: Wa
   return { sound: [...sound.values()], refused };
 }
 
-/** What of a question could not be stored, or not be checked later. */
+/** Why a question cannot be stored, or why its schema cannot be used. */
 function questionFault(question: Question): string | undefined {
   const { name, schema, ui, place, parent_place, span_id, links } = question;
   const named = Name.safeParse(name);

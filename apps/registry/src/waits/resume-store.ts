@@ -1,6 +1,6 @@
 /**
- * What plays wait for: questions, timers, children, and their answers. Every writer holds the play's row (its caller locked it):
- * the order of locks is play, then question, and answer, timeout and cancel of one play follow one another (I5, I6).
+ * SQL of waits (questions, timers, children) and their answers. Callers of every write have locked the play's row:
+ * the order of locks is play, then question, so that answer, timeout and cancel of one play are serialised (I5, I6).
  */
 import type { JsonObject, Question, MemoryRole, WaitAnswer, WaitKind } from '@hero/contracts';
 import { Database, named, type Sql } from '@hero/persistence';
@@ -11,7 +11,7 @@ export interface Asked extends Question {
   id: string;
 }
 
-/** A question as it was asked, and whether it was answered. */
+/** A question with its answer, if it has one. */
 export interface AskedRow {
   id: string;
   name: string;
@@ -21,7 +21,7 @@ export interface AskedRow {
   withdrawn: boolean;
 }
 
-/** What was asked in one epoch and not yet handed over. */
+/** A wait of one epoch whose answer was not taken yet. */
 export interface UntakenRow {
   id: string;
   kind: WaitKind;
@@ -31,9 +31,9 @@ export interface UntakenRow {
   answered: boolean;
   /** Size of the answer. */
   bytes: number;
-  /** Its time is over; the timer did not get to it yet. */
+  /** Its time limit has passed, but the sweep has not answered it yet. */
   due: boolean;
-  /** A timer that ends within two seconds, or a child. */
+  /** Whether it may end soon: a timer that ends within two seconds, or a child. */
   soon: boolean;
 }
 
@@ -50,14 +50,14 @@ export interface Given {
 }
 
 const ASKED = `id, name, schema, ${iso('resumed_at')} AS resumed_at, asked_epoch, withdrawn`;
-/** Those rows are in the index `resumes_untaken`. */
+/** SQL condition of the index `resumes_untaken`. */
 const UNTAKEN = 'taken_epoch IS NULL AND NOT withdrawn';
 
 @Injectable()
 export class ResumeStore {
   constructor(readonly database: Database) {}
 
-  /** A question that is known stays as it is, its time limit too; it is asked in this epoch now. Returns what is new. */
+  /** Records waits for this epoch. A known wait stays unchanged, also its time limit. Returns the new ones. */
   async record(playSid: string, epoch: number, questions: Asked[], sql: Sql): Promise<Set<string>> {
     if (questions.length === 0) return new Set();
     const rows = await RECORD(sql, {
@@ -87,7 +87,7 @@ export class ResumeStore {
     return new Set(rows.flatMap(({ id, fresh }) => (fresh ? [id] : [])));
   }
 
-  /** Nobody waits for these any more; what was handed over before stays. */
+  /** Withdraws waits whose branch was cancelled; answers that were already taken stay. */
   async withdraw(ids: string[], sql: Sql): Promise<void> {
     await sql.query(
       'resumes_withdraw',
@@ -96,7 +96,7 @@ export class ResumeStore {
     );
   }
 
-  /** Nor for what earlier epochs asked and this one, which rests, did not. */
+  /** Withdraws the waits of earlier epochs that this epoch did not ask again. */
   async withdrawOlder(playSid: string, epoch: number, sql: Sql): Promise<void> {
     await sql.query(
       'resumes_withdraw_older',
@@ -105,7 +105,7 @@ export class ResumeStore {
     );
   }
 
-  /** Answers first, in their order; then what is open, in the order of the questions. */
+  /** The waits of an epoch: first the answered ones, in the order of their answers, then the open ones. */
   untaken(playSid: string, epoch: number, sql: Sql): Promise<UntakenRow[]> {
     return sql.query(
       'resumes_untaken',
@@ -117,7 +117,7 @@ export class ResumeStore {
     );
   }
 
-  /** Hands answers over, in this order: from now on they are memory of the play (decision 13). */
+  /** Marks answers as taken, in this order; from now on they are memory of the play (decision 13). */
   take(epoch: number, group: number, ids: string[], sql: Sql): Promise<WaitAnswer[]> {
     return sql.query(
       'resumes_take',
@@ -130,7 +130,7 @@ export class ResumeStore {
     );
   }
 
-  /** What one group handed over: its reply was lost. */
+  /** The answers that one group took, for a repeat after a lost reply. */
   takenBy(playSid: string, epoch: number, group: number, sql: Sql): Promise<WaitAnswer[]> {
     return sql.query(
       'resumes_taken_by',
@@ -140,7 +140,7 @@ export class ResumeStore {
     );
   }
 
-  /** Answers of these that were handed over before: to somebody who asks nevertheless. */
+  /** Those of these answers that were taken before and are asked for again. */
   takenOf(ids: string[], sql: Sql): Promise<WaitAnswer[]> {
     return sql.query(
       'resumes_taken_of',
@@ -156,14 +156,14 @@ export class ResumeStore {
     return row;
   }
 
-  /** The question that a link was made for. */
+  /** The question for which a link was made. */
   async byLink(playSid: string, link: string, sql: Sql): Promise<AskedRow | undefined> {
     const text = `SELECT ${ASKED} FROM resumes WHERE play_sid = $1 AND (id = $2 OR $2 = ANY(links)) AND kind = 'question'`;
     const [row] = await sql.query<AskedRow>('resume_by_link', text, [playSid, link]);
     return row;
   }
 
-  /** The oldest open question of a name; where none is open, the one that was answered last. */
+  /** The oldest open question of a name; if none is open, the one that was answered last. */
   async byName(playSid: string, name: string, sql: Sql): Promise<AskedRow | undefined> {
     const [row] = await sql.query<AskedRow>(
       'resume_by_name',
@@ -175,7 +175,7 @@ export class ResumeStore {
     return row;
   }
 
-  /** What an answer to each of these must fit, and the links by which it may come. */
+  /** The schemas of these questions, and the links that may answer them. */
   async ways(ids: string[], sql: Sql): Promise<Map<string, Ways>> {
     const text = 'SELECT id, schema, links FROM resumes WHERE id = ANY($1)';
     const rows = await sql.query<Ways & { id: string }>('resume_ways', text, [ids]);
@@ -188,7 +188,7 @@ export class ResumeStore {
     return (await sql.query('resumes_asking', text, [playSid])).length > 0;
   }
 
-  /** Answers a question that is open, once (I5); nothing where it was answered already. */
+  /** Answers an open question, once (I5); undefined if it was already answered. */
   async give(given: Given, sql: Sql): Promise<string | undefined> {
     const [row] = await sql.query<{ resumed_at: string }>(
       'resume_give',
@@ -225,12 +225,12 @@ interface RecordParameters {
   schemas: (string | null)[];
   uis: (string | null)[];
   span_ids: string[];
-  /** An array literal. */
+  /** An array literal of PostgreSQL. */
   fallbacks: string;
   timeouts: (number | null)[];
   kinds: WaitKind[];
   parent_places: string[];
   roles: MemoryRole[];
-  /** Ids, with spaces between them. */
+  /** Ids, separated by spaces. */
   links: string[];
 }

@@ -1,9 +1,9 @@
 /**
- * What a running play asks for to invoke another workflow: a child, or a source.
+ * Invocations of other workflows by a running play: spawns a child, or resolves a source.
  *
- * 1. A spawn is fenced like a step commit (I2), and one transaction: the child, and the wait of its parent.
- * 2. The wait's id comes from the place, so that a repeated request names the child that is there (I3, I8).
- * 3. What cannot be spawned is refused with a code and every fault: an error of the step, which the flow may catch.
+ * 1. A spawn is fenced like a step commit (I2). One transaction inserts the child and the wait of its parent.
+ * 2. The wait's id is derived from the place, so that a repeated request finds the existing child (I3, I8).
+ * 3. An invalid spawn is refused with a code and all faults; the flow gets an error at the step and may catch it.
  */
 import { HeroError, type Issue, type Params, type playResolve, type playSpawn, type Result } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
@@ -23,7 +23,7 @@ import { type Pinned, Versions } from '../workflows/versions.js';
 type Spawn = Params<typeof playSpawn>;
 type Spawned = Result<typeof playSpawn>;
 
-/** A child that may be inserted, if its input fits. */
+/** A child that can be inserted, once its input was checked. */
 interface Child {
   version: Pinned;
   input: string;
@@ -48,7 +48,7 @@ export class Spawns {
     if (!fits(p.input)) {
       return refused('PAYLOAD_TOO_LARGE', `The inputs of ${JSON.stringify(p.workflow_name)} have more than 16 MiB.`);
     }
-    // Before the transaction: whoever holds the play's row must not wait for a second connection.
+    // Before the transaction, because a transaction that has locked the play's row must not wait for a second connection.
     const version = await this.pin(p);
     const checked = version instanceof HeroError ? version : await this.checked(p, version);
     const { result, told } = await this.runs.database.tx((sql) => this.commit(p, checked, sql));
@@ -88,7 +88,7 @@ export class Spawns {
     const { version, input, issues } = child;
     if (issues.length > 0) {
       const faults = issues.map(({ path, message }) => `${path.replace(/^input_data\./, '')}: ${message}`);
-      return { result: refused('INVALID_PARAMS', ['The inputs do not fit what it declares.', ...faults].join('\n')) };
+      return { result: refused('INVALID_PARAMS', ['The inputs do not fit its declaration.', ...faults].join('\n')) };
     }
     const child_play_sid = uuidv7();
     const told = await this.starts.insert(

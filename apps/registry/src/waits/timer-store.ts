@@ -8,7 +8,7 @@ export interface Due {
   play_sid: string;
 }
 
-/** What is said when the time of a wait is over. */
+/** The fields that an answer by timeout needs. */
 export interface Expiry {
   name: string;
   fallback: string | null;
@@ -31,7 +31,7 @@ const EXPIRY = `r.name, r.fallback::text AS fallback, extract(epoch FROM r.expir
 export class TimerStore {
   constructor(readonly database: Database) {}
 
-  /** Waits whose time is over, of any play. */
+  /** The waits of all plays whose time limit has passed. */
   due(limit: number): Promise<Due[]> {
     return this.database.query(
       'resumes_due',
@@ -45,7 +45,7 @@ export class TimerStore {
     return sql.query('resume_expiries', text, [ids]);
   }
 
-  /** Locks the play of a wait that is due; undefined where somebody holds it, `waits` is false where the play has ended. */
+  /** Locks the play of a due wait; undefined if another transaction holds it. `waits` is false if the play has ended. */
   async lockDue({ id, play_sid }: Due, sql: Sql): Promise<DueRow | undefined> {
     const [row] = await sql.query<DueRow>(
       'resume_lock_due',
@@ -59,7 +59,7 @@ export class TimerStore {
     return row;
   }
 
-  /** Nobody waits for it any more. */
+  /** Removes the time limit of a wait that was withdrawn or whose play has ended. */
   async forget(id: string, sql: Sql): Promise<void> {
     await sql.query('resume_forget_timer', 'UPDATE resumes SET due_at = NULL WHERE id = $1', [id]);
   }

@@ -1,6 +1,6 @@
 /**
- * Time limits of questions, sleeps, backoffs and timeouts: whose time is over is answered by the registry's timer, or by the group
- * of the play that asks first. The default is the answer; without one an error is remembered at the place, which the pause raises.
+ * Time limits of questions, sleeps, backoffs and timeouts. The registry's sweep answers a wait that is due, unless a group of the
+ * play takes it first. The answer is the default; without one an error is remembered at the place, and the pause raises it.
  */
 import { every, type Log, type Timer } from '@hero/service-kit';
 import type { Sql } from '@hero/persistence';
@@ -30,7 +30,7 @@ export class Timers {
     await this.timer?.stop();
   }
 
-  /** Answers every wait whose time is over. */
+  /** Answers every wait that is due. */
   async expire(): Promise<void> {
     for (;;) {
       const due = await this.store.due(BATCH);
@@ -48,7 +48,7 @@ export class Timers {
   private async expireOne(due: Due, sql: Sql): Promise<Woken | 'held' | undefined> {
     const row = await this.store.lockDue(due, sql);
     if (!row) return 'held';
-    // It may have been withdrawn since it was found to be due.
+    // The wait may have been withdrawn since it was found to be due.
     if (!row.waits || row.withdrawn) {
       await this.store.forget(due.id, sql);
       return undefined;
@@ -60,7 +60,7 @@ export class Timers {
   }
 }
 
-/** What a wait gets whose time is over. */
+/** The answer of a wait that is due. */
 export const expired = (wait: Expiry & { id: string }): Given => ({
   id: wait.id,
   payload: wait.fallback ?? pauseTimeout(wait),
@@ -68,9 +68,9 @@ export const expired = (wait: Expiry & { id: string }): Given => ({
   resumed_by: 'timeout',
 });
 
-/** The shape of a remembered error. */
+/** A remembered error. */
 function pauseTimeout({ name, seconds }: Expiry): string {
-  const message = `Nobody answered the pause ${JSON.stringify(name)} within ${seconds} s.`;
+  const message = `The pause ${JSON.stringify(name)} was not answered within ${seconds} s.`;
   return JSON.stringify({
     type: 'PauseTimeout',
     module: 'hero_tracing',

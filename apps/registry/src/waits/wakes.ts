@@ -1,13 +1,13 @@
 /**
- * What becomes of a play whose wait was answered, whatever answered it: somebody, a timer, a child.
+ * Wakes a play whose wait was answered by a person, a timer or a child.
  *
- * 1. A play that waits becomes pending. One whose process is about to exit becomes pending when it has exited. One that runs
- *    (it may linger) takes the answer with its next `ask` or `pause`; its executor is notified, so that it does so immediately.
- *    One that is pending takes it with its claim.
- * 2. All of it happens in the transaction of the answer, under the lock on the play's row; it is published after the commit.
- * 3. Answers that arrive within the same second wake the play once: while other questions of it are open, an answer gives them a second
- *    before the play runs again. The last one ends that time.
- * 4. A wait that was withdrawn wakes nobody.
+ * 1. A waiting play becomes pending. A play whose process is about to exit becomes pending after the exit. A running play
+ *    (it may linger) takes the answer with its next `ask` or `pause`; its executor is notified, so that this happens immediately.
+ *    A pending play takes the answer with its claim.
+ * 2. All of this happens in the transaction of the answer, under the lock of the play's row, and is published after the commit.
+ * 3. Answers that arrive within the same second wake the play once: if other questions of the play are open, its wake-up is delayed
+ *    by a second. The answer to the last open question ends the delay.
+ * 4. A withdrawn wait does not wake its play.
  */
 import { Injectable } from '@nestjs/common';
 import type { Sql } from '@hero/persistence';
@@ -25,14 +25,14 @@ const TOGETHER_MS = 1_000;
 
 export interface Woken {
   change?: Change;
-  /** A delayed wake-up that is now published without its delay. */
+  /** A delayed wake-up that is to be published now. */
   hastened?: Change;
   notified?: Gone;
 }
 
 @Injectable()
 export class Wakes {
-  /** Wake-ups that wait for more answers, by their rows in the outbox. */
+  /** Timers of delayed wake-ups, by their rows in the outbox. */
   private readonly later = new Map<number, NodeJS.Timeout>();
 
   constructor(
@@ -46,7 +46,7 @@ export class Wakes {
     wait: Pick<AskedRow, 'asked_epoch' | 'withdrawn'>,
     answered: Answered[],
     sql: Sql,
-    /** Rule 3: other questions are open. */
+    /** Rule 3: delays the wake-up because other questions are open. */
     more = false,
   ): Promise<Woken> {
     const { play_sid, status, owner, epoch, suspended } = play;
@@ -73,7 +73,7 @@ export class Wakes {
     if (notified) this.relay.notify({ answered: [notified] });
   }
 
-  /** The sweep of the outbox would publish it too, a second late. */
+  /** Without this timer the sweep of the outbox would publish the wake-up up to a second late. */
   private tellLater(change: Change): void {
     const timer = setTimeout(() => {
       this.later.delete(change.id);

@@ -1,6 +1,6 @@
 /**
- * The input of a play against the declaration of its version: every fault at once, each with its field.
- * Pure; `checkInput` is the rule that play_start applies before anything is stored.
+ * Checks the input of a play against the declaration of its version; returns all faults, each with its field.
+ * Pure. play_start calls `checkInput` before anything is stored.
  */
 import { type FlowField, type Issue, type Json, type JsonObject, textFault } from '@hero/contracts';
 import {
@@ -18,7 +18,7 @@ import {
 } from '@hero/json';
 
 export const INPUT_ROOT = 'input_data';
-/** Each compares a name with hundreds of others. */
+/** Limit of similar-name hints, because each compares a name with hundreds of others. */
 const MOST_HINTS = 10;
 
 const TYPE_WORDS: Record<FlowField['field_type'], string> = {
@@ -31,7 +31,7 @@ const TYPE_WORDS: Record<FlowField['field_type'], string> = {
   any: 'any JSON',
 };
 
-/** Fills defaults and finds every fault. `input` is only fit to be stored when there are no issues. */
+/** Fills in defaults and finds all faults. `input` may be stored only if there are no issues. */
 export function checkInput(
   fields: readonly FlowField[],
   input: JsonObject,
@@ -56,7 +56,7 @@ export function checkInput(
   return { input: Object.fromEntries(filled), issues: capped(issues) };
 }
 
-/** What of a declaration could never be checked or filled in; the source that declares it is refused when saved. */
+/** Faults of a declaration, such as an invalid default; a source with such faults is refused when it is saved. */
 export function declarationFaults(fields: readonly FlowField[], root: 'inputs' | 'outputs'): Issue[] {
   const seen = new Set<string>();
   return fields.flatMap((field) => {
@@ -77,7 +77,7 @@ export function declarationFaults(fields: readonly FlowField[], root: 'inputs' |
 
 function valueFaults(field: FlowField, value: Json, path: string, steps?: number): Issue[] {
   const issues = jsonFaults(value, path);
-  // None is how Python flows say "not given": null is taken where it is the declared default.
+  // Python flows use None for "not given", so null is accepted if it is the declared default.
   if (value === null && field.default === null) return issues;
   const type = typeFault(field, value);
   if (type) return [{ path, message: type }, ...issues];

@@ -1,4 +1,4 @@
-/** Reading a source by parsing it in an executor: the registry never runs or parses Python itself. */
+/** Inspects sources. An executor parses them: the registry never runs or parses Python itself. */
 import { createHash } from 'node:crypto';
 import { Bus } from '@hero/bus';
 import {
@@ -16,10 +16,10 @@ import { didYouMean, jsonFaults } from '@hero/json';
 import { Injectable } from '@nestjs/common';
 import { declarationFaults } from './inputs.js';
 
-/** An inspection that has an entry flow. */
+/** An inspection of a source with an entry flow. */
 export type SoundInspection = Inspection & { entry: string };
 
-/** An executor gives up after 8 s; whoever asked the registry, after 10. */
+/** An executor stops after 8 s, the caller of the registry after 10 s. */
 const READ_WITHIN_MS = 9_500;
 const DESCRIPTION_LIMIT = 10_000;
 const TAG_LIMIT = 50;
@@ -28,7 +28,7 @@ const TAG_LIMIT = 50;
 export class Sources {
   constructor(private readonly bus: Bus) {}
 
-  /** What `workflow_inspect` answers: faults are part of the answer. */
+  /** The result of `workflow_inspect`; faults of the source are part of the result. */
   async inspect(source: string): Promise<Inspection> {
     const unreadable = characterFaults(source);
     if (unreadable.length > 0) return unreadableSource(unreadable);
@@ -36,12 +36,12 @@ export class Sources {
       return await this.bus.ask(inspectSource, { python_source: source }, { timeoutMs: READ_WITHIN_MS });
     } catch (cause) {
       if (!(cause instanceof HeroError) || (cause.code !== 'UNAVAILABLE' && cause.code !== 'TIMEOUT')) throw cause;
-      const message = `A source is read by an executor, and none could: ${cause.message} Start one, or try again.`;
+      const message = `An executor parses sources, and none could do it: ${cause.message} Start one, or try again.`;
       throw new HeroError('UNAVAILABLE', message, { cause });
     }
   }
 
-  /** What saving needs: refuses a source that no play could run, with every fault at once. */
+  /** Inspects a source that is to be saved; refuses one that cannot be played, with all faults. */
   async accept(source: string): Promise<SoundInspection> {
     const inspection = await this.inspect(source);
     const errors = inspection.issues.filter((issue) => issue.severity === 'error');
@@ -65,7 +65,7 @@ export class Sources {
 
 export const sha256 = (source: string): string => createHash('sha256').update(source).digest('hex');
 
-/** What a declaration says that could not be stored, shown or checked. */
+/** The parts of a declaration that cannot be stored, shown or checked. */
 function declared(inspection: Inspection): Issue[] {
   const { name, description, tags, requirements, options, inputs, outputs } = inspection;
   const issues = jsonFaults({ name, description, tags, requirements, options }, '');
@@ -77,7 +77,7 @@ function declared(inspection: Inspection): Issue[] {
   return [...issues, ...declarationFaults(inputs, 'inputs'), ...declarationFaults(outputs, 'outputs')];
 }
 
-/** A grant that names no public method would be found out only by the play that calls it. */
+/** Checks grants here, because otherwise an unknown method would fail only in the play that calls it. */
 function grantFaults({ grants = [] }: JsonObject): Issue[] {
   if (!Array.isArray(grants)) return [{ path: 'grants', message: 'must be a list of method names' }];
   const methods = publicContracts().map(({ name }) => name);
@@ -102,12 +102,12 @@ function sourceInvalid(issues: Issue[], found: SourceIssue[]): HeroError {
   });
 }
 
-/** NUL and lone surrogates, with their lines: Python reads neither and PostgreSQL stores neither. */
+/** Lines with NUL characters and lone surrogates, which Python cannot read and PostgreSQL cannot store. */
 function characterFaults(source: string): SourceIssue[] {
   if (textFault(source) === undefined) return [];
   return source.split('\n').flatMap((line, index) => {
     const message = textFault(line);
-    // In characters from 1, as Python's own faults are counted here.
+    // Columns count characters from 1, like those of Python's faults.
     const column = Array.from(line.slice(0, line.search(/[\0\p{Surrogate}]/u))).length + 1;
     return message === undefined
       ? []

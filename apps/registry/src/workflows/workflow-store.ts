@@ -3,8 +3,8 @@
  *
  * 1. Every change takes the next revision from the one counter row, which stays locked until the commit: revisions are
  *    committed in order (see migration 0001).
- * 2. Locks are taken in the order workflow row, counter row, so that two changes never wait for each other in a circle;
- *    nothing is inserted or deleted under a unique name before the counter is held.
+ * 2. Locks are taken in the order workflow row, counter row, so that two changes cannot deadlock;
+ *    no unique name is inserted or deleted before the counter is locked.
  */
 import type { Inspection, Workflow, WorkflowVersion } from '@hero/contracts';
 import { Database, named, type Sql } from '@hero/persistence';
@@ -18,7 +18,7 @@ const WITH_CURRENT = 'workflows w JOIN versions v ON v.sid = w.current_version_s
 const VERSION = `v.sid, v.workflow_sid, v.number, v.python_source, v.entry, v.inputs, v.outputs, v.requirements,
   v.source_sha256, v.notes, to_char(v.created_at, ${ISO}) AS created_at`;
 
-/** A reply is held in memory on its way: a page ends before it gets larger than this. What is larger alone comes alone. */
+/** A page ends before it exceeds this size, because a reply is held in memory. A single larger item has a page of its own. */
 const PAGE_BYTES = 16 * 1024 * 1024;
 const WORKFLOW_BYTES = 'octet_length(v.inputs::text) + octet_length(v.outputs::text) + octet_length(w.description)';
 const counted = (order: string, bytes: string): string =>
@@ -47,7 +47,7 @@ export interface NewVersion {
   inspection: Inspection;
 }
 
-/** What a play needs of its version; never changes. */
+/** The fields of a version that a play needs; they never change. */
 export interface VersionRecord {
   version_sid: string;
   version_number: number;
@@ -92,7 +92,7 @@ export class WorkflowStore {
     return rows.map(({ position, more, ...item }) => ({ position, more, item }));
   }
 
-  /** One statement, so that all comes from one snapshot: the rows reach up to `newest`, or were cut before it. */
+  /** One statement, so that everything is from one snapshot: the rows reach up to `newest`, or the page ends before it. */
   async revisions(after: number, limit: number): Promise<{ items: RevisedWorkflow[]; newest: number }> {
     const rows = await this.database.query<Partial<Workflow> & RevisedRow>(
       'workflow_revisions',
@@ -126,7 +126,7 @@ export class WorkflowStore {
     return row;
   }
 
-  /** Locks a workflow for its deletion: a start of a play of it now waits for the lock, and then finds no workflow. */
+  /** Locks a workflow for its deletion: the start of a play of it waits for the lock, and then finds no workflow. */
   async lockForDelete(sql: Sql, sid: string): Promise<{ name: string } | undefined> {
     const text = 'SELECT name FROM workflows WHERE sid = $1 FOR UPDATE';
     const [row] = await sql.query<{ name: string }>('workflow_lock_for_delete', text, [sid]);
@@ -142,7 +142,7 @@ export class WorkflowStore {
     return row.revision;
   }
 
-  /** The sid of the workflow that has this name already, or undefined when the new one is in. */
+  /** Inserts a workflow. Returns undefined, or the sid of the workflow that already has this name. */
   async insert(
     sql: Sql,
     workflow: Pick<Workflow, 'sid' | 'name' | 'description' | 'tags' | 'current_version_sid'>,
@@ -157,7 +157,7 @@ export class WorkflowStore {
     return inserted.length > 0 ? undefined : this.ownerOf(sql, workflow.name);
   }
 
-  /** The sid of the workflow of a name, whoever committed it a moment ago. */
+  /** The sid of the workflow with a name, in a new snapshot that includes concurrent commits. */
   async ownerOf(sql: Sql, name: string): Promise<string | undefined> {
     const text = 'SELECT sid FROM workflows WHERE name = $1';
     const [row] = await sql.query<{ sid: string }>('workflow_owner_of_name', text, [name]);
@@ -225,7 +225,7 @@ export class WorkflowStore {
     return version;
   }
 
-  /** The current version, where its source has this hash. */
+  /** The current version, if its source has this hash. */
   async currentWithHash(workflowSid: string, sha256: string, sql: Sql = this.database): Promise<string | undefined> {
     const [row] = await sql.query<{ sid: string }>(
       'version_current_with_hash',
@@ -254,7 +254,7 @@ export class WorkflowStore {
     return rows.map(({ more, ...item }) => ({ position: item.number, more, item }));
   }
 
-  /** Which workflow and version a play asks for, names included; the version is the given one or the current one. */
+  /** The workflow and version of a new play, with their names; the version is the given one or the current one. */
   async pinned(ask: {
     workflow_sid?: string;
     workflow_name?: string;
@@ -285,7 +285,7 @@ export interface PinnedRow {
   workflow_sid: string;
   workflow_name: string;
   current_version_sid: string;
-  /** Null: the workflow has no such version. */
+  /** Null if the workflow has no such version. */
   version_sid: string | null;
 }
 

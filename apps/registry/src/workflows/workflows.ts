@@ -1,9 +1,9 @@
 /**
  * Workflows and their versions: named entries, immutable sources, one of them current.
  *
- * 1. A source is parsed by an executor before anything is locked; nothing is stored of a source that has faults.
- * 2. Saving the source that is current already gives that version back: loading a folder of flows at each start adds none.
- * 3. A change is announced after its commit. The announcement is best effort; its revision lets followers see a hole.
+ * 1. An executor parses the source before anything is locked; a source with faults is not stored.
+ * 2. Saving the source of the current version returns that version, so that loading a folder of flows at each start adds none.
+ * 3. A change is announced after its commit. The announcement may be lost; followers notice the hole in the revisions.
  */
 import { Bus } from '@hero/bus';
 import {
@@ -42,7 +42,7 @@ export class Workflows {
 
   async create(params: Params<typeof workflowCreate>): Promise<Workflow> {
     const { python_source, ...words } = params;
-    // Before the executor is asked: a taken name is the likeliest fault. Decided below, under the lock.
+    // Checked before the executor is asked, because a taken name is the most likely fault. The check under the lock decides.
     refuseTaken(words.name, await this.store.ownerOf(this.store.database, words.name));
     const inspection = await this.sources.accept(python_source);
     const sid = uuidv7();
@@ -80,7 +80,7 @@ export class Workflows {
       const after = { name, description, tags: [...new Set(tags)] };
       if (same(before, after)) return { workflow: before };
       const revision = await this.store.nextRevision(sql);
-      // Exact, because whoever takes or frees a name holds the counter.
+      // Exact, because every transaction that takes or frees a name has locked the counter.
       const owner = await this.store.ownerOf(sql, name);
       if (owner !== sid) refuseTaken(name, owner);
       await this.store.update(sql, { ...before, ...after }, revision);
@@ -153,7 +153,7 @@ export class Workflows {
     return { items, revision: newest };
   }
 
-  /** After the commit, never before: who hears of it and asks must find it. */
+  /** Called after the commit, because a follower that gets the announcement reads the change. */
   announce(changed: ChangedWorkflow): void {
     this.bus.announce(change('workflow', changed.workflow_sid), changed);
   }
@@ -161,7 +161,7 @@ export class Workflows {
 
 export function found<T>(value: T | undefined, which: string): T {
   if (value !== undefined) return value;
-  throw new HeroError('NOT_FOUND', `There is no workflow ${which}; workflow_list shows what there is.`);
+  throw new HeroError('NOT_FOUND', `There is no workflow ${which}; workflow_list shows the existing ones.`);
 }
 
 function foundVersion(version: WorkflowVersion | undefined, sid: string): WorkflowVersion {
@@ -173,7 +173,7 @@ function refuseTaken(name: string, owner: string | undefined): void {
   if (owner === undefined) return;
   throw new HeroError(
     'CONFLICT',
-    `Workflow ${owner} is named ${JSON.stringify(name)} already; choose another name, or save a version of it with workflow_create_version.`,
+    `Workflow ${owner} already has the name ${JSON.stringify(name)}; choose another name, or save a version of it with workflow_create_version.`,
     { details: { workflow_sid: owner } },
   );
 }
