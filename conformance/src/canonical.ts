@@ -32,7 +32,7 @@ export function canonical(value: unknown, path = 'value'): string {
   }
   if (Array.isArray(value)) return `[${value.map((item, index) => canonical(item, `${path}[${index}]`)).join(',')}]`;
   if (typeof value !== 'object') throw new NotJson(path, `a ${typeof value} is not JSON`);
-  // Array.prototype.sort without a comparison is by UTF-16 code units, as RFC 8785 wants it.
+  // Array.prototype.sort without a comparison sorts by UTF-16 code units, as RFC 8785 requires.
   const members = Object.keys(value)
     .sort()
     .map((key) => {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { connected } from '@hero/testing';
 
 /**
- * A flow whose every step has a visible effect: one line appended to the play's file in a mounted folder. After it the
- * step takes `paceMs` on average, so that many are cut between their effect and their commit.
+ * A flow in which every step has a visible effect: it appends one line to the play's file in a mounted folder. After that the
+ * step takes `paceMs` on average, so that many steps are cut between their effect and their commit.
  */
 export const effectsSource = (steps: number, paceMs: number): string => `
 import os, random, time
@@ -31,13 +31,13 @@ interface Effect {
 export interface EffectsReport {
   plays: number;
   steps: number;
-  /** Effects beyond the first of a step: each must be a step that was cut between its effect and its commit. */
+  /** Number of effects beyond the first of a step; each is from a run that was cut between its effect and its commit. */
   repeated: number;
   violations: string[];
 }
 
 /**
- * Holds what is in the mounted folder against what is committed.
+ * Compares the effects in the mounted folder with the committed steps.
  *
  * E1 every step of every play is committed, and took effect at least once
  * E2 no effect of a step begins after that step was committed (I3)
@@ -79,7 +79,7 @@ export async function checkEffects(
           fault(`E3 steps ${keys.get(key)} and ${index} of play ${sid} share a key`);
         keys.set(key, index);
         const at = committedAt.get(index);
-        // Both clocks are this machine's; a millisecond is lost by rounding.
+        // Both times are from this machine's clock; rounding loses a millisecond.
         if (at !== undefined && atMs > at + 1)
           fault(`E2 step ${index} of play ${sid} ran ${(atMs - at).toFixed(1)} ms after its commit`);
       }

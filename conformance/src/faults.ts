@@ -8,11 +8,11 @@ import { checkHistories, checkInvariants } from './invariants.js';
 import { seeded } from './random.js';
 import { Street, type StreetService } from './street.js';
 
-/** How often each thing is killed while the plays run. */
+/** How often each service is killed while the plays run. */
 export interface FaultPlan {
   plays: number;
   steps: number;
-  /** How long a step takes on average, ms. */
+  /** Average duration of a step, ms. */
   paceMs: number;
   executors: number;
   slots: number;
@@ -26,7 +26,7 @@ export interface FaultPlan {
   serviceKills: Partial<Record<StreetService, number>>;
   /** Mean time between two faults, ms. */
   every: number;
-  /** All plays must have ended by then, ms. */
+  /** Time within which all plays must end, ms. */
   within: number;
   say?: (line: string) => void;
 }
@@ -38,8 +38,8 @@ export interface FaultReport extends EffectsReport {
 }
 
 /**
- * Starts many plays of a flow with effects and kills everything around them, in an order that the seed decides; then
- * holds effects and tables against the invariants. Whatever is killed is started again at once, as a supervisor would.
+ * Starts many plays of a flow with effects and kills the services around them, in an order that the seed determines; then
+ * checks the invariants on effects and tables. A killed service is restarted immediately, as a supervisor would do.
  */
 export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
   const say = plan.say ?? (() => undefined);
@@ -91,8 +91,8 @@ export async function playFaults(plan: FaultPlan): Promise<FaultReport> {
 }
 
 /**
- * A folder that plays may write to: any user may append, as the plays have one of their own. To be disposed of after the street: a
- * play that did not end writes until its executor is gone.
+ * A folder that plays may write to. Any user may append, because plays run as another user. Dispose of it after the street, because a
+ * play that did not end writes until its executor is killed.
  */
 export async function mountedFolder(): Promise<TempFolder> {
   const folder = await tempFolder();
@@ -100,7 +100,7 @@ export async function mountedFolder(): Promise<TempFolder> {
   return folder;
 }
 
-/** The same key for each repetition: a start whose reply was lost is not a second play. */
+/** Repeats a start with the same key, so that a lost reply does not lead to a second play. */
 const startOne = async (hero: HeroClient, workflow_sid: string, folder: string, label: string): Promise<string> =>
   (await hero.play_start({ workflow_sid, input_data: { folder, label }, idempotency_key: label })).sid;
 

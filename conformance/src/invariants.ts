@@ -5,8 +5,8 @@ import { connected } from '@hero/testing';
 import type { CheckName, Violation } from './chaos/checks.js';
 
 /**
- * The invariants that the tables themselves can tell, as queries that must return nothing. Run against the database of
- * any street after any faults. Named after docs/invariants.md.
+ * The invariants that can be checked in the tables, as queries that must return no rows. They can run against the database of
+ * any street after any faults. Their names are those of docs/invariants.md.
  */
 const MUST_BE_EMPTY: readonly (readonly [CheckName, string, string])[] = [
   [
@@ -70,9 +70,9 @@ const FINAL = ['success', 'failed', 'cancelled', 'timed_out'];
 const REOPENED = ['failed', 'timed_out'];
 
 /**
- * What the numbered history of each play must show: no gap and no double (I10), exactly one end, the play's own (I7), and
- * no span that still runs; and who followed it live sees the tree that is stored. After an outage a batch that came late may be numbered behind the end.
- * `also` looks at the events of a play for more.
+ * Checks the numbered history of each play: no gap and no double (I10), exactly one end, with the play's own status (I7), and
+ * no span that still runs; and a live follower has the same tree as the store. After an outage a late batch may be numbered after the end.
+ * `also` makes further checks on the events of a play.
  */
 export async function checkHistories(
   hero: HeroClient,
@@ -89,7 +89,7 @@ export async function checkHistories(
     faults.push(...also(sid, items as PlayEvent[]));
     const statuses = items.flatMap((e) => (e.type === 'status' ? [e.status] : []));
     const ends = statuses.filter((status) => FINAL.includes(status));
-    // What a retry reopened has ended before, as `failed` or `timed_out`.
+    // A play that a retry reopened has an earlier end, as `failed` or `timed_out`.
     const others = ends.filter((status) => status !== play.status);
     const own = ends.length - others.length;
     if (own !== 1 || others.some((status) => !REOPENED.includes(status))) {
@@ -119,7 +119,7 @@ export async function checkHistories(
   return faults;
 }
 
-/** Of a span, what every viewer must see alike. Outputs may come later, and where it hangs may have been dropped. */
+/** The part of a span that must be equal for all viewers. Outputs may arrive later, and the event with its parent may have been dropped. */
 const shown = (span: Span): string => {
   const { id, name, kind, status, attempt, started_at, ended_at, duration_ms, tags, cost_usd, child_play_sid, logs } =
     span;

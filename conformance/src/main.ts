@@ -1,4 +1,4 @@
-/** `npm run faults -- --plays 200 --executor-kills 30 …`: a long run by hand; prints each fault and the report. */
+/** `npm run faults -- --plays 200 --executor-kills 30 …`: a long manual run; prints each fault and the report. */
 import { parseArgs } from 'node:util';
 import { playFaults } from './faults.js';
 

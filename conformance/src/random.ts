@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32): the same seed, the same order of faults. */
+/** A small seeded random generator (mulberry32): the same seed gives the same order of faults. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

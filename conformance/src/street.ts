@@ -21,17 +21,17 @@ export interface StreetOptions {
   executors?: number;
   slots?: number;
   env?: Record<string, string>;
-  /** Where the built services are; default: this checkout. */
+  /** Folder of the built services; default: this checkout. */
   root?: string;
   /** Options for node, e.g. --cpu-prof. */
   nodeArgs?: readonly string[];
-  /** An own PostgreSQL cluster (fsync on) that the test may kill; else a database in the shared one. */
+  /** Whether to use a separate PostgreSQL cluster (fsync on) that the test may kill, instead of a database in the shared one. */
   ownPostgres?: boolean;
 }
 
 /**
- * The whole street for one test: real PostgreSQL, real nats-server, every service and executor a process of its own.
- * Nothing is restarted unless the test says so: a test that kills decides what comes back, and when.
+ * The whole street for one test: real PostgreSQL, real nats-server, and a process for every service and executor.
+ * Nothing is restarted automatically: the test decides what is restarted, and when.
  */
 export class Street implements AsyncDisposable {
   readonly processes = new Map<string, StreetProcess>();
@@ -77,7 +77,7 @@ export class Street implements AsyncDisposable {
     return join(this.home, 'var', 'sockets', 'hero_logic', 'rpc.sock');
   }
 
-  /** Where the gateway takes HTTP without a port. */
+  /** The unix socket on which the gateway serves HTTP. */
   get adminSocket(): string {
     return join(this.home, 'var', 'sockets', 'hero_logic', 'admin.sock');
   }
@@ -86,7 +86,7 @@ export class Street implements AsyncDisposable {
     return this.launch(name, name, { DATABASE_URL: this.databaseUrl, HERO_HTTP_PORT: '0' });
   }
 
-  /** A new executor, with a name that no other had. */
+  /** Starts an executor with a new name. */
   startExecutor(env: Record<string, string> = {}): Promise<StreetProcess> {
     this.executors += 1;
     return this.launch(`executor-${this.executors}`, 'executor', {
@@ -95,7 +95,7 @@ export class Street implements AsyncDisposable {
     });
   }
 
-  /** Looks into the database, past the services. */
+  /** Queries the database directly. */
   async sql<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
     await using held = await connected(this.databaseUrl);
     return (await held.db.query<T>(text, values)).rows;
@@ -129,7 +129,7 @@ export class Street implements AsyncDisposable {
   }
 }
 
-/** One service or executor, ended by its own id only. */
+/** One service or executor, which is ended by its process id. */
 export class StreetProcess {
   readonly child: ChildProcess;
   readonly ready: Promise<void>;
@@ -172,7 +172,7 @@ export class StreetProcess {
     if (this.alive) this.child.kill(signal);
   }
 
-  /** kill -9, and back when it is gone. */
+  /** Kills it with SIGKILL and returns when it has ended. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await this.gone();

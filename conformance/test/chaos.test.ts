@@ -1,4 +1,4 @@
-/** A short chaos run, and the proof that its checks see: the long ones are run by hand (docs/chaos.md). */
+/** A short chaos run, and the proof that its checks find faults. Long runs are started by hand (docs/chaos.md). */
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { chaos } from '../src/chaos/run.js';
 import { MODES } from './flow-runner.js';
 
 it.each(MODES)(
-  'random flows under faults of every kind, %s: nothing is lost, nothing committed runs again, nothing is violated',
+  'random flows under faults of every kind, %s: no play is lost, no committed step runs again, no check is violated',
   async (_, env) => {
     const alwaysReplay = 'HERO_ALWAYS_REPLAY' in env;
     const report = await chaos({ seconds: 20, seed: 11, executors: 2, plays: 12, every: 1_500, alwaysReplay });
@@ -29,7 +29,7 @@ it('loses no slot with few slots and many cancels', async () => {
   expect(report.cancels).toBeGreaterThan(10);
 }, 300_000);
 
-/** Which three is decided by what is committed, so that all have their turn. */
+/** The git tree decides which three, so that all have their turn. */
 const commit = committed();
 
 it.each(inTurn(MUTATIONS, 3, commit).map((mutation) => [mutation.name, mutation] as const))(

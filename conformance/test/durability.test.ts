@@ -1,4 +1,4 @@
-/** What durable and pipelined promise, and what payloads may be. */
+/** The guarantees of durable and pipelined plays, and the sizes of payloads. */
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
 import { MODES, FlowRunner } from './flow-runner.js';
@@ -11,7 +11,7 @@ describe.each(MODES)('durability, %s', (mode, env) => {
   }, 60_000);
   afterAll(async () => await runner?.[Symbol.asyncDispose](), 60_000);
 
-  it('pipelined: what is remembered after a crash is a prefix of what ran, and a flush is a promise', async () => {
+  it('pipelined: memory after a crash is a prefix of the steps that ran, and has all steps before a flush', async () => {
     const path = `${runner.folder}/ran-${mode.length}`;
     const count = mode === 'plainly' ? 2_000 : 60;
     const play_sid = await runner.start(
@@ -59,11 +59,11 @@ def main(path):
     await runner.street.startExecutor();
     expect(await runner.ended(play_sid)).toMatchObject({ status: 'success', output_data: count });
     const all = (await readFile(path, 'utf8')).trim().split('\n').map(Number);
-    // Nothing that was remembered ran again.
+    // No remembered step ran again.
     for (let n = 0; n < remembered.length; n++) expect(all.filter((ran) => ran === n)).toHaveLength(1);
   }, 90_000);
 
-  it('an input, an outcome, an answer and an output of nearly 16 MiB pass everywhere; a larger one is an error where it arises', async () => {
+  it('an input, an outcome, an answer and an output of nearly 16 MiB are accepted; a larger one is an error where it arises', async () => {
     const size = 16 * 1024 * 1024 - 1_000;
     const workflow = await runner.save(`
 @flow(name="echo")
@@ -135,7 +135,7 @@ def main():
     expect(JSON.stringify(items)).not.toContain('output_omitted');
   }, 60_000);
 
-  it('a play calls what it was granted, and nothing else', async () => {
+  it('a play may call only the methods that it was granted', async () => {
     const output = await runner.output(`
 @flow(grants=["workflow_list"])
 def main():

@@ -1,4 +1,4 @@
-/** A short run of what `npm run faults` does for long: everything around the plays is killed, and nothing is lost. */
+/** A short version of `npm run faults`: all services around the plays are killed, and no play is lost. */
 import { playFaults } from '../src/faults.js';
 import { MODES } from './flow-runner.js';
 

@@ -1,4 +1,4 @@
-/** A street with what a test of flows does on it: save, start, wait, answer. */
+/** A street with the operations of flow tests: save, start, wait, answer. */
 import { HeroClient, type shapes, unixTransport } from '@hero/openrpc';
 import { type TempFolder, until } from '@hero/testing';
 import { mountedFolder } from '../src/faults.js';
@@ -7,7 +7,7 @@ import { Street, type StreetOptions } from '../src/street.js';
 export type Play = shapes.Play;
 export type Json = shapes.Json;
 
-/** Durable behaviour is tested twice: as it runs, and suspended and replayed after each commit. */
+/** Durable behaviour is tested twice: normally, and suspended and replayed after each commit. */
 export const MODES = [
   ['plainly', {}],
   ['replayed after each commit', { HERO_ALWAYS_REPLAY: '1' }],
@@ -21,7 +21,7 @@ export class FlowRunner implements AsyncDisposable {
   private constructor(
     readonly street: Street,
     readonly hero: HeroClient,
-    /** Every play is replayed after each commit. */
+    /** Whether every play is replayed after each commit. */
     readonly always: boolean,
     private readonly mounted: TempFolder,
   ) {}
@@ -39,12 +39,12 @@ export class FlowRunner implements AsyncDisposable {
     await this.mounted[Symbol.asyncDispose]();
   }
 
-  /** Plays may write to it: what they do to the outside world. */
+  /** Folder that plays may write to, for visible effects. */
   get folder(): string {
     return this.mounted.path;
   }
 
-  /** Saves a source, with the imports that every one needs; its workflow's name is free or given. */
+  /** Saves a source with the common imports, under the given or a new workflow name. */
   async save(source: string, name = `workflow ${++this.saved}`): Promise<shapes.Workflow> {
     return this.hero.workflow_create({ name, python_source: IMPORTS + source });
   }
@@ -71,7 +71,7 @@ export class FlowRunner implements AsyncDisposable {
     return this.hero.whole(play.sid, play.output_data);
   }
 
-  /** The play as it waits, when it waits for this many questions (and nothing of it runs). */
+  /** Waits until the play waits for this many questions (and nothing of it runs), and returns it. */
   async waiting(play_sid: string, questions = 1): Promise<Play> {
     let last: Play | undefined;
     const found = async (): Promise<Play | false> => {
@@ -92,7 +92,7 @@ export class FlowRunner implements AsyncDisposable {
     return (await this.hero.play_spans({ play_sid })).spans;
   }
 
-  /** kill -9 of every executor; as many new ones are ready when this returns. */
+  /** Kills every executor with SIGKILL, and returns when as many new ones are ready. */
   async replaceExecutors(): Promise<void> {
     const victims = this.street.liveExecutors();
     await Promise.all(victims.map((victim) => victim.kill()));

@@ -54,7 +54,7 @@ const Frames = z.object({
   invalid: z.object({ play: Refused, hello: Refused }),
 });
 
-/** What JSON cannot write is written as `{"$number": "NaN"}` and `{"$integer": "…"}`. */
+/** Values that JSON cannot express are written as `{"$number": "NaN"}` and `{"$integer": "…"}`. */
 function revived(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(revived);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,4 +1,4 @@
-/** Bad flows beside good ones: each gets its specified status and error, and everything beside it goes on. */
+/** Hostile flows beside good ones: each gets its specified status and error, and the others continue. */
 import { HeroClient, type shapes, unixTransport } from '@hero/openrpc';
 import { Street } from '../src/street.js';
 
@@ -37,7 +37,7 @@ async function play(body: string): Promise<shapes.Play> {
 }
 
 afterEach(async () => {
-  // Everything beside it goes on: a good play on the same executor.
+  // A good play on the same executor continues.
   expect(await play('return step_with(1)')).toMatchObject({ status: 'success', output_data: 1 });
 });
 
@@ -57,7 +57,7 @@ describe('values that are not JSON', () => {
     ['a set in a list', '[1, {2}]', '[1]'],
     ['NaN under a key', '{"a": float("nan")}', 'a'],
     ['an integer beyond 2^53', '{"a": [2**53]}', 'a[0]'],
-    ['a key that is no string', '{1: 2}', '1'],
+    ['a key that is not a string', '{1: 2}', '1'],
   ])('fail the step with the path: %s', async (_, value, path) => {
     const ended = await play(`@flow(name="bad")\ndef bad():\n    return ${value}\nreturn bad()`);
     expect(ended.status).toBe('failed');
@@ -66,7 +66,7 @@ describe('values that are not JSON', () => {
 });
 
 describe('floods and poison', () => {
-  it('cuts 5 MiB of output in one line and goes on', async () => {
+  it('cuts 5 MiB of output in one line and continues', async () => {
     const ended = await play('print("x" * 5 * 1024 * 1024)\nreturn step_with(2)');
     expect(ended).toMatchObject({ status: 'success', output_data: 2 });
     const { items } = await hero.play_events({ play_sid: ended.sid });
@@ -92,7 +92,7 @@ return step_with(3)`);
   });
 });
 
-describe('a play that meddles with its connections', () => {
+describe('a play that writes to its connections directly', () => {
   const onControl = (code: string): string => `
 import socket
 for fd in range(3, 64):
@@ -136,8 +136,8 @@ time.sleep(20)`;
   });
 });
 
-describe('bad input at the door', () => {
-  it('names every fault of play_start at once', async () => {
+describe('invalid input', () => {
+  it('of play_start gets an error with all faults', async () => {
     const wrong = {
       workflow_sid: 5,
       input_data: [],
@@ -167,7 +167,7 @@ describe('bad input at the door', () => {
     }
   });
 
-  it('names every fault of the inputs at once, each with its field', async () => {
+  it('of a flow gets an error with all faults, each with its field', async () => {
     const workflow = await hero.workflow_create({
       name: `typed ${++saved}`,
       python_source: `
@@ -189,7 +189,7 @@ def main(n, s, c="a"):
     ]);
   });
 
-  it('names line and column of a syntax error and saves nothing', async () => {
+  it('with a syntax error gets its line and column, and nothing is saved', async () => {
     const failure = await hero
       .workflow_create({ name: 'broken', python_source: 'from hero_tracing import flow\ndef main(:\n' })
       .catch((error: unknown) => error);

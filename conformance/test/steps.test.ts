@@ -1,4 +1,4 @@
-/** Steps: tries, time-outs, at most once, remembered values and errors, divergence. */
+/** Steps: tries, timeouts, at most once, remembered values and errors, divergence. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
 import { MODES, FlowRunner } from './flow-runner.js';
@@ -104,7 +104,7 @@ async def main():
     expect(output).toEqual(['StepTimeout', 'StepTimeout']);
   }, 60_000);
 
-  it('that nobody catches when it timed out makes the play failed; its own limit makes it timed_out, waits excluded', async () => {
+  it('whose timeout is not caught makes the play failed; the play’s own limit makes it timed_out, waits excluded', async () => {
     const failed = await runner.ended(
       await runner.start('\n@flow(timeout=0.2)\ndef stuck():\n    time.sleep(60)\n\n@flow\ndef main():\n    stuck()\n'),
     );
@@ -125,7 +125,7 @@ def main():
     expect(await runner.ended(play_sid)).toMatchObject({ status: 'timed_out', error: { type: 'TimeLimit' } });
   }, 90_000);
 
-  it('declared at_most_once is never run again by itself after it was cut: a person decides', async () => {
+  it('declared at_most_once does not run again by itself after it was cut: a person decides', async () => {
     const path = `${runner.folder}/once-${mode.length}`;
     const source = `
 @flow(name="charge", at_most_once=True)
@@ -187,7 +187,7 @@ def main():
     expect(Date.parse(String((output_data as unknown[])[7]))).toBe(Date.parse(String(drawn[7])));
   }, 60_000);
 
-  it('that failed and was caught goes the same way after the resume, though it would now succeed', async () => {
+  it('whose error was caught raises it again after the resume, although it would now succeed', async () => {
     const path = `${runner.folder}/caught-${mode.length}`;
     const play_sid = await runner.start(
       `
@@ -254,7 +254,7 @@ def main():
     expect(output).toBe(items * (items - 1));
   }, 90_000);
 
-  it('without memory runs again in each replay, and what it calls is remembered', async () => {
+  it('without memory runs again in each replay, and the steps that it calls are remembered', async () => {
     const path = `${runner.folder}/light-${mode.length}`;
     const play_sid = await runner.start(
       `

@@ -1,4 +1,4 @@
-/** An executor that is stopped, not dead: its plays end by themselves, are taken over, and it commits nothing afterwards. */
+/** A stopped (not killed) executor: its plays end by themselves and are taken over, and it commits nothing afterwards. */
 import { readdir, readFile } from 'node:fs/promises';
 import { HeroClient, unixTransport } from '@hero/openrpc';
 import { until } from '@hero/testing';
@@ -30,7 +30,7 @@ async function commandLines(): Promise<string[]> {
 const sleepers = async (): Promise<number> =>
   (await commandLines()).filter((line) => line === 'sleep\x008.765\x00').length;
 
-it('I2: a stopped executor loses its plays with its lease, and commits nothing when it goes on', async () => {
+it('I2: a stopped executor loses its plays with its lease, and commits nothing when it continues', async () => {
   await using street = await Street.start({ executors: 1, slots: 4 });
   const hero = new HeroClient(unixTransport(street.rpcSocket));
   const { sid: workflow_sid } = await hero.workflow_create({ name: 'long', python_source: LONG });
@@ -41,7 +41,7 @@ it('I2: a stopped executor loses its plays with its lease, and commits nothing w
   const other = street.startExecutor();
   stopped?.signal('SIGSTOP');
   const stoppedAt = Date.now();
-  // The fork server itself ends what it runs: nobody else can.
+  // Only the fork server itself can end its plays now.
   await until(async () => (await sleepers()) === 0, { within: 10_000, what: 'the end of the stopped executor’s play' });
   await other;
   await until(async () => (await sleepers()) === 1, { within: 10_000, what: 'the takeover' });

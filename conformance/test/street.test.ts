@@ -9,7 +9,7 @@ import { Street } from '../src/street.js';
 type Play = shapes.Play;
 let street: Street;
 let hero: HeroClient;
-/** Durable behaviour is tested twice: as it runs, and suspended and replayed after each commit. */
+/** Durable behaviour is tested twice: normally, and suspended and replayed after each commit. */
 const MODES = [
   ['plainly', {}],
   ['replayed after each commit', { HERO_ALWAYS_REPLAY: '1' }],
@@ -100,7 +100,7 @@ describe.each(MODES)('a flow on the street, %s', (mode, env) => {
     });
   });
 
-  it('is seen the same by play_events, by a plain NATS subscriber and by SSE, numbered without a gap', async () => {
+  it('has the same events in play_events, for a plain NATS subscriber and by SSE, numbered without a gap', async () => {
     const workflow = await save(GREET);
     const bus = await connectBus({ url: street.nats.url, name: 'watcher' });
     const heard: PlayEvent[] = [];
@@ -245,7 +245,7 @@ def main():
     await until(async () => (await daemons()) === 0, { within: 5_000, what: 'the end of the daemon' });
   });
 
-  it('finds a workflow by its name before one by its description', async () => {
+  it('ranks a workflow found by its name before one found by its description', async () => {
     await hero.workflow_create({ name: 'tea kettle', description: 'boils water', python_source: GREET });
     await hero.workflow_create({ name: 'water works', description: 'has a kettle', python_source: GREET });
     const hits = await until(

@@ -87,7 +87,7 @@ def main():
     expect(root).toMatchObject({ kind: 'flow_root', parent_id: callers[0]?.id });
   }, 60_000);
 
-  it('that is unknown, or gets inputs that do not fit, is an error with every fault, which the caller may catch', async () => {
+  it('that is unknown, or gets invalid inputs, is an error with every fault, which the caller may catch', async () => {
     await runner.save(
       '\n@flow(inputs={"n": {"type": "integer", "required": True}})\ndef main(n):\n    return n\n',
       'strict child',

@@ -1,4 +1,4 @@
-/** What one does with plays: cancel, retry, fork, find; and what becomes of waiting plays when the version moves on. */
+/** Operations on plays: cancel, retry, fork, find; and waiting plays when a newer version becomes current. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { until } from '@hero/testing';
 import { MODES, type Play, FlowRunner } from './flow-runner.js';
@@ -17,7 +17,7 @@ describe.each(MODES)('a play, %s', (mode, env) => {
   const children = async (sid: string): Promise<Play[]> =>
     (await runner.hero.play_list({ parent_play_sid: sid, limit: 500 })).items.reverse();
 
-  it('is retried with its fan-out: what succeeded stays, each failed member runs again, with all its tries', async () => {
+  it('is retried with its fan-out: successful items stay, each failed item runs again, with all its tries', async () => {
     const path = `${runner.folder}/members-${mode.length}`;
     const play_sid = await runner.start(
       `
@@ -59,7 +59,7 @@ def main(path):
     expect(tries).toEqual([1, 3, 1, 3]);
   }, 60_000);
 
-  it('is retried with its children: those that failed are retried in place, those that succeeded stay', async () => {
+  it('is retried with its children: failed ones are retried in place, successful ones stay', async () => {
     const path = `${runner.folder}/children-${mode.length}`;
     await runner.save(
       `
@@ -97,7 +97,7 @@ def main(path):
     ]);
   }, 60_000);
 
-  it('is forked from a step: what was committed before it is kept, with edited input and on another version', async () => {
+  it('is forked from a step: earlier commits are kept, also with edited input and on another version', async () => {
     const source = (third: string): string => `
 @flow(name="first")
 def first():
@@ -147,7 +147,7 @@ def main(label):
     expect((await runner.hero.play_status({ play_sid: sid })).output_data).toEqual(play.output_data);
   }, 60_000);
 
-  it('that waits keeps its version, says that the current one moved on, and can be started fresh on it', async () => {
+  it('that waits keeps its version, shows that there is a newer one, and can be started again on that', async () => {
     const source = (n: number): string => `\n@flow\ndef main():\n    return [${n}, flow.pause("go on")]\n`;
     const workflow = await runner.save(source(1));
     const { sid: play_sid } = await runner.hero.play_start({ workflow_sid: workflow.sid });

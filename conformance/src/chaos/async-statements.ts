@@ -21,7 +21,7 @@ const ASYNC = {
       '    seen += each',
     ]);
   },
-  /** Workers that take items in turns: a replay must give each item to the same one. */
+  /** Workers that take items from a queue: a replay must give each item to the same worker. */
   queue: (where) => {
     const ids = several(where, 'w', 6);
     return {
@@ -40,7 +40,7 @@ const ASYNC = {
       chains: ids.map((id) => [id]),
     };
   },
-  /** What comes next depends on the order in which they ended. */
+  /** The next statement depends on the order in which the tasks ended. */
   completed: (where) => {
     const ids = several(where, 'c', 4);
     const last = named(where, 'd');

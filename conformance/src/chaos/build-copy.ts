@@ -1,4 +1,4 @@
-/** A copy of the built services and of the SDK, to be changed: the checkout stays as it is. */
+/** A copy of the built services and of the SDK that patches may change; the checkout stays unchanged. */
 import { cp, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type TempFolder, tempFolder } from '@hero/testing';
@@ -6,7 +6,7 @@ import { type TempFolder, tempFolder } from '@hero/testing';
 const ROOT = resolve(import.meta.dirname, '../../..');
 const COPIED = ['libs', 'apps', 'sdk-python/src'];
 
-/** Where patches are looked for: code may move between the files of a package without harm. */
+/** The folders in which patches are searched, so that code may move between the files of a package. */
 export const PACKAGES = {
   registry: { folder: 'apps/registry/dist', ext: '.js' },
   executor: { folder: 'apps/executor/dist', ext: '.js' },
@@ -20,7 +20,7 @@ export const PACKAGES = {
 
 export interface Patch {
   package: keyof typeof PACKAGES;
-  /** Must be there exactly once in the whole package. A run of white space matches any other. */
+  /** Must occur exactly once in the whole package. White space matches any other white space. */
   find: string;
   replace: string;
 }
@@ -68,7 +68,7 @@ export class BuildCopy implements AsyncDisposable {
     for (const name of await readdir(join(ROOT, 'node_modules'))) {
       if (name !== '@hero') await symlink(join(ROOT, 'node_modules', name), join(modules, name));
     }
-    // Links of the workspace are relative: here they lead to the copies.
+    // Links of the workspace are relative, so here they lead to the copies.
     for (const name of await readdir(join(ROOT, 'node_modules/@hero'))) {
       await symlink(await readlink(join(ROOT, 'node_modules/@hero', name)), join(modules, '@hero', name));
     }

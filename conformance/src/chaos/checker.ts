@@ -1,4 +1,4 @@
-/** Holds what happened in a chaos run against the checks (checks.ts): files of effects and sightings, answers, tables, histories. */
+/** Applies the checks (checks.ts) to the results of a chaos run: files of effects and sightings, answers, tables, histories. */
 import type { HeroClient } from '@hero/openrpc';
 import { connected } from '@hero/testing';
 import { checkHistories, checkInvariants } from '../invariants.js';
@@ -31,11 +31,11 @@ export async function check(
   await using held = await connected(street.databaseUrl);
   const { db } = held;
   let labels = 0;
-  // Label by label: what a long run leaves behind does not fit into memory.
+  // Label by label, because the evidence of a long run does not fit into memory.
   for (const [label, plays] of grouped(started, ({ label }) => label)) {
     const sids = plays.map(({ sid }) => sid);
     const evidence = await evidenceOf(db, folder, label, sids);
-    if (++labels % 500 === 0) say(`checked ${labels} plays and what belongs to them`);
+    if (++labels % 500 === 0) say(`checked ${labels} plays with their children and forks`);
     const decided = await db.query<{ n: number }>(DECIDED, [evidence.plays.map(({ sid }) => sid)]);
     const { steps, effects, repeated, violations } = checkSteps(plays, evidence, decided.rows[0]?.n ?? 0);
     found.steps += steps;

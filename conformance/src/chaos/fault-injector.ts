@@ -1,4 +1,4 @@
-/** What is done to a street in a chaos run: processes killed and stopped, servers restarted and stopped, messages doubled. */
+/** Injects faults into a street: kills and stops processes, restarts and stops servers, doubles messages. */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectBus, publishJson } from '@hero/bus';
@@ -48,7 +48,7 @@ const restartPostgres: Fault = async (street) => {
   await street.postgres?.restart();
 };
 
-/** SIGSTOP of a process and of all that it has started, for a while: PostgreSQL is a process for each connection. */
+/** Stops a process and all that it has started with SIGSTOP for a while, because PostgreSQL has a process per connection. */
 const stopped =
   (pidOf: (street: Street) => number | undefined, least: number, most: number): Fault =>
   async (street, random) => {
@@ -64,7 +64,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It ended by itself meanwhile.
+    // The process ended by itself meanwhile.
   }
 }
 
@@ -81,7 +81,7 @@ async function below(root: number): Promise<number[]> {
   return [...parents.keys()].filter(isBelow);
 }
 
-/** Wake-ups come twice: of what is pending, and of what is long running or over (I8). */
+/** Publishes wake-ups again: of pending plays, and of plays that run or have ended (I8). */
 const doubleDeliveries: Fault = async (street) => {
   const rows = await street.sql<{ play_sid: string; run_seq: number }>(
     `SELECT sid AS play_sid, run_seq FROM registry.plays ORDER BY sid DESC LIMIT 20`,
@@ -99,7 +99,7 @@ const doubleDeliveries: Fault = async (street) => {
 const FAULTS = {
   'executor killed': killExecutor,
   'executor stopped': stopExecutor(1_000, 6_000),
-  // Longer than its lease lives: it goes on when others have its plays.
+  // Longer than its lease: it continues when other executors have its plays.
   'executor stopped for long': stopExecutor(6_000, 8_000),
   'nats restarted': restartNats,
   'nats stopped': stopped(({ nats }) => nats.pid, 500, 4_000),
@@ -113,17 +113,17 @@ const FAULTS = {
 } satisfies Record<string, Fault>;
 export type FaultName = keyof typeof FAULTS;
 
-/** Executors die most often. */
+/** Executors are killed most often. */
 const LIKELY: readonly FaultName[] = ['executor killed', 'executor killed', ...(Object.keys(FAULTS) as FaultName[])];
 
 export interface FaultPlan {
-  /** Mean time between two faults, ms; 0: no faults. */
+  /** Mean time between two faults in ms; 0 means no faults. */
   every?: number;
-  /** Which faults, by name, in turn; default: all of them, at random. */
+  /** Names of the faults, which are injected in turn; default: all of them, at random. */
   faults?: readonly FaultName[];
 }
 
-/** Until the time is over; counts what was done, by name. */
+/** Injects faults until the time is over; returns their numbers by name. */
 export async function injectFaults(
   street: Street,
   { every = 1_500, faults }: FaultPlan,

@@ -1,7 +1,7 @@
 /**
- * `npm run chaos -- --seconds N --seed S`: prints its progress and the report; ends with 1 where something was violated.
- * `npm run chaos -- --planted [NAME…]` plants the mutations (all, or those whose names contain a word) one by one, and ends with 1
- * where one was not reported by the check that it names.
+ * `npm run chaos -- --seconds N --seed S` prints its progress and the report; exits with 1 if there are violations.
+ * `npm run chaos -- --planted [NAME…]` plants the mutations (all, or those whose names contain a word) one by one, and exits with 1
+ * if one was not reported by the check that it names.
  */
 import { parseArgs } from 'node:util';
 import { ASYNC_ALL } from './async-statements.js';

@@ -1,8 +1,8 @@
 /**
- * I12: honest plays beside a hostile one, which goes on until they have ended.
+ * I12: honest plays beside a hostile one, which continues until they have ended.
  *
  * locked: a transaction holds the rows of plays that commit and emit, in both schemas.
- * poisoned: a play's commits are refused by the database, with what travels beside them.
+ * poisoned: the database refuses the commits of a play, in requests with commits of other plays.
  * flooded: a play prints without end.
  */
 import type { HeroClient } from '@hero/openrpc';
@@ -54,7 +54,7 @@ export async function checkNeighbours(street: Street, hero: HeroClient): Promise
   const violations: Violation[] = [];
   const slots = (await hero.system_status({})).services.reduce((sum, { slots = 0 }) => sum + slots, 0);
   for (const role of HOSTILE) {
-    // As many locks as keep every connection and writer busy that would wait for them; honest plays need slots, too.
+    // Enough locks to occupy every connection and writer that would wait for them; honest plays need slots, too.
     const count = role === 'locked' ? Math.max(1, Math.min(6, slots - HONEST)) : 1;
     const hostile = await Promise.all(Array.from({ length: count }, () => start(role)));
     for (const play_sid of hostile) await atWork(hero, play_sid, role);
@@ -77,7 +77,7 @@ async function atWork(hero: HeroClient, play_sid: string, role: Hostile): Promis
   await until(working, { within: WITHIN_MS, what: `the ${role} play at work` });
 }
 
-/** It ends, and its history is told, while the other one still does what it does. */
+/** Checks that an honest play ends and its history is stored while the hostile one continues. */
 async function ended(hero: HeroClient, play_sid: string, role: Hostile): Promise<Violation[]> {
   const play = await hero.play_wait({ play_sid, timeout_ms: WITHIN_MS });
   if (play.status !== 'success')

@@ -1,4 +1,4 @@
-/** Checks of what one play saw and returned. */
+/** Checks the values that one play saw and returned. */
 import type { HeroClient, shapes } from '@hero/openrpc';
 import type { Given } from './answerer.js';
 import type { Violation } from './checks.js';
@@ -42,7 +42,7 @@ export async function checkPlay(
   return violations;
 }
 
-/** What an attempt was told is what is committed: no later attempt sees anything else. */
+/** The values that an attempt sees are the committed ones: no later attempt sees other values. */
 function attempts({ sid, forkOf }: Started, { sightings }: Evidence): Violation[] {
   const own = grouped(
     sightings.filter(({ play_sid }) => play_sid === sid),
@@ -62,7 +62,7 @@ function attempts({ sid, forkOf }: Started, { sightings }: Evidence): Violation[
   });
 }
 
-/** Which runs of the body of each step are committed: one, and one for each fork that ran it again. */
+/** The committed runs of the body of each step: one, and one for each fork that ran it again. */
 function committedRuns({ rows, effects }: Evidence): Map<string, Set<string>> {
   const ids = new Map(effects.map(({ token, id }) => [token, id]));
   const committed = new Map<string, Set<string>>();
@@ -79,7 +79,7 @@ function answered(id: string, value: Json, { accepted, possible }: Given): Viola
   const winners = accepted.length > 0 ? accepted : possible;
   if (winners.some((answer) => same(answer, value))) return [];
   if (value === 'default' && accepted.length === 0) return [];
-  // A timeout around the pause may win also where the question has its answer.
+  // A timeout around the pause may win even if the question was answered.
   if (value === 'too late') return [];
   const what = accepted.length > 0 ? `accepted was ${JSON.stringify(accepted[0])}` : 'no answer was accepted';
   return [`I5 ${id} saw ${JSON.stringify(value)}; ${what}`];

@@ -13,27 +13,27 @@ import { type FlowMix, randomFlow } from './random-flow.js';
 /** A play whose end is to be checked. */
 export interface Started {
   sid: string;
-  /** Children and forks share it: the name of the file of effects. */
+  /** The name of the file of effects, which children and forks share. */
   label: string;
   ids: string[];
   order: string[][][];
   beside: { question: string; work: string }[];
   pipelined: boolean;
   cancelled: boolean;
-  /** Inherits everything of this play. */
+  /** The play from which this one inherits everything. */
   forkOf?: string;
 }
 
 export interface PlayMix extends FlowMix {
-  /** Part of the plays that are cancelled. */
+  /** Share of the plays that are cancelled. */
   cancelled?: number;
-  /** Part of the successful plays that are forked. */
+  /** Share of the successful plays that are forked. */
   forked?: number;
 }
 
 export class Plays {
   readonly started: Started[] = [];
-  /** What should have been accepted, and was not. */
+  /** Flows that should have been accepted and were not. */
   readonly refused: Violation[] = [];
   ended = 0;
   cancels = 0;
@@ -59,7 +59,7 @@ export class Plays {
     await this.hero.workflow_create({ name: 'chaos child', python_source: CHILD });
   }
 
-  /** Keeps so many plays under way until the time is over. */
+  /** Keeps this many plays running until the time is over. */
   async feed(until: number, most: number): Promise<void> {
     while (Date.now() < until) {
       if (this.underWay.size < most) await this.startOne();
@@ -67,7 +67,7 @@ export class Plays {
     }
   }
 
-  /** Waits for the ends; returns what did not end in time. */
+  /** Waits for the ends of all plays; returns those that did not end in time. */
   async finish(within: number): Promise<Violation[]> {
     const late = new AbortController();
     await Promise.race([
@@ -83,7 +83,7 @@ export class Plays {
     );
   }
 
-  /** Whoever still waits for a lost play gives up. */
+  /** Ends all waits for lost plays. */
   stop(): void {
     this.over = true;
   }
@@ -111,7 +111,7 @@ export class Plays {
       return;
     }
     this.started.push(play);
-    // A version that could not be saved tempts nobody.
+    // Without a saved version no play can run the wrong one.
     if (this.random() < 0.3) void this.moveOn(label, OTHER_VERSION).catch(() => undefined);
     if (this.random() < 0.3) void this.moveOn('chaos inner', inner(++this.versions)).catch(() => undefined);
     const work = this.attend(play, flow.failsFirst)
@@ -129,7 +129,7 @@ export class Plays {
     await this.patiently(() => this.hero.workflow_create_version({ workflow_sid: sid, python_source }));
   }
 
-  /** A save whose reply was lost is found by its name. */
+  /** Saves a workflow; if the reply was lost, finds it by its name. */
   private async save(name: string, python_source: string): Promise<string> {
     try {
       return (await this.hero.workflow_create({ name, python_source })).sid;
@@ -151,7 +151,7 @@ export class Plays {
 
   private async cancel(play: Started): Promise<void> {
     await delay(this.random() * 3_000);
-    // From here on both ends are right: the reply may be lost.
+    // From here on both ends are correct, because the reply may be lost.
     play.cancelled = true;
     this.cancels++;
     await this.patiently(() => this.hero.play_cancel({ play_sid: play.sid })).catch(() => undefined);
@@ -164,7 +164,7 @@ export class Plays {
     await this.patiently(() => this.hero.play_wait({ play_sid: sid }));
   }
 
-  /** A fork that inherits everything. It is not repeated: one whose reply was lost is another play. */
+  /** A fork that inherits everything. It is not repeated, because a repeat after a lost reply would be another play. */
   private async fork(play: Started): Promise<void> {
     const fork = await this.hero.play_fork({ play_sid: play.sid }).catch(() => undefined);
     if (!fork) return;

@@ -1,14 +1,14 @@
-/** Each run of a body prints its token: what the history must have of it, and in which try it was. */
+/** Checks the tokens that runs of bodies print: whether the history has them, and to which try they belong. */
 import type { PlayEvent } from '@hero/contracts';
 import type { Violation } from './checks.js';
 import type { Evidence, PlayRow } from './evidence.js';
 
 export interface Printed {
-  /** Tokens that must be in the history; none where an attempt may have been killed, with its last lines. */
+  /** Tokens that the history must have; none if an attempt may have been killed, because its last lines may be lost. */
   tokens: string[];
-  /** When each run began, by token. */
+  /** Start of each run, by token. */
   runs: Map<string, number>;
-  /** When the error of a span, a step's or a try's, was committed. */
+  /** Time of the commit of a span's error, by span. */
   failed: Map<string, number>;
 }
 
@@ -32,7 +32,7 @@ export function checkPrinted(sid: string, events: readonly PlayEvent[], printed?
     if (ran === undefined || committed === undefined || ran <= committed + 1) return [];
     return [`I3 play ${sid}: a try whose error was committed ran again ${(ran - committed).toFixed(1)} ms later`];
   });
-  // I10: what is missing was reported.
+  // I10: missing lines were reported as dropped.
   if (events.some(({ type }) => type === 'dropped')) return violations;
   const found = new Map<string, number>();
   for (const { token } of logs) found.set(token, (found.get(token) ?? 0) + 1);

@@ -1,4 +1,4 @@
-/** Random flows, made of what a flow can do. Each knows what it must return: one pair `[id, value]` for every effect and question. */
+/** Generates random flows from statements. Each flow knows its expected output: one pair `[id, value]` for every effect and question. */
 import { ASYNC_ALL, type AsyncStatement, asyncStatement } from './async-statements.js';
 import { BRANCH, HEAD } from './flow-source.js';
 import { pick, type Random, type Statement } from './statements.js';
@@ -12,19 +12,19 @@ export interface RandomFlow {
   order: string[][][];
   /** Questions beside steps that run for a second. */
   beside: { question: string; work: string }[];
-  /** Questions that are answered when the play starts: all of them, or none. */
+  /** Questions that are prefilled at the start of the play: all of them, or none. */
   prefilled: string[];
-  /** It fails until its `go` file is there; then a retry must succeed. */
+  /** The play fails until its `go` file exists; then a retry must succeed. */
   failsFirst: boolean;
   pipelined: boolean;
 }
 
 export interface FlowMix {
-  /** Sync flows of these statements only; default: of everything. */
+  /** Makes sync flows of these statements only; default: all statements. */
   only?: readonly SyncStatement[];
-  /** Flows of coroutines of these statements only. */
+  /** Makes async flows of these statements only. */
   onlyAsync?: readonly AsyncStatement[];
-  /** Part of the plays that are pipelined. */
+  /** Share of the plays that are pipelined. */
   pipelined?: number;
 }
 

@@ -1,7 +1,7 @@
 /**
- * A chaos run: random flows on several executors, somebody who answers them, and faults of every kind at random moments, for a
- * while. Then everything is healed and waited for, slots are counted, honest plays run beside hostile ones, and all that
- * happened is held against the checks.
+ * A chaos run: for a while it plays random flows on several executors, answers their questions, and injects faults of every kind at
+ * random moments. Then it heals everything, waits for all plays, counts slots, runs honest plays beside hostile ones, and applies
+ * the checks.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeroClient, unixTransport } from '@hero/openrpc';
@@ -24,17 +24,17 @@ export interface ChaosPlan extends FaultPlan, PlayMix {
   seed: number;
   executors?: number;
   slots?: number;
-  /** Plays under way at once. */
+  /** Number of plays that run at the same time. */
   plays?: number;
   /** The part of the questions that stay open for one to three seconds; default: 0.3. */
   slowAnswers?: number;
   /** Every play is suspended and replayed after each commit. */
   alwaysReplay?: boolean;
-  /** Count slots and run honest plays beside hostile ones when everything has ended; default: yes. */
+  /** Whether to count slots and run honest plays beside hostile ones when everything has ended; default: yes. */
   afterwards?: boolean;
-  /** Where the built services are; default: this checkout. */
+  /** Folder of the built services; default: this checkout. */
   root?: string;
-  /** All plays must have ended so long after the last fault, ms. */
+  /** Time after the last fault within which all plays must end, in ms. */
   within?: number;
   say?: (line: string) => void;
 }
@@ -46,7 +46,7 @@ export interface ChaosReport extends Findings {
   retries: number;
   forks: number;
   faults: Record<string, number>;
-  /** How often the machine was searched for processes of waiting plays. */
+  /** Number of searches for processes of waiting plays. */
   looks: number;
   seconds: number;
 }
@@ -101,11 +101,11 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
     seconds: (Date.now() - began) / 1000,
   };
 
-  /** Where plays were lost, the rest of the checks waits for what never comes. */
+  /** If plays were lost, the remaining checks are skipped, because they would wait in vain. */
   async function judge(lost: Violation[]): Promise<Findings> {
     const unsettled = lost.length > 0 ? lost : await untold(street);
     if (unsettled.length > 0) for (const { name, log } of logsOf(street)) say(`── ${name}\n${log}`);
-    say('checking what happened');
+    say('checking the evidence');
     const found = await check(street, hero, folder, plays.started, answerer.given, say);
     if (unsettled.length > 0) return { ...found, violations: [...unsettled, ...found.violations] };
     if (plan.afterwards === false) return found;
@@ -116,14 +116,14 @@ export async function chaos(plan: ChaosPlan): Promise<ChaosReport> {
   }
 }
 
-/** The last lines of every process: without them nobody finds out why something was left undone. */
+/** The last lines of every process, to find out why something was not done. */
 function logsOf(street: Street): { name: string; log: string }[] {
   return [...street.processes.values()].map((process) => ({ name: process.name, log: process.log(15) }));
 }
 
 /**
- * What was committed must be told and stored (I7): how each play ended, and what it said of itself before. Counts of NATS alone do not
- * tell: a server that was killed forgets which messages were acknowledged.
+ * Everything committed must be announced and stored (I7): the end of each play, and its events before that. The counts of NATS are not
+ * sufficient, because a killed server forgets which messages were acknowledged.
  */
 async function untold(street: Street): Promise<Violation[]> {
   for (const end = Date.now() + TOLD_WITHIN_MS; ; await delay(250)) {

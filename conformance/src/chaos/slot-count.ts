@@ -1,9 +1,9 @@
 /**
- * When everything has ended: counts the free slots of all executors, with more plays waiting than there are slots.
+ * Counts the free slots of all executors after everything has ended, also while more plays wait than there are slots.
  *
  * 1. No executor is busy, and no play has a process.
- * 2. Plays that wait change nothing about that (I11).
- * 3. As many plays as there are slots run side by side, each until all the others are there: they meet, or a slot was lost.
+ * 2. Waiting plays do not change that (I11).
+ * 3. As many plays as there are slots run at the same time, each until all the others run: otherwise a slot was lost.
  */
 import type { HeroClient } from '@hero/openrpc';
 import { until } from '@hero/testing';
@@ -45,7 +45,7 @@ export async function countSlots(street: Street, hero: HeroClient, folder: strin
   return violations;
 }
 
-/** What is not free after a while. */
+/** Describes what is still occupied after a while. */
 async function stillBusy(street: Street, hero: HeroClient): Promise<string | undefined> {
   let seen = '';
   const free = async (): Promise<boolean> => {

@@ -1,15 +1,15 @@
-/** The statements that random flows are made of: each knows its lines, what it shows, and which steps it commits in which order. */
+/** The statements of random flows: each has its lines, its output, and the steps that it commits in order. */
 
 export type Random = () => number;
 export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
 
 export interface Statement {
   lines: string[];
-  /** What it adds to the output, in order. */
+  /** The ids that it adds to the output, in order. */
   ids: string[];
   /** Names of its questions. */
   asks?: string[];
-  /** Its steps in this play: chains side by side, each committed in its order. */
+  /** Its steps in this play: parallel chains, each committed in its order. */
   chains?: string[][];
   /** A question, and a step that runs for a second beside it. */
   beside?: { question: string; work: string };

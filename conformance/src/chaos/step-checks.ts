@@ -21,7 +21,7 @@ export const grouped = <T>(items: readonly T[], keyOf: (item: T) => string): Map
 export interface StepFindings {
   steps: number;
   effects: number;
-  /** Runs beyond those that were committed: cut between effect and commit. */
+  /** Number of runs without a commit, which were cut between effect and commit. */
   repeated: number;
   violations: Violation[];
 }
@@ -45,8 +45,8 @@ export function checkSteps(started: readonly Started[], evidence: Evidence, deci
 }
 
 /**
- * I4. A play that was cancelled may have runs that were never committed: they share one key. In a pipelined play what returned and was
- * not committed may come back in another order, so a branch may take what another one had taken: only committed keys count there.
+ * I4. A cancelled play may have runs that were never committed; they share one key. In a pipelined play, outcomes that returned but were
+ * not committed may come back in another order, so that a branch may take an item that another one had taken: only committed keys count there.
  */
 function keys(started: readonly Started[], { rows, effects, plays }: Evidence): Violation[] {
   const known = new Set(rows.map(({ key }) => key));
@@ -62,7 +62,7 @@ function keys(started: readonly Started[], { rows, effects, plays }: Evidence): 
   });
 }
 
-/** I3, of values and errors. Both clocks are this machine's; a millisecond is lost by rounding. */
+/** I3, for values and errors. Both times are from this machine's clock; rounding loses a millisecond. */
 const afterCommit = (row: Row, own: readonly Effect[]): Violation[] =>
   own
     .filter(({ atMs }) => atMs > row.atMs + 1)
@@ -98,7 +98,7 @@ function tries(row: Row, rows: readonly Row[], own: readonly Effect[]): Violatio
   return violations;
 }
 
-/** What is not committed was cut; an attempt cuts a step at most once. */
+/** Runs without a commit were cut; an attempt cuts a step at most once. */
 function runs(
   row: Row,
   own: readonly Effect[],
@@ -108,7 +108,7 @@ function runs(
 ): Violation[] {
   const id = own[0]?.id ?? row.name;
   const attempts = plays.find(({ sid }) => sid === row.play_sid)?.attempt ?? 1;
-  // A timeout's outcome carries no token: one of the runs is its own.
+  // The outcome of a timeout has no token: one of the runs belongs to it.
   const cut = own.filter(({ token }) => !tokens.has(token)).length - (row.token === null ? 1 : 0);
   const violations: Violation[] = [];
   if (cut > attempts - 1) violations.push(`I3 ${id} ran ${cut} times without a commit in ${attempts} attempts`);
@@ -118,7 +118,7 @@ function runs(
 
 const position = (a: Row, b: Row): number => a.epoch - b.epoch || a.group_no - b.group_no || a.ordinal - b.ordinal;
 
-/** The prefix: whatever was cut, what a play committed is in the order of its flow. */
+/** The prefix: the commits of a play are in the order of its flow, regardless of what was cut. */
 function order({ sid, order }: Started, { rows, effects }: Evidence): Violation[] {
   const ids = new Map(effects.map(({ key, id }) => [key, id]));
   const own = new Map(
@@ -158,7 +158,7 @@ function waits({ sid, beside }: Started, { rows, effects, asked }: Evidence): Vi
   });
 }
 
-/** A body that was cut may have been charged (with a branch beside it) or not. */
+/** A cut body may have been charged (if a branch beside it committed) or not. */
 function cost({ sid }: Started, { rows, effects, plays }: Evidence, tokens: ReadonlySet<string>): Violation[] {
   const root = plays.find((play) => play.sid === sid);
   if (!root) return [];

@@ -75,7 +75,7 @@ const SYNC = {
       '    seen += each',
     ]);
   },
-  /** A process that outlives every attempt unless somebody ends it. */
+  /** A process that outlives every attempt unless the runtime ends it. */
   background: () => ({ lines: ['subprocess.Popen(["sleep", "300"])'], ids: [] }),
   threads: (where) => {
     const ids = Array.from({ length: 3 }, (_, k) => named(where, `t${k}`));
@@ -100,7 +100,7 @@ const SYNC = {
 export type SyncStatement = keyof typeof SYNC;
 export const syncStatement = (kind: SyncStatement, where: Where): Statement => SYNC[kind](where);
 
-/** What a flow is made of, by likelihood; `gate` makes a play fail first, and comes by itself. */
+/** Statements by likelihood; `gate`, which makes a play fail first, is added separately. */
 export const COMMON: readonly SyncStatement[] = [
   ...(Object.keys(SYNC) as SyncStatement[]).filter((kind) => kind !== 'gate'),
   'mark',
@@ -108,5 +108,5 @@ export const COMMON: readonly SyncStatement[] = [
   'map',
   'map',
 ];
-/** Flows of these are played with all answers given at the start. */
+/** Flows of these statements may be played with all answers prefilled. */
 export const ANSWERED: readonly SyncStatement[] = ['mark', 'flaky', 'pause', 'pause', 'sleep', 'map'];

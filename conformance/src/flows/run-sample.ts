@@ -1,4 +1,4 @@
-/** Plays one sample flow to its end: answers its questions in any order, and holds its effects against what is committed. */
+/** Plays one sample flow to its end: answers its questions in any order, and compares its effects with its commits. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,15 +13,15 @@ const LOOK_MS = 250;
 export interface SampleRun {
   street: Street;
   hero: HeroClient;
-  /** Plays may write to it. */
+  /** Folder that plays may write to. */
   folder: string;
   random: () => number;
-  /** Executors are killed meanwhile, so a step may be cut between its effect and its commit. */
+  /** Whether executors are killed meanwhile, so that a step may be cut between its effect and its commit. */
   cut: boolean;
   withinMs: number;
 }
 
-/** Returns a sentence for everything that is not as it must be. */
+/** Returns a sentence for every fault. */
 export async function runSample(sample: Sample, run: SampleRun, label = sample.name): Promise<string[]> {
   const { hero, folder } = run;
   const log = join(folder, label);
@@ -68,7 +68,7 @@ async function ended(play_sid: string, sample: Sample, run: SampleRun): Promise<
 const waitsOf = (play: shapes.Play): string =>
   `still ${play.status} with the questions ${JSON.stringify(play.pending_resumes.map(({ name }) => name))}`;
 
-/** Any of the open questions that the sample has an answer to. */
+/** A random open question for which the sample has an answer. */
 async function answerOne(play: shapes.Play, { answers }: Sample, run: SampleRun): Promise<void> {
   const open = await openQuestions(play, run.hero);
   const known = open.filter(({ name }) => answers.has(name) || name.startsWith('decide:'));
@@ -79,14 +79,14 @@ async function answerOne(play: shapes.Play, { answers }: Sample, run: SampleRun)
   await postTo(run.street.rpcSocket, '/rpc', `{"jsonrpc":"2.0","id":1,"method":"play_resume","params":${params}}`);
 }
 
-/** Of the play and of the plays that it waits for. */
+/** Open questions of the play and of its children. */
 async function openQuestions(play: shapes.Play, hero: HeroClient): Promise<shapes.ResumeRequest[]> {
   const children = play.waits.flatMap(({ child_play_sid }) => child_play_sid ?? []);
   const theirs = children.map(async (play_sid) => openQuestions(await hero.play_status({ play_sid }), hero));
   return [...play.pending_resumes, ...(await Promise.all(theirs)).flat()];
 }
 
-/** Each effect happened, none began after its step was committed, and only those that may did so more than once. */
+/** Checks that each effect happened, that none began after its step was committed, and that only permitted ones happened more than once. */
 async function effectFaults(play_sid: string, sample: Sample, run: SampleRun, log: string): Promise<string[]> {
   const rows = await run.street.sql<{ step_key: string; at: Date }>(
     `SELECT step_key, committed_at AS at FROM registry.steps WHERE play_sid = $1 AND kind <> 'begun'`,
@@ -100,7 +100,7 @@ async function effectFaults(play_sid: string, sample: Sample, run: SampleRun, lo
     const [what = '', key = '', ns = '0'] = line.split(' ');
     counts.set(what, (counts.get(what) ?? 0) + 1);
     const late = Number(ns) / 1e6 - (committed.get(key) ?? Number.POSITIVE_INFINITY);
-    // Both clocks are this machine's; a millisecond is lost by rounding.
+    // Both times are from this machine's clock; rounding loses a millisecond.
     if (late > 1) faults.push(`the effect ${what} happened ${late.toFixed(1)} ms after its step was committed`);
   }
   for (const [what, count] of counts) {
@@ -117,7 +117,7 @@ async function effectFaults(play_sid: string, sample: Sample, run: SampleRun, lo
 const idempotencyKey = (playSid: string, stepKey: string): string =>
   createHash('sha256').update(`${playSid}|${stepKey}`).digest('hex').slice(0, 32);
 
-/** Services may be away for a moment. */
+/** Repeats a call while a service cannot be reached. */
 async function patiently<T>({ withinMs }: SampleRun, call: () => Promise<T>): Promise<T> {
   const end = performance.now() + withinMs;
   for (;;) {

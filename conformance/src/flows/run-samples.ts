@@ -15,17 +15,17 @@ export interface SamplePlan {
   mode: SampleMode;
   seed: number;
   only?: string;
-  /** How often each sample is played. */
+  /** Number of times each sample is played. */
   rounds?: number;
   atOnce?: number;
   withinMs?: number;
   say?: (line: string) => void;
 }
 
-/** Mean time between two kills of an executor; a quick machine plays a few steps in it, a slow one some. */
+/** Mean time between two kills of an executor, long enough for some steps on a slow machine. */
 const KILL_EVERY_MS = 1_500;
 
-/** What was wrong, by the name of the sample; nothing where all of them held. */
+/** Faults by the name of the sample; empty if all samples passed. */
 export async function runSamples(plan: SamplePlan): Promise<Map<string, string[]>> {
   const { mode, seed, only = '', rounds = 1, atOnce = 6, withinMs = 60_000, say = () => undefined } = plan;
   const samples = readSamples(pythonVersion()).filter(({ name }) => name.includes(only));

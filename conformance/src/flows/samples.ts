@@ -1,5 +1,5 @@
 /**
- * The sample flows of `conformance/flows`: what people write, each with the output that it must have in every mode.
+ * The sample flows of `conformance/flows`: typical user code, each with the output that it must have in every mode.
  *
  * The second line of a file says so in JSON: `output`; `answers` by the name of the question; `repeats`, beginnings of the names of
  * effects that may happen more than once; `one_of`, of which exactly one effect may happen; `python`, the version that it needs.
@@ -31,7 +31,7 @@ interface Expected {
   pipelined?: boolean;
 }
 
-/** Those that this Python can run, in the order of their names. */
+/** The samples that this Python can run, in the order of their names. */
 export function readSamples(pythonVersion: string): Sample[] {
   const prelude = readFileSync(join(FOLDER, 'prelude.txt'), 'utf8');
   return readdirSync(FOLDER)

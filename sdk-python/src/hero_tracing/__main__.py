@@ -1,6 +1,6 @@
 """`python -m hero_tracing FILE [name=value …]`: plays the entry flow of a file on the terminal and prints its result.
 
-A value is JSON, or else text. Nothing is remembered between two runs; spans are printed as a tree, pauses are asked.
+A value is parsed as JSON, or else taken as text. Nothing is remembered between two runs. Spans are printed as a tree, and pauses ask on the terminal.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The arguments that a body gets: its own copy, as the caller gets a decoded result.
 
-A replay could not repeat what a body changes in its arguments, or in a mutable default, so nothing else may see the changes.
+A replay cannot repeat the changes that a body makes in its arguments or in a mutable default, so no other code may see them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 def own_copy(value: Any) -> Any:
-    """A copy in depth. Tuples stay tuples, and other kinds of containers what they are.
+    """A deep copy. Tuples stay tuples, and other containers keep their type.
 
     >>> given = {"a": [1, (2, [3])]}
     >>> copied = own_copy(given)
@@ -44,7 +44,7 @@ def own_copy(value: Any) -> Any:
 def own_arguments(
     declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of one execution of the body, mutable defaults too."""
+    """The arguments of one execution of the body, with copies of mutable defaults."""
     if declaration.mutable_defaults:
         args, kwargs = declaration.with_defaults(args, kwargs)
     for value in args:

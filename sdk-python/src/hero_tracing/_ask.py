@@ -1,4 +1,4 @@
-"""`ask_user`: forms over `flow.pause`. Each has a JSON Schema that really constrains the answer."""
+"""`ask_user`: forms over `flow.pause`. The JSON Schema of each form enforces its limits on the answer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ._pause import MISSING, pause
 class AskUser:
     """Questions for a person. The play holds no process while it waits; in a coroutine they are awaited.
 
-    `name` is under which the answer is given from outside (`play_resume`, `prefill_resumes`); it is made from the label
-    where it is left out. `timeout` is in seconds; then the answer is `default`, or PauseTimeout is raised.
+    The answer is given from outside under `name` (`play_resume`, `prefill_resumes`); by default the name is made from the label.
+    After `timeout` seconds the answer is `default`, or PauseTimeout is raised.
     """
 
     def text(
@@ -125,7 +125,7 @@ def _ask(
 
 
 def name_from(label: str) -> str:
-    """The name of a question whose name was left out.
+    """The default name of a question, made from its label.
 
     >>> name_from("Which one, please?")
     'which_one_please'

@@ -33,7 +33,7 @@ _DECISION = {
 
 
 def begin(node: Node, label: str, step: Callable[[str, str], str]) -> Effects[Outcome | None]:
-    """Commits that the body begins, as the `step` of this node; or returns an outcome if a person decided against running it."""
+    """Commits the begin of the body, as the `step` of this node; or returns an outcome if a person decided against running it."""
     session, begins = node.session, 0
     if node.place in session.memory:
         yield Turn(session, node.place)

@@ -1,4 +1,4 @@
-"""Operations that a coroutine must await, and the error that says so when it does not."""
+"""Operations that a coroutine must await, and the error for a missing await."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_sync_here(what: str, node: Node) -> bool:
 
 
 class Awaited(Coroutine[Any, Any, T]):
-    """What `flow.pause` and others return inside a coroutine. Anything but `await` says what is missing."""
+    """The return value of `flow.pause` and others inside a coroutine. Any use of it other than `await` raises NotAwaited."""
 
     __slots__ = ("_what", "_inner", "_session", "_begun", "__weakref__")
 
@@ -85,7 +85,7 @@ class Awaited(Coroutine[Any, Any, T]):
         return True if self is other else self._complain()
 
     def __bool__(self) -> bool:
-        # asyncio asks so when it shows a Task
+        # asyncio reads this when it shows a Task
         asked_by = sys._getframe(1).f_globals.get("__name__", "")
         return True if self._begun or asked_by.startswith("asyncio.") else self._complain()
 

@@ -1,6 +1,6 @@
 """`flow.step` and `flow.span`: spans without memory, as context managers, sync and async.
 
-A span of kind `rpc` leaves the play: a pipelined one waits for its commits before it begins.
+A span of kind `rpc` has an effect outside the play, so a pipelined play waits for its commits before the span begins.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class StepBlock:
         assert node is not None
         try:
             self._leave()
-        except ValueError:  # it was closed in another context
+        except ValueError:  # the generator was closed in another context
             pass
         if error is None:
             node.span.end("success")

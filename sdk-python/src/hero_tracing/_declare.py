@@ -83,16 +83,16 @@ class Declaration:
         return dict(found.arguments)
 
     def with_defaults(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of a call together with the defaults of what is left out."""
+        """The arguments of a call, with the defaults of missing ones."""
         try:
             bound = self._signature.bind(*args, **kwargs)
-        except TypeError:  # the function says it better
+        except TypeError:  # calling the function raises a clearer error
             return args, kwargs
         bound.apply_defaults()
         return bound.args, bound.kwargs
 
     def root_arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of a play's entry: what was given, with the defaults that `inputs` declare."""
+        """The arguments of a play's entry: the given inputs, with the defaults that `inputs` declares."""
         filled = dict(given)
         for field in self.inputs or ():
             name = field["name"]

@@ -1,4 +1,4 @@
-"""Effects: what a call does is one generator for sync and async code, and each thing that may block is an effect with two halves.
+"""Effects: a call is one generator for sync and async code, and each operation that may block is an effect with two halves.
 
 A generator yields an effect, and gets back the result of performing it, or the error that it raised. Only the two functions
 here know whether the caller waits in a thread or in an event loop.
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Effect(Protocol):
-    """Something to do that may block."""
+    """An operation that may block."""
 
     def perform(self) -> Any: ...
     async def perform_async(self) -> Any: ...

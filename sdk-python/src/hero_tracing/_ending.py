@@ -13,7 +13,7 @@ from ._session import Reply, Session
 
 
 def send_end(session: Session, status: str, output: str | None, error: BaseException | None) -> Reply:
-    """Ends the play, once everything before is committed. The reply may refuse the output."""
+    """Ends the play after everything before is committed. The reply may refuse the output."""
     session.commits.drain()
     if error is None:
         return _send(session, status, output, "null", [])
@@ -24,7 +24,7 @@ def send_end(session: Session, status: str, output: str | None, error: BaseExcep
 
 
 def end_failed(session: Session, error: BaseException) -> NoReturn:
-    """Ends the play from any thread, with nothing unwound."""
+    """Ends the play from any thread, without unwinding user code."""
     session.before_leaving()
     root = session.span_id(_places.ROOT_PLACE)
     _send(session, "failed", None, json.dumps({**describe(error), "span_id": root}, ensure_ascii=False), [root])

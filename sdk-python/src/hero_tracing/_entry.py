@@ -1,8 +1,8 @@
-"""The body of an invoked workflow, whichever of caller and entry is sync or async.
+"""Runs the entry of an invoked workflow, for all combinations of sync and async callers and entries.
 
 Rules:
  1. An async entry under a sync caller runs in an event loop of its own, in the caller's thread.
- 2. A sync entry under a coroutine runs in a thread of its own: it may wait for long, so that it must not occupy a worker of a thread pool.
+ 2. A sync entry under a coroutine runs in a thread of its own: it may wait for a long time and must not occupy a worker of a thread pool.
     When the coroutine is cancelled, its thread keeps running: its next call raises NoContext.
 """
 
@@ -48,7 +48,7 @@ class RunEntry:
         node = current.get()
 
         async def body() -> Outcome:
-            current.set(node)  # only here: the loop's first Task is no branch of the call
+            current.set(node)  # only here: the loop's first Task is not a branch of the call
             inner: Outcome = await self._body.perform_async()
             return inner
 

@@ -12,7 +12,7 @@ Exception
     ├── NoContext             a flow called from a thread that carries no context
     ├── Refused               the runtime refused an outcome, a question or an output; `.code` says why
     ├── PayloadTooLarge       an outcome, an answer or an input of more than 16 MiB
-    ├── PauseTimeout          nobody answered a pause in time, and it has no default (a TimeoutError, too)
+    ├── PauseTimeout          a pause without a default was not answered in time (a TimeoutError, too)
     ├── StepTimeout           a step worked longer than its `timeout` (a TimeoutError, too)
     ├── FlowNotFound          `flow.invoke` of a workflow or version that does not exist
     ├── InputsInvalid         `flow.invoke` with inputs that do not fit; `.issues` has every fault
@@ -28,11 +28,11 @@ from typing import Any
 
 
 class FlowError(Exception):
-    """The base class of every error of the SDK."""
+    """The base class of all errors of the SDK."""
 
 
 class Failed(FlowError):
-    """Says "this did not work": the message is for the reader, the data for the caller; no traceback is shown.
+    """Says "this did not work": the message is for people, the data for the caller; no traceback is shown.
 
     It is remembered like every error of a step: a replay raises it again with its message and data.
 
@@ -65,7 +65,7 @@ class ArgumentNotJson(NotJson):
 
 
 class ResultNotJson(NotJson):
-    """The result of a flow that JSON cannot carry: return data."""
+    """A result of a flow that JSON cannot carry: return data."""
 
 
 class OutputMismatch(FlowError):
@@ -78,7 +78,7 @@ class OutputMismatch(FlowError):
 
 
 class OptionError(FlowError):
-    """A wrong use of the authoring surface; the message names the option and what to write instead."""
+    """A wrong use of the API; the message names the option and what to write instead."""
 
 
 class NotAwaited(FlowError):
@@ -98,11 +98,11 @@ class Refused(FlowError):
 
 
 class PayloadTooLarge(FlowError):
-    """More than 16 MiB of JSON: keep large data in a mounted folder, and return where it is."""
+    """More than 16 MiB of JSON: keep large data in a mounted folder, and return its path."""
 
 
 class PauseTimeout(FlowError, TimeoutError):
-    """Nobody answered the pause in time, and it has no default. `except TimeoutError` catches it, too."""
+    """The pause was not answered in time, and it has no default. `except TimeoutError` catches this error, too."""
 
 
 class StepTimeout(FlowError, TimeoutError):

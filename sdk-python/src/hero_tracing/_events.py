@@ -18,7 +18,7 @@ _second = (0, "")
 
 
 def now() -> str:
-    """The time as the protocol writes it: ISO 8601 UTC with milliseconds.
+    """The time in the format of the protocol: ISO 8601 UTC with milliseconds.
 
     >>> len(now()), now()[-1]
     (24, 'Z')
@@ -34,7 +34,7 @@ def now() -> str:
 
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Cuts a text for the reader and says by how much.
+    """Cuts a text for display and says how much was cut.
 
     >>> cut("abcdef", 4)
     'abcd… (2 more characters)'
@@ -118,7 +118,7 @@ def _shown_error(error: dict[str, str]) -> str:
 
 
 def _shown_output(output: str | None) -> str:
-    """The output where it is small; where it is large, a mark: a viewer reads it from the outcomes."""
+    """The output if it is small, else a flag: viewers read large outputs from the outcomes."""
     if output is None:
         return ""
     text = with_stack(lambda: _event_json(output)) if len(output) <= OUTPUT_LIMIT else ""

@@ -1,4 +1,4 @@
-"""How the process of a play ends by itself (docs/protocol.md, section 2)."""
+"""Exits of the process of a play (docs/protocol.md, section 2)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ EXIT_DISCONNECTED = 71
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process with nothing unwound: no `except`, no `finally` and no `atexit` runs."""
+    """Ends the process without unwinding: no `except`, no `finally` and no `atexit` runs."""
     os._exit(code)
 
 
 def disconnected() -> NoReturn:
-    """Ends the process because the connection to the executor ended: nothing that it does can be committed any more."""
+    """Ends the process because the connection to the executor was closed, so that nothing can be committed any more."""
     leave(EXIT_DISCONNECTED)
 
 

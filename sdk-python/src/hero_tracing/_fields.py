@@ -66,7 +66,7 @@ def field_of(name: Any, spec: Any, where: str, required: bool) -> Field:
 
 
 def check_outputs(fields: list[Field], value: Any) -> None:
-    """Raises OutputMismatch where a result is not what the flow declares.
+    """Raises OutputMismatch if a result does not fit the declared outputs.
 
     >>> check_outputs(fields_of({"answer": "string"}, "outputs"), {"answer": 3})
     Traceback (most recent call last):
@@ -112,7 +112,7 @@ def input_faults(fields: list[Field], given: dict[str, Any]) -> list[Issue]:
             continue
         value = given[name]
         if value is None and field.get("default", ...) is None:
-            continue  # None is how Python flows say "not given"
+            continue  # Python flows use None for "not given"
         if not fits(kind, value):
             hint = "; leave it out instead" if value is None and not field["required"] else ""
             faults.append({"path": name, "message": f"must be {kind}, but it is {kind_of(value)}{hint}"})

@@ -1,4 +1,4 @@
-"""`flow`: the decorator, and everything a flow may do."""
+"""`flow`: the decorator, and the operations that a flow may use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class CurrentSpan:
-    """The span in which this code runs; a branch (an item of a map, a Task) shows itself in the span of its node."""
+    """The span in which this code runs. A branch (an item of a map, a Task) uses the span of its node."""
 
     def _span(self, what: str) -> Span:
         return here(f"flow.current_span.{what}").span
@@ -56,7 +56,7 @@ class CurrentSpan:
         self._span("log").log(text)
 
     def cost(self, usd: float, /, **usage: Any) -> None:
-        """Adds a cost in US dollars, and what it was paid for, for example `cost(0.002, input_tokens=900)`.
+        """Adds a cost in US dollars and the usage that it was paid for, for example `cost(0.002, input_tokens=900)`.
 
         Several costs of one span add up; the cost of a play is the sum over the spans that really ran, so that a replayed step
         costs nothing again. Raises OptionError unless `usd` is a number, 0 or more.
@@ -82,7 +82,7 @@ class CurrentStep:
 
 
 class Flow:
-    """The one object that flows are written with: `from hero_tracing import flow`.
+    """The object with which flows are written: `from hero_tracing import flow`.
 
     As a decorator it makes a function a workflow, a step and a unit of memory in one. The outermost call of a flow is the
     play; each call of another flow inside it is a step whose outcome is remembered.
@@ -154,7 +154,7 @@ class Flow:
         return StepBlock(name, "step", tags, f"flow.step({name!r})")
 
     def span(self, name: str, /, *, kind: str = "other", **tags: Any) -> StepBlock:
-        """As `flow.step`, with a kind: `step`, `rpc` or `other`. A pipelined play waits for its commits before an `rpc` span begins.
+        """Like `flow.step`, with a kind: `step`, `rpc` or `other`. A pipelined play waits for its commits before an `rpc` span begins.
 
         >>> @flow
         ... def fetch() -> int:
@@ -199,11 +199,11 @@ class Flow:
         return _pause.pause(name, schema=schema, ui=ui, timeout=timeout, default=default)
 
     def invoke(self, name: str, /, *, spawn: bool = False, version_sid: str = "", **inputs: Any) -> Any:
-        """Runs another workflow and returns its output; one span of kind `subflow`.
+        """Runs another workflow and returns its output, as a span of kind `subflow`.
 
-        In this process, or with `spawn=True` as a play of its own, which this branch waits for without a slot and, after
-        two seconds, without a process. The current version is taken unless `version_sid` names one; a replay
-        takes the same. Raises FlowNotFound, InputsInvalid with every fault, and what the flow raises; for a spawned play
+        The workflow runs in this process, or with `spawn=True` as a play of its own: this branch then waits without a slot and, after
+        two seconds, without a process. The current version is used unless `version_sid` names one; a replay
+        uses the same. Raises FlowNotFound, InputsInvalid with every fault, and the errors of the flow; for a spawned play
         ChildFailed. In a coroutine: `await flow.invoke(…)`.
         """
         return _invoke.invoke(name, spawn, version_sid, inputs)
@@ -225,14 +225,14 @@ class Flow:
         return _methods.webhook(name, expires)
 
     def sleep(self, seconds: float, /) -> Any:
-        """Waits for so many seconds. Up to 2 s the process stays; a longer sleep is a timer, and the process may exit.
+        """Waits for this many seconds. Up to 2 s the process stays; a longer sleep is a timer, and the process may exit.
 
         A timer runs from the first call, also while the process is dead: a replay waits only for the rest. In a coroutine: `await flow.sleep(…)`.
         """
         return _values.sleep(seconds)
 
     def sleep_until(self, when: datetime | str, /) -> Any:
-        """Waits, as `flow.sleep`, until a time: a datetime with a time zone, or an ISO 8601 string with one."""
+        """Waits like `flow.sleep`, but until a time: a datetime with a time zone, or an ISO 8601 string with one."""
         return _values.sleep_until(when)
 
     def now(self) -> datetime:
@@ -255,7 +255,7 @@ class Flow:
         return _values.make_random()
 
     def flush(self) -> Any:
-        """Returns when everything that returned earlier is committed. In a durable play that is already the case.
+        """Returns when all steps that returned earlier are committed. In a durable play they already are.
 
         In a coroutine: `await flow.flush()`.
         """

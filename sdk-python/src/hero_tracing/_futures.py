@@ -20,12 +20,12 @@ def resolve(future: asyncio.Future[Any], value: Any = None) -> bool:
 
 
 def hand_over(loop: asyncio.AbstractEventLoop, hand_out: Callable[[], bool], first: bool = False) -> None:
-    """Has the loop call it in its turn (`_turns`), in the order of arrival; may be called from any thread."""
+    """Makes the loop call it in its turn (`_turns`), in the order of arrival; may be called from any thread."""
     turns = getattr(loop, "_hero_turns", None)
     try:
         if turns is not None:
             turns.arrived(hand_out, first)
         else:
             loop.call_soon_threadsafe(hand_out)
-    except RuntimeError:  # the loop is closed: nobody waits any more
+    except RuntimeError:  # the loop is closed: no coroutine waits any more
         pass

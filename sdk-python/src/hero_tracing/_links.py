@@ -1,4 +1,4 @@
-"""Signed links that no pause has taken yet: a link answers the next pause of its name (`flow.webhook`).
+"""Signed links that are not yet bound to a pause: a link answers the next pause of its name (`flow.webhook`).
 
 Rules:
  1. Such a pause in the branch that made the link is found by its place, which is known when the link is made.
@@ -32,7 +32,7 @@ class Links:
             self._open.setdefault(name, []).append(Link(id, node))
 
     def take(self, name: str, id: str, node: TreeNode) -> list[str]:
-        """Takes the ids of the other links that answer the pause with this id: no later pause gets them."""
+        """Removes and returns the ids of the other links that answer the pause with this id, so that no later pause gets them."""
         if not self._open:
             return []
         around = []

@@ -31,7 +31,7 @@ class LocalEvents:
         return len(self.lines)
 
     def detach(self) -> None:
-        """As the lane's."""
+        """Like that of the lane."""
 
 
 class Surroundings:
@@ -71,7 +71,7 @@ def use(other: Surroundings) -> Surroundings:
 
 def run_local(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if declaration.is_async:
-        raise AssertionError("async flows come through run_local_async")
+        raise AssertionError("run_local_async runs async flows")
     session, events, memory = _begin(declaration, args, kwargs)
     try:
         outcome = run_root(session, declaration, args, kwargs)

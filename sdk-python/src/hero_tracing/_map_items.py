@@ -1,13 +1,13 @@
 """`flow.map`: one flow over many items, each a branch with memory of its own.
 
 Rules:
- 1. The map is a node, item i is its branch `map:<i>`: equal items are told apart, and places do not depend on timing.
+ 1. The map is a node, item i is its branch `map:<i>`: equal items have different places, and places do not depend on timing.
  2. Remembered items need no worker. The others run in at most `max_workers` slots; an item whose every open leaf waits
     gives its slot up and takes one again when it continues.
- 3. Items that no worker has taken count as active: the play is not suspended before they had their turn, unless so many
-    wait already that no further thread may be started (`MOST_WAITING`): then the rest waits too.
+ 3. Items that no worker has taken count as active: the play is not suspended before they have run, unless so many
+    already wait that no further thread may be started (`MOST_WAITING`): then the remaining items wait too.
  4. All items run to their end; then the error of the first failed item is raised, so that a replay raises the same.
- 5. An item's outcome is committed while its worker runs the next item already: nobody sees the result before the map
+ 5. An item's outcome is committed while its worker already runs the next item: no code sees the result before the map
     returns, and then all of them are committed (I3).
 """
 
@@ -29,7 +29,7 @@ from ._worker_slot import WorkerSlot
 
 
 class Map:
-    """What both kinds have in common: `_map_threads` runs flows in threads, `_map_tasks` coroutines in Tasks."""
+    """The common part of both kinds of maps: `_map_threads` runs flows in threads, `_map_tasks` coroutines in Tasks."""
 
     def __init__(self, declaration: Declaration, items: list[Any], workers: int, parent: Node, site: Site) -> None:
         session = self.session = parent.session
@@ -49,11 +49,11 @@ class Map:
         self.changed = threading.Lock()
         self.entering: deque[WorkerSlot] = deque()  # items that continue and need a slot again
         self.running = 0  # slots that are held
-        self.waiting = 0  # items that gave theirs up
+        self.waiting = 0  # items that gave their slot up
         self.unfinished = 0
 
     def begin(self) -> None:
-        """Opens the map and answers what is remembered; what is left has its place, counted in order."""
+        """Opens the map, counts the places of its items in order, and resolves the remembered items."""
         session, node, declaration = self.session, self.node, self.declaration
         node.start()
         node.span.start(
@@ -111,7 +111,7 @@ class Map:
         return self.results
 
     def give_to(self, slot: WorkerSlot) -> None:
-        """The item has a slot again; `changed` is held."""
+        """Called when the item has a slot again; `changed` is held."""
         slot.held, slot.queued = True, False
         self.running += 1
         self.waiting -= 1
@@ -120,11 +120,11 @@ class Map:
             call()
 
     def queue_up(self, slot: WorkerSlot) -> None:
-        """The item wants to continue; `changed` is held."""
+        """Called when the item can continue; `changed` is held."""
         self.entering.append(slot)
 
     def given_up(self) -> None:
-        """An item waits: its slot passes to the next one. The tree's lock is held."""
+        """Called when an item waits: passes its slot to the next one. The tree's lock is held."""
         with self.changed:
             self.running -= 1
             self.waiting += 1
@@ -132,7 +132,7 @@ class Map:
             self.refill()
 
     def refill(self) -> None:
-        """Starts what is left in free slots; `changed` and the tree's lock are held."""
+        """Starts remaining items in free slots; `changed` and the tree's lock are held."""
         raise NotImplementedError
 
     def _hand_over(self) -> None:
@@ -141,7 +141,7 @@ class Map:
             self.give_to(self.entering.popleft())
 
     def leave_slot(self, branch: Node) -> None:
-        """The item is done; `changed` is held."""
+        """Called when the item is done; `changed` is held."""
         slot = branch.gate
         assert isinstance(slot, WorkerSlot)
         if slot.held:

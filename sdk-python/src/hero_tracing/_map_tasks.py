@@ -23,7 +23,7 @@ class TaskMap(Map):
         super().__init__(declaration, items, workers, parent, site)
         self.loop = asyncio.get_running_loop()
         self.finished = Waiting(loop=self.loop)
-        self.expected = 0  # remembered items whose turn has not come
+        self.expected = 0  # remembered items that wait for their turn
         self.tasks: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> list[Any]:
@@ -46,7 +46,7 @@ class TaskMap(Map):
         return True
 
     def _take_turn(self, index: int, place: str) -> bool:
-        """Takes a remembered item; only the last one of the map lets a branch continue."""
+        """Takes a remembered item; only the last one of the map makes a branch continue."""
         if self.finished.done():
             return False
         known = remembered(self.declaration, self.node, place)

@@ -1,11 +1,11 @@
-"""What memory holds of earlier attempts of a play (docs/protocol.md, sections 4 and 7).
+"""The memory of a play: the outcomes and answers of earlier attempts (docs/protocol.md, sections 4 and 7).
 
 Rules:
  1. An item is taken once, because a place occurs once in an attempt. No item is added while the play runs.
- 2. Items that are left below a call that ran to its end were not asked for again: the code took another path. The next frame
-    reports the first such difference, once. A cancelled call, or one with open children, proves nothing.
- 3. Resolved versions may be looked up more than once, and prove nothing either.
- 4. The items are in the order in which they were committed, or handed to the play; an event loop hands them out in that order
+ 2. If items remain below a call that ran to its end, the code took another path. The next frame
+    reports the first such difference, once. A cancelled call, or one with open children, is no evidence of that.
+    3. Resolved versions may be looked up more than once, and are no evidence either.
+    4. The items are in the order in which they were committed, or taken by the play; an event loop hands them out in that order
     (`_turns`).
 """
 
@@ -59,7 +59,7 @@ class Memory:
         return None
 
     def pass_over(self) -> None:
-        """Nobody asks for the first one: the others no longer wait for it."""
+        """Passes the first item over, because no branch asks for it: the others no longer wait for it."""
         self._late.add(self._order.popleft())
 
     @property
@@ -70,18 +70,18 @@ class Memory:
         return place in self._late
 
     def drop(self, place: str) -> None:
-        """The branch that asked for it was cancelled before its turn."""
+        """Called when the branch that asked for the item was cancelled before its turn."""
         self.take(place)
 
     def take(self, place: str) -> Item | None:
         """The item at this place, which is asked for now."""
         item = self._items.pop(place, None)
         if item is not None:
-            self._left[item.parent] -= 1  # two threads may lose a count between them: `ended` looks again
+            self._left[item.parent] -= 1  # without a lock two threads may lose a count: `ended` counts again
         return item
 
     def take_outcome(self, place: str) -> Item | None:
-        """The same for a call, which also runs where it only began."""
+        """The same for a call, which also runs if it has only begun."""
         item = self._items.get(place)
         if item is None or item.kind == "begun":
             return None
@@ -100,7 +100,7 @@ class Memory:
         return ((place, item) for place, item in list(self._items.items()) if item.role == "resolve")
 
     def ended(self, parent: str, name: str) -> None:
-        """The call that has this parent place ran to its end: rule 2."""
+        """Called when the call with this parent place ran to its end: applies rule 2."""
         if self._told or not self._left.get(parent):
             return
         for place, item in list(self._items.items()):
@@ -119,7 +119,7 @@ class Memory:
                 return
 
     def take_difference(self) -> str:
-        """What of a frame says it, with a comma before it; mostly nothing."""
+        """The field of a frame that reports the difference, with a comma before it; usually empty."""
         if self._untold is None:
             return ""
         told, self._untold = self._untold, None

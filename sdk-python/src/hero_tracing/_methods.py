@@ -2,9 +2,9 @@
 
 Rules:
  1. A result is remembered like a step's, and so is a refusal: a replay does not call again.
- 2. A call whose process died is made again: pass `idempotency_key=flow.current_step.key` to a method that changes something.
- 3. A link is that of the *next* pause of its name in this branch: its place is computed, but not counted. A pause elsewhere
-    names the links that answer it (`_links`); those of calls that are done, the registry binds.
+ 2. If the process dies during a call, the call is repeated: pass `idempotency_key=flow.current_step.key` to a method that changes something.
+ 3. A link belongs to the *next* pause of its name in this branch, whose place is computed but not counted. A pause elsewhere
+ names the links that answer it (`_links`); the registry binds the links of calls that have finished.
 """
 
 from __future__ import annotations

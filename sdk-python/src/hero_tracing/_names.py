@@ -1,4 +1,4 @@
-"""What a name of a flow, a step or a pause may be."""
+"""Checks the names of flows, steps and pauses."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 import sys
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from threading import Lock
 from types import FrameType
@@ -52,8 +52,8 @@ class Node(TreeNode):
         self.branch_json = '""'
         self.counter: Counter | None = None
         self.tasks = 0
-        self.uses = False  # of a flow call's node: its body called something of the runtime
-        self.counts: Node | None = None  # who counts the children of a thread: the node that started it
+        self.uses = False  # of a flow call's node: its body has used the runtime
+        self.counts: Node | None = None  # the node that counts the children of a thread: the one that started it
         self.owner: Any = None  # the flow call that this node belongs to
         self.known: str = (
             parent.known if parent is not None else ""
@@ -63,7 +63,7 @@ class Node(TreeNode):
 
     @property
     def above(self) -> Node | None:
-        """The node that this one stands under now (a parent that closed has handed it on)."""
+        """The present parent of this node (a parent that closes passes its children to its own parent)."""
         return cast("Node | None", self.parent)
 
     def child_place(self, name_json: str, args: str) -> str:
@@ -73,13 +73,13 @@ class Node(TreeNode):
             return self._counter().place(self.place, self.branch_json, name_json, args)
 
     def timeout_place(self, name_json: str) -> str:
-        """The place of a timeout of asyncio: it is no use of the runtime by itself."""
+        """The place of a timeout of asyncio, which alone does not count as a use of the runtime."""
         with _counting:
             return self._counter().place(self.place, self.branch_json, name_json, "null")
 
     @property
     def uses_runtime(self) -> bool:
-        """Whether the flow call that this node belongs to called something of the runtime."""
+        """Whether the flow call that this node belongs to has used the runtime."""
         return bool(self.owner.node.uses)
 
     def coming_place(self, name_json: str, args: str) -> str:
@@ -103,7 +103,7 @@ class Node(TreeNode):
         return number
 
     def path(self) -> list[int]:
-        """The numbers of the branches from the root to this node: what runs side by side, in an order without timing."""
+        """The numbers of the branches from the root to this node: an order of parallel branches that does not depend on timing."""
         numbers: list[int] = []
         node: Node | None = self
         while node is not None:
@@ -122,7 +122,7 @@ class Node(TreeNode):
         return node
 
     def thread(self) -> Node:
-        """This node as a thread has it that carries its context: a leaf of its own with the same places."""
+        """The node of a thread that carries this node's context: a separate leaf with the same places."""
         node = Node(self.session, self, self.span, self.place, False)
         node.branch, node.branch_json, node.owner = self.branch, self.branch_json, self.owner
         node.counts = self.counts or self
@@ -134,7 +134,7 @@ class Node(TreeNode):
         self.session.tree.open(self, not self.is_async)
 
     def close(self) -> None:
-        """Closes it; where that brings the play to rest, the open questions are sent."""
+        """Closes it; if that brings the play to rest, the open questions are sent."""
         if self.session.tree.close(self):
             self.session.questions.at_rest()
 
@@ -148,11 +148,19 @@ def current_node() -> Node | None:
     return node if node is None or node.blocks is None else node.blocks.innermost(node)
 
 
+def leave(token: Token[Node] | None) -> None:
+    """Restores the node of the caller. A coroutine that is closed in another context has none to restore."""
+    try:
+        current.reset(token)  # type: ignore[arg-type]
+    except ValueError:
+        pass
+
+
 class GeneratorBlocks:
     """The blocks that generators opened under one node.
 
-    A generator shares the context of whoever advances it, so that the context cannot say which of several is running: its
-    frame does. A block in a generator holds for what the generator itself does, not for the code that consumes it.
+    A generator shares the context of the code that advances it, so the context cannot tell which of several generators is running;
+    the frame can. A block in a generator applies to the generator's own code, not to the code that consumes it.
     """
 
     __slots__ = ("_open",)
@@ -171,7 +179,7 @@ class GeneratorBlocks:
             self._open.pop(frame, None)
 
     def innermost(self, outside: Node) -> Node:
-        """The innermost block of the generator that runs now; `outside` where none does."""
+        """The innermost block of the generator that runs now; `outside` if none runs."""
         frame = sys._getframe(1) if self._open else None
         while frame is not None:
             if frame in self._open:
@@ -181,7 +189,7 @@ class GeneratorBlocks:
 
 
 def generator_frame(frame: FrameType) -> bool:
-    """Whether a block of this frame is one of a generator; a `@contextmanager` opens it for its caller instead."""
+    """Whether a block of this frame belongs to a generator; that of a `@contextmanager` belongs to its caller."""
     if not frame.f_code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
         return False
     return frame.f_back is None or frame.f_back.f_globals.get("__name__") != "contextlib"

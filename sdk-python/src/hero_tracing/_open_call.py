@@ -6,7 +6,7 @@ from contextvars import Token
 
 from ._declare import Declaration
 from ._memory import step_json
-from ._node import Node, current
+from ._node import Node, current, leave
 from ._session import Session
 from ._spans import Span
 
@@ -39,7 +39,7 @@ class OpenCall:
     def open(
         self, parent_span_id: str | None, kind: str = "step", where: tuple[str | None, int | None] | None = None
     ) -> None:
-        """Opens the node and its span; the body runs in its context from now on. `where`: file and line to show."""
+        """Opens the node and its span; from now on the body runs in its context. `where`: file and line to show."""
         session, node = self.session, self.node
         if node.parent is not None:
             node.start()
@@ -52,11 +52,8 @@ class OpenCall:
         self._token = current.set(node)
 
     def leave(self) -> None:
-        """The body has ended: its context is the caller's again."""
-        try:
-            current.reset(self._token)  # type: ignore[arg-type]
-        except ValueError:  # a coroutine that was closed in another context
-            pass
+        """Called when the body has ended: restores the caller's context."""
+        leave(self._token)
 
     def step(self, kind: str, outcome: str) -> str:
         """The outcome for a `commit` frame."""
@@ -66,7 +63,7 @@ class OpenCall:
         )
 
     def close(self, cancelled: bool) -> None:
-        """Closes the node. A call that was cancelled proves nothing about what is remembered below it."""
+        """Closes the node. A cancelled call is no evidence of a divergence in the memory below it."""
         session = self.session
         if self._counted:
             session.bodies.ended()

@@ -1,4 +1,4 @@
-"""What `@flow` takes: one table, read by the decorator, by the inspector of sources and by the reference (docs/authoring.md).
+"""The options of `@flow`: one table for the decorator, the inspector of sources and the reference (docs/authoring.md).
 
 A new option is one entry here, its parameter in the overload of `Flow.__call__` and an attribute of `Declaration`; a test compares them.
 """
@@ -19,7 +19,7 @@ DURABILITIES = ("durable", "pipelined")
 
 
 class Option(NamedTuple):
-    """`check` raises an OptionError. `of`: what it is declared for; one of `play` counts on the entry flow only."""
+    """`check` raises an OptionError. `of`: what the option is declared for; one of `play` has an effect on the entry flow only."""
 
     default: Any
     check: Callable[[str, Any], None]
@@ -143,13 +143,13 @@ OPTIONS: dict[str, Option] = {
     ),
 }
 OF_PLAYS = tuple(name for name, option in OPTIONS.items() if option.of == "play")
-# What the registry keeps of a version beside how it is described; the entry's timeout goes with it as `timeout_ms`.
+# The options that the registry keeps with a version; the entry's timeout is added as `timeout_ms`.
 RUNTIME = (*OF_PLAYS, "retries", "retry_delay", "backoff", "jitter")
 DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
 
 
 def check_option(option: str) -> None:
-    """Raises an error that names an option that `@flow` does not have (yet)."""
+    """Raises an error for an option that `@flow` does not have (yet)."""
     if option in LATER:
         raise OptionError(f"@flow has no option {option!r} in this version of hero_tracing: remove it")
     if option not in OPTIONS:
@@ -166,7 +166,7 @@ def check_together(options: Mapping[str, Any]) -> None:
 
 
 def reference() -> str:
-    """The table as the reference shows it, in Markdown.
+    """The table of the reference, in Markdown.
 
     >>> print(reference().splitlines()[7])
     | `memo` | `True` | `False`: a span without memory, run again in each replay; what it calls is remembered |

@@ -12,7 +12,7 @@ Outcome = tuple[Any, "BaseException | None"]
 def result_of(outcome: Outcome) -> Any:
     """The value, or the error raised. Not called inside a generator, which could not raise StopIteration.
 
-    Remembered or not, an error is raised here: the text of its traceback is the same in a replay.
+    Every error is raised here, remembered or not, so that the text of its traceback is the same in a replay.
     """
     value, error = outcome
     if error is None:

@@ -57,7 +57,7 @@ async def _wait_async(node: Node, site: Site, *spec: Any) -> Any:
 def _open(
     node: Node, place: str, name: str, schema: str, ui: str, timeout_ms: int | None, default: str | None
 ) -> Question | tuple[Any]:
-    """The question, or what memory answers it with."""
+    """The question, or its remembered answer."""
     session = node.session
     session.check_awaited()
     span_id = session.span_id(place)

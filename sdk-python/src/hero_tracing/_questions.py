@@ -1,10 +1,10 @@
 """The open questions of a play: when they are sent, and to which branches the answers go (docs/protocol.md, section 3).
 
 Rules:
- 1. A question is sent when it begins to wait: with `ask` while something else in the play can go on, with `pause` where
-    nothing can. A lone pause is one request.
- 2. It is sent once in an attempt; `pause` considers everything that was asked. A question that was asked, and whose branch no
-    longer waits, is withdrawn with the next request.
+ 1. A question is sent when it begins to wait: with `ask` while another branch of the play can continue, else with `pause`.
+    A lone pause is one request.
+ 2. It is sent once in an attempt; `pause` considers everything that was asked. A question whose branch no longer waits is
+    withdrawn with the next request.
  3. One `ask` or `pause` is under way at a time; questions that begin meanwhile go into the next one.
  4. No question is sent while a remembered item has not been handed out yet (`_turns`).
  5. Where event loops run, they ask when they are idle. Elsewhere `pause` is sent by the thread that brought the tree to rest,
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from ._turns import LoopTurns
 
 A_MOMENT = 0.01
-BLOCKED_SECONDS = 0.05  # a loop that is busy for so long may be blocked by a thread that waits for an answer
+BLOCKED_SECONDS = 0.05  # a loop that is busy for this long may be blocked by a thread that waits for an answer
 
 
 class Questions:
-    """What the branches of one play wait for."""
+    """The waits of the branches of one play."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -44,10 +44,10 @@ class Questions:
         self._open: dict[str, Question] = {}  # by place
         self._new: list[Question] = []  # not sent yet
         self._withdrawn: list[str] = []
-        self._timeouts: dict[Timeout, None] = {}  # those that run, in the order in which they began
+        self._timeouts: dict[Timeout, None] = {}  # running ones, in the order in which they began
         self._asking = False
         self._poked = False  # the executor may have answers
-        self._wanted = False  # the asker has to check what to send
+        self._wanted = False  # the asker thread must check what to send
         self._replies: list[tuple[Reply, list[Question]]] = []
         self._asker: threading.Thread | None = None
 
@@ -58,7 +58,7 @@ class Questions:
     # --- branches -----------------------------------------------------------------------------------------------------
 
     def ask(self, question: Question) -> None:
-        """The question waits from now on; it is delivered when it has an answer or an error."""
+        """Adds a question, which waits from now on and is delivered when it has an answer or an error."""
         with self._lock:
             self._open[question.node.place] = question
             self._new.append(question)
@@ -68,7 +68,7 @@ class Questions:
             self._look(question.loop is None)
 
     def forget(self, question: Question) -> None:
-        """The branch that asked was cancelled."""
+        """Removes a question whose branch was cancelled."""
         with self._lock:
             if self._open.pop(question.node.place, None) is None:
                 return
@@ -78,14 +78,14 @@ class Questions:
                 self._withdrawn.append(question.node.place)
 
     def at_rest(self) -> None:
-        """Every open leaf waits. Where an event loop takes part, what is ready in it goes first."""
+        """Called when every open leaf waits. If an event loop takes part, its ready callbacks run first."""
         if self._session.turns.running():
             self._look(True)
         else:
             self._pause_at_rest()
 
     def woken(self) -> None:
-        """The executor says that something was answered; the lane's lock is held."""
+        """Called when the executor reports an answer; the lane's lock is held."""
         self._poked = True
         self._look(True)
 
@@ -110,7 +110,7 @@ class Questions:
         self._timeouts.pop(timeout, None)
 
     def timeout_is_due(self, timeout: Timeout) -> None:
-        """Called in the loop of the timeout: it is recorded and taken before it fires."""
+        """Called in the loop of the timeout: the timeout is recorded and taken before it fires."""
         self._record([timeout])
         self._poked = True
 
@@ -125,7 +125,7 @@ class Questions:
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def idle(self, turns: LoopTurns) -> float | None:
-        """An event loop has nothing left to do. Returns the seconds until it must check again."""
+        """Called when an event loop is idle. Returns the seconds until it must check again."""
         if self._asking or not self:
             return None
         session = self._session
@@ -144,7 +144,7 @@ class Questions:
             self._pause()
 
     def _run(self) -> None:
-        """The asker: asks for threads, and takes the replies."""
+        """The asker thread: asks for threads, and takes the replies."""
         while True:
             with self._changed:
                 while not (self._wanted or self._replies):
@@ -179,7 +179,7 @@ class Questions:
         return due is not None and due <= 0
 
     def _next_due(self) -> float | None:
-        """Seconds until a timer is believed to be due at the registry."""
+        """Estimated seconds until a timer is due at the registry."""
         looks = [question.looks_at for question in list(self._open.values()) if question.looks_at is not None]
         return max(0.0, min(looks) - monotonic()) if looks else None
 
@@ -191,7 +191,7 @@ class Questions:
             return True
 
     def _body(self) -> tuple[str, list[Question]]:
-        """What is new, for a frame; `_asking` is held."""
+        """The new questions for a frame; `_asking` is held."""
         self._record(list(self._timeouts))
         with self._lock:
             new, self._new = self._new, []
@@ -224,7 +224,7 @@ class Questions:
         session.lane.send("ask", f"{body},{session.told()}", arrived)
 
     def _pause(self) -> None:
-        """Every branch waits: the process may have to exit."""
+        """Sends `pause`, because every branch waits; the process may have to exit."""
         new: list[Question] = []
         try:
             body, new = self._body()
@@ -250,7 +250,7 @@ class Questions:
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _answered(self, reply: Reply, asked: list[Question]) -> bool:
-        """The reply of an `ask`, in its turn; the answers make turns of their own."""
+        """Handles the reply of an `ask` in its turn; the answers get turns of their own."""
         self._take(reply, asked)
         if not self._session.turns.running():
             self._pause_at_rest()
@@ -285,7 +285,7 @@ class Questions:
     # --- leaving ------------------------------------------------------------------------------------------------------
 
     def replay_now(self) -> None:
-        """Always-replay tests: a commit is done and no step body is open, so this attempt ends here."""
+        """For always-replay tests: ends this attempt, because a commit is done and no step body is open."""
         if not self._session.bodies and self._begin():
             self._leave()
 
@@ -300,7 +300,7 @@ class Questions:
     def _leave(self) -> None:
         try:
             self._send_pause('"questions":[],"withdrawn":[]', replay=True)
-        finally:  # outside the runtime nothing is replayed: the body runs to its end
+        finally:  # outside the runtime there is no replay: the body runs to its end
             self._asked()
 
     def _asked(self) -> None:

@@ -1,13 +1,13 @@
-"""Whether an event loop can go on by itself: asyncio knows what each Task waits for.
+"""Decides whether an event loop can continue by itself, from what each Task of asyncio waits for.
 
 Rules, for a Task that is not done while nothing in the loop is ready:
- 1. It waits for other Tasks of the play where it awaits a Task, a `gather`, or one of asyncio's own constructs (locks,
-    queues, events, conditions, `wait`, `wait_for`, groups): they say whether it can go on.
+ 1. A Task that awaits a Task, a `gather`, or one of asyncio's own constructs (locks, queues, events, conditions, `wait`,
+    `wait_for`, groups) waits for other Tasks of the play: it continues if they can.
  2. It continues by itself if it sleeps, or awaits I/O, a request to the executor, or a thread that works for it. A thread that
     carries a flow's context is a leaf of the tree, which says whether it waits.
- 3. A future of the flow's own (`loop.create_future()`) is resolved by another Task, as far as anybody knows; but where
+ 3. A future of the flow's own (`loop.create_future()`) is assumed to be resolved by another Task; but if
     connections are open it may be I/O of the flow's own.
- 4. A timer that is not one of asyncio's timeouts makes the loop go on. Connections and threads that no Task awaits do not count.
+    4. A timer that is not one of asyncio's timeouts makes the loop continue. Connections and threads that no Task awaits do not count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_DEEP = 1000
 
 
 class Loop(Protocol):
-    """What this module needs of an event loop (`_turns`)."""
+    """The part of an event loop that this module needs (`_turns`)."""
 
     session: Session
     tasks: set[asyncio.Task[Any]]
@@ -44,7 +44,7 @@ class Loop(Protocol):
 
 
 def goes_on(task: asyncio.Task[Any], turns: Loop) -> bool:
-    """Whether the Task goes on without another Task of the play and without an answer."""
+    """Whether the Task can continue without another Task of the play and without an answer."""
     waiter = getattr(task, "_fut_waiter", None)
     if waiter is None:
         return True
@@ -57,7 +57,7 @@ def _resolves(future: Any, coro: Any, turns: Loop) -> bool:
     if isinstance(future, asyncio.Task):
         return future not in turns.tasks  # not a Task of the play: nothing is known about it
     children = getattr(future, "_children", None)
-    if children is not None:  # of a gather
+    if children is not None:  # the future of a gather
         return any(_resolves(child, None, turns) for child in children)
     works = turns.session.turns.works
     if future in works:
@@ -98,7 +98,7 @@ def _innermost(coro: Any) -> Any:
         if isinstance(coro, _RUNS):
             found = coro
             following = next((getattr(coro, name) for name in _NEXT if hasattr(coro, name)), None)
-        else:  # what `__await__`, `asend` and `anext` return does not say what it wraps
+        else:  # the iterators of `__await__`, `asend` and `anext` do not reveal what they wrap
             following = next((inner for inner in gc.get_referents(coro) if isinstance(inner, (*_RUNS, Awaited))), None)
         if following is None or isinstance(following, asyncio.Future):
             break
@@ -112,14 +112,14 @@ def _free(callback: Any, name: str) -> Any:
 
 
 def has_timer(loop: Any) -> bool:
-    """A timer that is not the timeout of one of asyncio's constructs."""
+    """Whether there is a timer that is not the timeout of one of asyncio's constructs."""
     return any(
         not handle._cancelled and not getattr(handle._callback, "__hero_timeout__", False) for handle in loop._scheduled
     )
 
 
 def has_connection(selector: Any) -> bool:
-    """Something is registered beside the loop's own wake-up pipe and the lane to the executor."""
+    """Whether anything is registered in addition to the loop's own wake-up pipe and the lane to the executor."""
     return any(not _is_ours(key.data) for key in selector.get_map().values())
 
 

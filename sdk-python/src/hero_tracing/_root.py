@@ -1,4 +1,4 @@
-"""The root of a play: the entry flow, whose outcome is the play's end and is not a step's."""
+"""Runs the entry flow of a play, whose outcome ends the play instead of being committed as a step's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 def new_session(lane: Lane, events: EventLane, *, pipelined: bool = False, **identity: Any) -> Session:
-    """A session with what stands behind its doors."""
+    """A session and the implementations behind its interfaces."""
     session = Session(lane, events, **identity)
     session.commits = PipelinedCommits(session) if pipelined else DurableCommits(session)
     session.questions = Questions(session)

@@ -1,4 +1,4 @@
-"""Tags, usage and log texts are decoration: whatever they hold is turned into JSON that can be stored and shown."""
+"""Converts tags, usage and log texts, which are only for display, to JSON that can be stored and shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ._canonical import LARGEST_INT
 from ._stack import with_stack
 
 DEEPEST = 64
-MOST_VALUES = 50_000  # more do not fit into the limit below
+MOST_VALUES = 50_000  # more would not fit into the limit below
 TAGS_LIMIT = 64 * 1024
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -33,7 +33,7 @@ def clean_text(text: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """Makes JSON of anything: what JSON has no word for is shown as its repr, what is too deep or too much as `…`.
+    """Converts any value to JSON: a value without a JSON form becomes its repr, and one that is too deep or too large `…`.
 
     >>> clean({"n": float("nan"), "big": 2**64, "set": {1}, 3: "x"})
     {'n': 'nan', 'big': '18446744073709551616', 'set': '{1}', '3': 'x'}
@@ -42,7 +42,7 @@ def clean(value: Any) -> Any:
 
 
 def _clean(value: Any, depth: int, room: list[int]) -> Any:
-    """`room`: how many more values are shown. One that holds itself several times would have no end."""
+    """`room`: the number of further values to show, because a value that contains itself several times would have no end."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
@@ -67,7 +67,7 @@ def _clean(value: Any, depth: int, room: list[int]) -> Any:
 
 
 def clean_object(tags: dict[str, Any]) -> dict[str, Any]:
-    """Cleans tags; what is too large for a line of telemetry is named and left out."""
+    """Cleans tags; those that are too large for a line of telemetry are named and left out."""
     if not tags:
         return {}
     cleaned: dict[str, Any] = clean(tags)
@@ -92,7 +92,7 @@ def tags_json(cleaned: dict[str, Any]) -> str:
 def _shown(value: Any) -> str:
     try:
         text = hex(value) if isinstance(value, int) and value.bit_length() > 1000 else repr(value)
-    except BaseException as error:  # a repr may do anything; decoration must not end a play
+    except BaseException as error:  # a repr may raise anything, and a tag must not end a play
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         text = f"<{type(value).__name__}: its repr failed>"

@@ -1,7 +1,7 @@
-"""What the steps of one play share: a narrow context below everything that runs.
+"""The context that the steps of one play share. It is deliberately narrow, because everything that runs depends on it.
 
-Identity, sources, memory and cost are here. Events, commits and questions are doors: who makes the session (`_root`) says
-what stands behind them.
+Identity, sources, memory and cost are here. Events, commits and questions are interfaces; the creator of the session (`_root`)
+passes their implementations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Reply = dict[str, Any]
 
 
 class Lane(Protocol):
-    """Requests to the executor over the control lane, or to its stand-in outside the runtime."""
+    """Requests to the executor over the control lane, or to its replacement outside the runtime."""
 
     def request(self, kind: str, body: str, arrived: Callable[[Reply], None] | None = None) -> Reply: ...
     def post(self, kind: str, body: str, replied: Callable[[Reply], None]) -> None: ...
@@ -35,7 +35,7 @@ class Lane(Protocol):
 
 
 class EventLane(Protocol):
-    """Where events go: to the executor, or to the terminal."""
+    """The receiver of events: the executor, or the terminal."""
 
     def emit(self, line: str, soft: bool = False) -> None: ...
     def flush(self, seconds: float = ...) -> int: ...
@@ -47,7 +47,7 @@ class Commits(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether outcomes are under way that no step awaits."""
+        """Whether outcomes are being committed that no step awaits."""
         ...
 
     def commit(self, step: str, now: bool = False) -> Reply:
@@ -83,7 +83,7 @@ class Questions(Protocol):
 
 
 class Turns(Protocol):
-    """The event loops of the play, and whose turn it is in them (`_turns`)."""
+    """The event loops of the play and their turns (`_turns`)."""
 
     works: Any
     jobs: int

@@ -1,4 +1,4 @@
-"""Where an async operation was called: its place is counted there, also when it is awaited later or in a Task of its own.
+"""The call site of an async operation. Its place is counted there, also when it is awaited later or in another Task.
 
 Rules:
  1. Calling counts, awaiting does not: `asyncio.gather(step(1), step(1))` are the calls 0 and 1 of their caller, whatever turns
@@ -26,7 +26,7 @@ class Site:
         self._place = self._args = ""
         try:
             self._args = args if isinstance(args, str) else args()
-        except Exception as error:  # arguments that are not JSON: raised where the call is awaited
+        except Exception as error:  # the error of arguments that are not JSON; raised where the call is awaited
             self._error = error
         else:
             if not node.closed:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 FILE = "flow.py"
-MODULE = "__play__"  # not `__main__`: what stands under `if __name__ == "__main__"` is for `python flow.py`
+MODULE = "__play__"  # not `__main__`: code under `if __name__ == "__main__"` is for `python flow.py`
 Functions = dict[int, tuple[int, str]]
 
 
@@ -27,7 +27,7 @@ class Sources:
         self.loading = threading.Lock()
 
     def function_of(self, fn: Callable[..., Any]) -> tuple[str | None, int | None, str]:
-        """File, line and hash of a function as written; no file for what is not in the play's sources."""
+        """File, line and hash of a function's source text; no file if the function is not in the play's sources."""
         code = getattr(fn, "__code__", None)
         functions = self.functions.get(code.co_filename) if code is not None else None
         if code is None or functions is None:
@@ -37,7 +37,7 @@ class Sources:
         return code.co_filename, line, sha256 if code.co_filename == self.file else ""
 
     def caller(self) -> tuple[str | None, int | None]:
-        """File and line of the play's sources that this call comes from."""
+        """File and line in the play's sources from which this call was made."""
         frame = sys._getframe(1)
         for _ in range(12):
             if frame.f_code.co_filename in self.functions:
@@ -49,7 +49,7 @@ class Sources:
 
 
 def load_source(source: str, file: str = FILE, name: str = MODULE) -> tuple[types.ModuleType, Functions]:
-    """Runs the source as a fresh module. Its functions are told by their first line (the first decorator's).
+    """Runs the source as a fresh module. Its functions are identified by their first line (that of the first decorator).
 
     >>> module, functions = load_source("x = 1\\ndef f():\\n    return x\\n")
     >>> module.f(), functions[2][0], len(functions[2][1])
@@ -80,7 +80,7 @@ def functions_of(tree: ast.AST, source: str) -> Functions:
 
 
 def function_sha256(lines: list[str], first: int, last: int) -> str:
-    """The hash of a function as written: its lines, decorators included, without the indentation they share."""
+    """The hash of a function's source text: its lines with decorators, without their common indentation."""
     written = lines[first - 1 : last]
     indent = min((len(line) - len(line.lstrip()) for line in written if line.strip()), default=0)
     text = "\n".join(line[indent:].rstrip() for line in written)

@@ -1,4 +1,4 @@
-"""Spans: what a node shows of itself. A flow call, a `flow.step`, a map and a pause have one; a branch has none."""
+"""Spans: the visible form of nodes. A flow call, a `flow.step`, a map and a pause have one; a branch has none."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def show_replayed(
     output: str | None = None,
     error: dict[str, str] | None = None,
 ) -> None:
-    """Shows a call that does not run because it is remembered. In the first attempt of a fork no viewer has seen the span yet."""
+    """Reports a call that does not run because it is remembered. In the first attempt of a fork its span must also be started, because no viewer has it yet."""
     if session.first:
         line = _events.span_started(span_id, parent_id, name, kind, place, "{}", None, None)
         session.telemetry.emit(line, True)

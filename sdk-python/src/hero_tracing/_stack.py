@@ -1,7 +1,7 @@
-"""Work of the SDK where a flow has used up the stack.
+"""Runs work of the SDK when a flow has used up the stack.
 
 Rules:
- 1. What a flow may do does not depend on the depth of its stack (`with_stack`).
+ 1. The operations of the SDK work at any depth of a flow's stack (`with_stack`).
  2. A node is opened only where there is room to close it (`check_room`): a RecursionError in the middle of opening or closing one
     would leave it open, and the play could never be suspended.
 """
@@ -18,12 +18,12 @@ ROOM = 70  # frames: a commit, the description of an error, or the request that 
 
 
 def check_room() -> None:
-    """Raises RecursionError here, where nothing is open yet, and not later.
+    """Raises RecursionError now, while nothing is open yet, rather than later.
 
     >>> check_room()
     """
     try:
-        sys._getframe(sys.getrecursionlimit() // 3)  # C functions count too, so that frames are not all of the depth
+        sys._getframe(sys.getrecursionlimit() // 3)  # C functions count too, so there are fewer frames than levels
     except ValueError:
         return
     _descend(ROOM)
@@ -35,7 +35,7 @@ def _descend(left: int) -> None:
 
 
 def with_stack(work: Callable[[], T]) -> T:
-    """Does the work here, or, where that ends in a RecursionError, once more in a thread, which has a stack of its own.
+    """Does the work here; after a RecursionError, once more in a thread, which has a stack of its own.
 
     >>> def near_the_limit(n):
     ...     try:

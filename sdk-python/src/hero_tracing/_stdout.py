@@ -20,7 +20,7 @@ PLAY_LIMIT = 8 * 1024 * 1024
 
 
 class Budget:
-    """What stdout and stderr of one play may carry together."""
+    """The limit of stdout and stderr of one play together."""
 
     def __init__(self, limit: int = PLAY_LIMIT) -> None:
         self.left = limit
@@ -75,14 +75,14 @@ class Output(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Emits the begun lines of all threads: the process ends, or is suspended."""
+        """Emits the unfinished lines of all threads, because the process ends or is suspended."""
         for thread in list(self._begun):
             begun, missing = self._begun.pop(thread, ("", 0))
             if begun:
                 self._line(begun, missing)
 
     def tell_cut(self) -> None:
-        """At the end of the play: how much did not fit."""
+        """Reports at the end of the play how much was cut."""
         if self._budget.beyond:
             self._emit(f"(output of this play beyond {self._budget.limit} bytes was cut: {self._budget.beyond} bytes)")
             self._budget.beyond = 0
@@ -103,7 +103,7 @@ class Output(io.TextIOBase):
         self._telemetry.emit(_events.log(node.span.id if node else None, line, self._stream, cut_text=False))
 
     def flush(self) -> None:
-        """Whole lines are on their way already; a begun one waits for its end."""
+        """Does nothing: whole lines are already sent, and an unfinished one waits for its end."""
 
     def writable(self) -> bool:
         return True

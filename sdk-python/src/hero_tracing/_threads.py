@@ -1,4 +1,4 @@
-"""Threads of the flow's own: one that carries a flow's context is a leaf of the tree while it runs.
+"""Threads that a flow starts: one that carries a flow's context is a leaf of the tree while it runs.
 
 Rules:
  1. `Thread(target=context.run, …)`, `pool.submit(context.run, …)`, `asyncio.to_thread` and `loop.run_in_executor` with such a
@@ -62,7 +62,7 @@ class Job:
             self.end()
 
     def run_and_tell(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """The same in a thread that nobody else tells of the end."""
+        """The same in a thread whose end is not reported otherwise."""
         try:
             return self.run(fn, *args, **kwargs)
         finally:
@@ -88,7 +88,7 @@ def install() -> None:
 
 
 def submitted() -> Job | None:
-    """The job of what this thread has just given to a pool."""
+    """The job of the function that this thread has just passed to a pool."""
     job: Job | None = getattr(_submitted, "job", None)
     _submitted.job = None
     return job

@@ -2,10 +2,10 @@
 
 Rules:
  1. Each has a place where it is made (name and args `"timeout"`, `null`), whether it fires or not.
- 2. It is recorded with the next request that asks for something while it runs, if its flow uses the runtime at all: then it
-    runs at the registry, and continues when the process has exited.
- 3. One that fires in the process is recorded and taken before the code sees it. A replay finds it in memory and lets it fire
-    in its turn, whatever its clock says.
+ 2. A running timeout is recorded with the next request that asks for something, if its flow uses the runtime at all. Then it
+    runs at the registry, and continues after the process has exited.
+    3. A timeout that fires in the process is recorded and taken before the code sees it. A replay finds it in memory and lets it fire
+    in its turn, regardless of the clock.
  4. `asyncio.sleep` and the timers of libraries are not timeouts in this sense.
 """
 
@@ -41,7 +41,7 @@ def _call_at(loop: Any, when: float, callback: Callable[..., Any], *args: Any, c
 
 
 class Timeout:
-    """One running timeout; stands for the handle that asyncio would get."""
+    """One running timeout, in place of the handle that asyncio would get."""
 
     _source_traceback = None
 
@@ -84,7 +84,7 @@ class Timeout:
                 turns.forget(self._place)
 
     def question(self) -> Question | None:
-        """What is recorded of it; None where its flow uses nothing of the runtime (rule 2), or where it is already."""
+        """The wait to record; None if its flow does not use the runtime (rule 2), or if it is already recorded."""
         if self._question is not None or not self._node.uses_runtime:
             return None
         node, session = self._node, self._node.session

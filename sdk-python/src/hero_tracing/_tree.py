@@ -1,8 +1,8 @@
-"""The tree of what is open, and the rule that says when a play may be suspended (docs/protocol.md, sections 1 and 3).
+"""The tree of open nodes, and the rule that decides when a play may be suspended (docs/protocol.md, sections 1 and 3).
 
 Rules:
  1. A node is active while it is an open leaf that does not wait, or while one of its children is active.
- 2. When the root stops being active, every open leaf waits: only then the questions are sent.
+ 2. When the root stops being active, every open leaf waits: only then may the play be suspended.
  3. A node that closes before its children leaves them to its parent.
  4. All counting happens under one lock; the consequences (`True`: at rest) are handled outside the lock.
 """
@@ -14,7 +14,7 @@ from threading import Lock
 
 
 class TreeNode:
-    """What the tree counts of a node; `_node.Node` says what it is."""
+    """The counters of a node in the tree; the base of `_node.Node`."""
 
     __slots__ = ("parent", "open", "busy", "waiting", "reserves", "closed", "gate")
 
@@ -29,21 +29,21 @@ class TreeNode:
 
 
 class Gate:
-    """Is told, under the tree's lock, when its node stops being active and when it becomes active again."""
+    """Called, under the tree's lock, when its node stops being active and when it becomes active again."""
 
     def rested(self) -> None: ...
 
     def woke(self) -> None: ...
 
     def enter(self) -> None:
-        """Blocks the branch that continues until it may."""
+        """Blocks a branch that continues until it may run."""
 
     async def enter_async(self) -> None:
         """The same in a coroutine."""
 
 
 class Tree:
-    """Counts active leaves. `True` from a method means: the root has just come to rest."""
+    """Counts active leaves. A method returns True if the root has just come to rest."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -100,7 +100,7 @@ class Tree:
             return parent.busy == 0 and not node.waiting and self._rested(parent)
 
     def wait(self, node: TreeNode) -> bool:
-        """The leaf waits from now on."""
+        """Called when the leaf begins to wait."""
         with self.lock:
             node.waiting = True
             parent = _standing(node)
@@ -110,7 +110,7 @@ class Tree:
             return parent.busy == 0 and self._rested(parent)
 
     def wake(self, nodes: Iterable[TreeNode]) -> None:
-        """The leaves continue: all of them together, so that none can bring the tree to rest before the others."""
+        """Called when leaves continue, for all of them together, so that none can bring the tree to rest before the others."""
         with self.lock:
             for node in nodes:
                 if not node.waiting or node.closed:
@@ -137,7 +137,7 @@ class Tree:
                 self._woke(node)
 
     def release(self, node: TreeNode, count: int) -> bool:
-        """Takes reserved children back that need no node: remembered items."""
+        """Removes reserved children that need no node, because their items are remembered."""
         with self.lock:
             if count == 0:
                 return False

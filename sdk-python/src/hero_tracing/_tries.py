@@ -1,10 +1,10 @@
-"""What stands around the body of a step: its tries, the waits between them, and its time limit.
+"""Runs the body of a step: its tries, the waits between them, and its time limit.
 
 Rules (docs/protocol.md, section 4):
  1. A try is a node with a place of its own below the step. A failed try is committed there, and not run again after a crash.
  2. A backoff over 2 s is a timer: the process may exit.
  3. An `at_most_once` body begins durably (`_at_most_once`).
- 4. A step whose error says that the flow itself is wrong (`WRITTEN_WRONGLY`) is not tried again.
+ 4. A step is not tried again after an error of the flow's own code (`WRITTEN_WRONGLY`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ._effects import Effect, Effects
 from ._error_json import describe, error_json, happened_in, is_remembered, rebuild
 from ._errors import NoContext, NotAwaited, NotJson, OptionError, Refused
 from ._memory import step_json
-from ._node import Node, current
+from ._node import Node, current, leave
 from ._open_call import OpenCall
 from ._outcome import Outcome
 from ._recall import Turn
@@ -68,7 +68,7 @@ class Try:
 
     @property
     def seconds(self) -> float | None:
-        """How long it may work. The entry flow's timeout is the play's own limit, which the registry keeps."""
+        """The time limit of the step. The entry flow's timeout is the play's own limit, which the registry enforces."""
         return None if self.call.node.parent is None else self.call.declaration.timeout
 
     def open(self) -> None:
@@ -83,10 +83,7 @@ class Try:
         if not self.number:
             return
         node = self.node
-        try:
-            current.reset(self._token)  # type: ignore[arg-type]
-        except ValueError:  # a coroutine that was closed in another context
-            pass
+        leave(self._token)
         if error is None:
             node.span.end("success")
         elif not is_remembered(error):
@@ -108,7 +105,7 @@ class Try:
         )
 
     def commit_timeout(self, error: BaseException, done: Callable[[], None]) -> None:
-        """From the clock: the body still runs, and its outcome is this error. `done` may be called in another thread."""
+        """Called by the clock when the body still runs: its outcome is this error. `done` may be called in another thread."""
         if not self.call.declaration.memo:
             return done()
 
@@ -120,7 +117,7 @@ class Try:
 
 
 def tries(call: OpenCall, body: Body) -> Effects[Outcome]:
-    """Runs the body as its declaration asks for, and returns what it ended with."""
+    """Runs the body as declared, and returns its outcome."""
     declaration = call.declaration
     if not declaration.retries:
         only = Try(call)
@@ -179,7 +176,7 @@ def _once(attempt: Try, body: Body) -> Effects[Outcome]:
 
 
 def _backoff(call: OpenCall, number: int) -> Effects[None]:
-    """Waits before the next try (rule 2); a remembered try was waited for already."""
+    """Waits before the next try (rule 2); before a remembered try the wait is already over."""
     session, node, declaration = call.session, call.node, call.declaration
     place = _places.nth_place(node.place, '"backoff"', number)
     if place in session.memory:

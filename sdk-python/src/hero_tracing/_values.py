@@ -45,7 +45,7 @@ def make_random() -> float:
 
 def _remembered(name: str, make: Callable[[], Any]) -> Any:
     if current.get(None) is None and active() is None:
-        return make()  # no play: there is nobody to remember it for
+        return make()  # there is no play that could remember it
     node = here(f"flow.{name}()")
     return result_of(run(_value(node, name, make)))
 

@@ -88,7 +88,7 @@ class Question:
         )
 
     def asked(self, now: float) -> None:
-        """Notes that it is asked about now: it is asked again when its time is over, until the registry agrees that it is."""
+        """Records that it is asked now: it is asked again when its time is over, until the registry agrees."""
         if self.looks_at is None:
             ends = self.deadline
             if ends is None and self.timeout_ms is not None:
@@ -99,7 +99,7 @@ class Question:
             self._retry = min(2 * self._retry, LAST_RETRY)
 
     def deliver(self) -> None:
-        """Its outcome has arrived: the branch continues, in an event loop in its turn."""
+        """Called when its outcome has arrived: the branch continues, in an event loop in its turn."""
         if self.loop is None:
             if self.ticket is not None:
                 self.ticket.arrived(first=True)
@@ -109,7 +109,7 @@ class Question:
 
 
 def wait(question: Question) -> Any:
-    """Blocks until it has an outcome: the decoded answer, or the error raised."""
+    """Blocks until it has an outcome; returns the decoded answer, or raises the error."""
     session = question.node.session
     latch = threading.Lock()
     latch.acquire()

@@ -12,7 +12,7 @@ from ._tree import Gate
 
 
 class Slots(Protocol):
-    """What a map gives its items: at most `workers` of them run at a time. `changed` guards all of it."""
+    """The slots of a map: at most `workers` items run at a time. `changed` guards all fields."""
 
     workers: int
     running: int
@@ -32,7 +32,7 @@ class WorkerSlot(Gate):
         self.map = map
         self.held = True
         self.queued = False
-        self.calls: list[Callable[[], object]] = []  # the item's branches that want to go on
+        self.calls: list[Callable[[], object]] = []  # the item's branches that can continue
 
     def rested(self) -> None:
         if self.held:
@@ -40,7 +40,7 @@ class WorkerSlot(Gate):
             self.map.given_up()
 
     def woke(self) -> None:
-        """The branch that goes on takes a slot by itself, in `enter`: it may have to wait for one."""
+        """Does nothing: a branch that continues takes a slot in `enter`, where it may have to wait for one."""
 
     def enter(self) -> None:
         latch = threading.Lock()
@@ -59,7 +59,7 @@ class WorkerSlot(Gate):
             await turn
 
     def _take(self, call: Callable[[], object]) -> bool:
-        """False: the slot comes later, and `call` is called then."""
+        """Takes a slot. Returns False if none is free; `call` is then called when there is one."""
         map = self.map
         with map.changed:
             if self.held:

@@ -1,4 +1,4 @@
-"""Workflows that a play invokes in its own process: which version, its module, and its inputs.
+"""Workflows that a play invokes in its own process: resolves the version, loads its module, and checks the inputs.
 
 Rules:
  1. A name is resolved once per play, and the version is remembered with its source: a replay runs the same one, also after
@@ -38,7 +38,7 @@ class Workflow:
         self._fields = fields
 
     def bind(self, inputs: str) -> dict[str, Any]:
-        """The arguments: what was given, with the defaults that the workflow declares."""
+        """The given arguments, with the defaults that the workflow declares."""
         given = json.loads(inputs)
         faults = input_faults(self._fields, given)
         if faults:
@@ -85,7 +85,7 @@ def _resolved(session: Session, name: str, version_sid: str) -> dict[str, Any]:
 
 
 def load_for_error(session: Session, module: str) -> None:
-    """Loads the module of a remembered version: an error of it may be remembered whose call does not run in this attempt."""
+    """Loads the module of a remembered version, because a remembered error may have a class of that module although the call does not run again."""
     if not module.startswith("__flow_"):
         return
     for place, item in session.memory.resolved():
@@ -116,7 +116,7 @@ def _loaded(session: Session, name: str, version_sid: str, found: dict[str, Any]
 
 
 def _module(session: Session, name: str, version_sid: str, found: dict[str, Any]) -> ModuleType:
-    """Rule 2. Its top level belongs to no step: a flow that is called there raises an error."""
+    """Rule 2. The top level of the module belongs to no step: a flow that is called there raises an error."""
     label = name.replace("/", "_")
     file = found.get("file") or (f"{label}.py" if not version_sid else "")
     if not file or file in session.sources.functions:
@@ -143,7 +143,7 @@ def inputs_invalid(name: str, faults: list[Issue]) -> InputsInvalid:
 
 
 def refusal(reply: dict[str, Any], name: str) -> Exception:
-    """The error that a refusal of the runtime becomes in the flow. Behind the first line of a message each line is one fault."""
+    """Converts a refusal of the runtime to an error of the flow. After the first line of its message each line is one fault."""
     code, message = reply.get("code", ""), reply.get("message", "")
     if code == "NOT_FOUND":
         return FlowNotFound(f"flow.invoke({name!r}): {message}")

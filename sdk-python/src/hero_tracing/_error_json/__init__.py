@@ -1,7 +1,7 @@
-"""Errors as memory holds them: what is kept of one, and how the caller gets it back, in the first run and in a replay.
+"""Errors in memory: how an error is stored, and how it is rebuilt for the caller, in the first run and in a replay.
 
-`outcome` writes an error as JSON and rebuilds it; `classes` finds its class, `packing` writes its arguments and
-attributes, `frames` its traceback; `trail` knows the spans that it passed through, `describe` says what a reader sees of it.
+`outcome` writes an error as JSON, and `rebuild` makes the error from it. `classes` finds its class, `packing` writes its arguments
+and attributes, `frames` its traceback. `trail` keeps the spans that it passed through, `describe` makes the text that people read.
 """
 
 from .classes import load_modules_by

@@ -27,7 +27,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def class_of(module: str, name: str, bases: Iterable[Any], nth: int = 0) -> type[BaseException]:
-    """The class, or what stands for it. `nth`: which of several classes of this name that are alive.
+    """The class, or a substitute for it. `nth`: the number of the class among live ones of the same name.
 
     >>> class_of("builtins", "KeyError", [])
     <class 'KeyError'>
@@ -50,13 +50,13 @@ def class_of(module: str, name: str, bases: Iterable[Any], nth: int = 0) -> type
 
 
 def alive_classes(base: type[BaseException], module: str, name: str) -> list[type[BaseException]]:
-    """The classes of this name below the base, in the order of their definition; those that were made here left out."""
+    """The classes of this name below the base, in the order of their definition, without the substitutes that were made here."""
     found = [one for one in _below(base) if one.__module__ == module and one.__qualname__ == name]
     return [one for one in found if _STAND_IN not in vars(one) and one is not _made.get((module, name))]
 
 
 def number_of(kind: type[BaseException]) -> int:
-    """Which of the alive classes of its name it is (see `class_of`)."""
+    """The number of the class among the live ones of its name (see `class_of`)."""
     if _importable(kind.__module__, kind.__qualname__) is kind:
         return 0
     base = next((one for one in kind.__mro__[1:] if _importable(one.__module__, one.__qualname__) is one), Exception)
@@ -77,7 +77,7 @@ def stand_in(base: type[BaseException], module: str, name: str, why: str = BASE,
 
 
 def real_class(kind: type[BaseException]) -> type[BaseException]:
-    """The class itself, where `kind` is a subclass that was made to keep a text."""
+    """The original class, if `kind` is a subclass that was made to keep a text."""
     return kind.__mro__[1] if vars(kind).get(_STAND_IN) == TEXT else kind
 
 
@@ -88,7 +88,7 @@ def _below(base: type[BaseException]) -> Iterator[type[BaseException]]:
 
 
 def load_modules_by(load: Callable[[str], None] | None) -> None:
-    """Says what may load a module that Python cannot import."""
+    """Sets the function that loads modules which Python cannot import."""
     global _load
     _load = load
 
@@ -119,7 +119,7 @@ def _defined(module: str, name: str) -> type[BaseException] | None:
     try:
         source = "".join(linecache.getlines(loaded.__file__ or ""))
         return _define(ast.parse(source), loaded, name, 0)
-    except Exception:  # it needs a variable of its function, for instance
+    except Exception:  # for example because it needs a variable of its function
         return None
 
 
@@ -137,7 +137,7 @@ def _define(tree: ast.Module, module: types.ModuleType, name: str, depth: int) -
         try:
             exec(code, module.__dict__, around)
             break
-        except NameError as missing:  # a base that is defined in the same function, or further out
+        except NameError as missing:  # a base that is defined in the same or an enclosing function
             wanted = getattr(missing, "name", None) or ""
             near = _near(tree, module, name, wanted, depth)
             if near is None:

@@ -1,4 +1,4 @@
-"""What a reader sees of an error: its type, its message, and a traceback of the flow's own frames."""
+"""Describes an error for people: its type, its message, and a traceback of the flow's own frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRACEBACK_LIMIT = 32 * 1024
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """`{type, message, traceback}`, all of it text that everybody can store."""
+    """`{type, message, traceback}`, all of it text that can be stored."""
     return with_stack(lambda: _described(error))
 
 
@@ -28,7 +28,7 @@ def _described(error: BaseException) -> dict[str, str]:
 
 
 def text_of(error: BaseException) -> str:
-    """What `str` makes of it.
+    """The text of an error, or of any object that `str` can convert.
 
     >>> text_of(ValueError("half of a pair: " + chr(0xD800)))
     'half of a pair: \ufffd'
@@ -36,7 +36,7 @@ def text_of(error: BaseException) -> str:
     try:
         text = with_stack(lambda: str(error))
     except Exception:
-        text = f"<{type(error).__name__}: its text cannot be made>"
+        text = f"<{type(error).__name__}: its __str__ failed>"
     return clean_text(text)
 
 

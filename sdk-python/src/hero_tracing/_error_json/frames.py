@@ -2,7 +2,7 @@
 
 Rules:
  1. The frames of the SDK are left out: they differ in a replay.
- 2. A rebuilt traceback looks the same in the first run and in a replay, whoever formats it: a flow may pass the text to a
+ 2. The text of a rebuilt traceback is the same in the first run and in a replay: a flow may pass the text to a
     step, and a replay must find that step again.
 """
 
@@ -26,7 +26,7 @@ def of_sdk(file: str) -> bool:
 
 
 def frames_of(error: BaseException) -> list[Frame]:
-    """The frames of an error, the outermost first; of very many the middle is left out."""
+    """The frames of an error, the outermost first. If there are very many, the middle ones are left out."""
     found: list[TracebackType] = []
     step = error.__traceback__
     while step is not None:
@@ -41,7 +41,7 @@ def frames_of(error: BaseException) -> list[Frame]:
 
 
 def traceback_of_frames(frames: list[Frame]) -> TracebackType | None:
-    """A traceback that shows these frames. They can be printed, not debugged: they have no variables."""
+    """A traceback that shows these frames. It is for printing only: the frames have no variables."""
     made: TracebackType | None = None
     for file, line, function, text in reversed(frames):
         _know(file, line, text)
@@ -50,7 +50,7 @@ def traceback_of_frames(frames: list[Frame]) -> TracebackType | None:
 
 
 def leaving(error: BaseException) -> BaseException:
-    """The error as it leaves the SDK for the flow, to be raised: without the frames that it passed in the SDK (rule 1)."""
+    """The error, to be raised in the flow, without the frames of the SDK (rule 1)."""
     step = error.__traceback__
     while step is not None and of_sdk(step.tb_frame.f_code.co_filename):
         step = step.tb_next
@@ -82,7 +82,7 @@ _known: dict[str, list[str]] = {}
 
 
 def _know(file: str, line: int, text: str) -> None:
-    """A replay may not have loaded the source of a remembered step, as that of an invoked workflow: its lines come from memory."""
+    """Registers lines from memory, because a replay may not have loaded their source (for example that of an invoked workflow)."""
     if not text or not 0 < line < MOST_LINES:
         return
     lines = linecache.getlines(file)

@@ -1,8 +1,8 @@
-"""Instances of error classes: what an instance holds, and how one is made without its constructor.
+"""Instances of error classes: reads what an instance holds, and makes one without its constructor.
 
 Rules:
  1. A constructor is never called again: it may need other arguments than the kept ones, or have side effects.
- 2. Kept of an instance are its arguments, its attributes, and the members of built-in classes and `__slots__`.
+ 2. The arguments, the attributes, and the members of built-in classes and `__slots__` of an instance are kept.
  3. Nothing is set through the class: it may be frozen.
 """
 
@@ -39,10 +39,10 @@ def attributes_of(error: BaseException) -> dict[str, Any]:
 def make(
     kind: type[BaseException], args: tuple[Any, ...], group: tuple[str, list[BaseException]] | None
 ) -> BaseException:
-    """Raises TypeError where the class cannot be made without its constructor."""
+    """Raises TypeError if an instance cannot be made without its constructor."""
     if group is not None:
         if GROUP is None or not issubclass(kind, GROUP):
-            raise TypeError(f"{kind.__name__} is no group")
+            raise TypeError(f"{kind.__name__} is not a group")
         members: Any = GROUP
         made: BaseException = members.__new__(kind, *group)
         return made
@@ -65,7 +65,7 @@ def set_attribute(error: BaseException, name: str, value: Any) -> None:
             try:
                 descriptor.__set__(error, value)
             except Exception:
-                pass  # it cannot be set: what is read-only was set when the error was made
+                pass  # a read-only attribute, which was set when the error was made
             return
     try:
         error.__dict__[name] = value

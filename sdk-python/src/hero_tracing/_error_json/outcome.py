@@ -1,4 +1,4 @@
-"""What memory keeps of an error, and the error that is rebuilt from it.
+"""Writes an error as an outcome for memory (`rebuild` makes the error from it).
 
 Rules:
  1. SystemExit, KeyboardInterrupt, GeneratorExit and cancellation are never remembered.
@@ -26,14 +26,14 @@ from . import instances
 from .classes import number_of, real_class
 from .describe import describe, text_of
 from .frames import frames_of
-from .making import made_again
 from .packing import Packer, Unpackable
+from .rebuild import rebuilt
 from .shorten import LIMITS, OUTCOME_LIMIT, shortened
 from .trail import arose_in, attribute, happened_in, members_of, trail
 
 NOT_REMEMBERED = (SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
 MOST_RELATED = 20_000
-CLEANED = "hero_tracing: NUL characters and lone surrogates of this error cannot be stored; U+FFFD stands for them"
+CLEANED = "hero_tracing: NUL characters and lone surrogates of this error cannot be stored; U+FFFD replaces them"
 
 
 def is_remembered(error: BaseException) -> bool:
@@ -44,7 +44,7 @@ def is_remembered(error: BaseException) -> bool:
 
 
 def remembered_error(error: BaseException, described: dict[str, str] | None = None) -> tuple[str, BaseException]:
-    """What is committed, as JSON text, and the error that the caller gets (rule 2)."""
+    """The outcome as JSON text, and the error that the caller gets (rule 2)."""
     text = error_json(error, described)
     return text, rebuild(text)
 
@@ -73,7 +73,7 @@ def rebuild(text: str) -> BaseException:
     >>> isinstance(rebuild(gone), OSError), type(rebuild(gone)).__name__, str(rebuild(gone))
     (True, 'Gone', 'm')
     """
-    return with_stack(lambda: made_again(json.loads(text)))
+    return with_stack(lambda: rebuilt(json.loads(text)))
 
 
 # --- writing --------------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class _Written:
             try:
                 found.append(self._number(one))
             except Unpackable:
-                break  # more errors than anybody reads
+                break  # further related errors are left out
         return found
 
 
@@ -180,7 +180,7 @@ def _packed(packer: Packer, error: BaseException) -> dict[str, Any]:
 
 
 def _odd(error: BaseException) -> bool:
-    """Whether its text was cleaned already when it was made."""
+    """Whether its text was already cleaned when the error was rebuilt."""
     try:
         text = str(error)
     except Exception:

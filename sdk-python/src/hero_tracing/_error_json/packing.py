@@ -3,7 +3,7 @@
 Rules:
  1. JSON stays as it is. Tuples, bytes, large or infinite numbers and other errors of the same outcome are written as
     `{"$hero": what, "v": …}`.
- 2. Texts that cannot be stored are cleaned, and the packer says so.
+ 2. Texts that cannot be stored are cleaned, and the packer records that.
  3. Any other value cannot be packed: an argument is replaced by its repr, an attribute by None.
 """
 
@@ -17,12 +17,12 @@ from typing import Any
 from .._canonical import LARGEST_INT
 from .._sanitise import clean, clean_text
 
-DEEPEST = 300  # the outcome around it has levels of its own
+DEEPEST = 300  # the outcome around the value has levels too
 _TAG = "$hero"
 
 
 class Unpackable(Exception):
-    """A value that is not written."""
+    """Raised for a value that has no exact form."""
 
 
 class Packer:
@@ -38,7 +38,7 @@ class Packer:
         return cleaned
 
     def exact(self, value: Any, depth: int = 0) -> Any:
-        """Raises Unpackable where there is no exact form."""
+        """The exact form of a value; raises Unpackable if there is none."""
         if value is None or value is True or value is False:
             return value
         if isinstance(value, str):
@@ -65,7 +65,7 @@ class Packer:
         raise Unpackable
 
     def shown(self, value: Any) -> Any:
-        """With what stands for a value that has no exact form."""
+        """The form of a value; a substitute if there is no exact one."""
         try:
             return self.exact(value)
         except (Unpackable, RecursionError):
@@ -78,7 +78,7 @@ class Packer:
 
 
 def unpack(packed: Any, errors: Sequence[BaseException]) -> Any:
-    """What was packed. `errors`: those of the outcome, by their numbers.
+    """The value of a packed form. `errors`: those of the outcome, by their numbers.
 
     >>> unpack({"$hero": "tuple", "v": [1, {"$hero": "bytes", "v": "/w=="}]}, [])
     (1, b'\\xff')

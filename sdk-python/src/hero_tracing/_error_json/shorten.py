@@ -10,7 +10,7 @@ OUTCOME_LIMIT = 16 * 1024 * 1024
 
 
 class Limits(NamedTuple):
-    """What may stay. `errors`: of those that the error is related to."""
+    """Limits for one round of shortening. `errors`: the number of related errors."""
 
     text: int
     items: int
@@ -18,12 +18,12 @@ class Limits(NamedTuple):
     frames: bool
 
 
-# One after the other, until it fits.
+# These are tried in order until the outcome fits.
 LIMITS = (Limits(256 * 1024, 10_000, 20_000, True), Limits(4096, 100, 2_000, True), Limits(200, 5, 1_000, False))
 
 
 def shortened(entries: list[dict[str, Any]], limits: Limits, size: int) -> list[dict[str, Any]]:
-    """The entries within these limits. Numbers that refer to errors which are left out go too."""
+    """The entries within these limits. References to errors that are left out are removed."""
     kept = [_entry(entry, limits) for entry in entries[: limits.errors]]
     data = kept[0]["data"]
     note = f"hero_tracing: this error was shortened to be remembered: it had {size / 2**20:.1f} MiB, and 16 fit"

@@ -1,7 +1,7 @@
 """The spans that an error passed through: what `play_retry` runs again (docs/decisions/0014).
 
 Rules:
- 1. An error passes through a span when it leaves the span. A caught error did not pass through the spans further out.
+ 1. An error passes through a span when it leaves the span. A caught error does not pass through the enclosing spans.
  2. The trail is kept in memory with the error, so that a replay knows it too.
  3. An error stands for its explicit cause, for the members of its group, and for the other failed items of its map.
 """
@@ -16,13 +16,13 @@ _TRAIL = "__hero_spans__"
 
 
 def trail(error: BaseException) -> list[str]:
-    """The spans that this very error passed through, the innermost first."""
+    """The spans that this error itself passed through, the innermost first."""
     found = (attribute(error, "__dict__") or {}).get(_TRAIL)
     return found if isinstance(found, list) else []
 
 
 def attribute(error: BaseException, name: str) -> Any:
-    """None where there is no such attribute, or where the class fails to give it."""
+    """The attribute, or None if it is missing or reading it fails."""
     try:
         return getattr(error, name, None)
     except Exception:
@@ -31,13 +31,13 @@ def attribute(error: BaseException, name: str) -> Any:
 
 def set_trail(error: BaseException, spans: list[str]) -> None:
     try:
-        error.__dict__[_TRAIL] = spans  # not by setattr: a frozen dataclass would refuse
+        error.__dict__[_TRAIL] = spans  # not by setattr, which a frozen dataclass refuses
     except AttributeError:
         pass
 
 
 def happened_in(error: BaseException, span_id: str) -> None:
-    """The error leaves this span."""
+    """Records that the error leaves this span."""
     spans = trail(error)
     if span_id not in spans:
         set_trail(error, [*spans, span_id])
@@ -50,7 +50,7 @@ def arose_in(error: BaseException) -> str | None:
 
 
 def note_members(error: BaseException, members: Iterable[BaseException]) -> None:
-    """The error of a map stands for the errors of all of its items."""
+    """Records that the error of a map stands for the errors of all its items."""
     others = [span for member in members if member is not error for span in spans_of(member)]
     set_trail(error, list(dict.fromkeys([*trail(error), *others]))[:MOST_SPANS])
 

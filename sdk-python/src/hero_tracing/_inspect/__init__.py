@@ -1,4 +1,4 @@
-"""What a source declares, read by parsing and never by running it: `inspection` reads it with the help of the others."""
+"""Reads the declarations of a source by parsing it, without running it. `inspection` uses the other modules."""
 
 from .inspection import inspect_source
 

@@ -1,4 +1,4 @@
-"""What a source declares, read by parsing: the source is never run (libs/contracts/src/workflows.ts, Inspection).
+"""Reads the declarations of a source by parsing it; the source is never run (libs/contracts/src/workflows.ts, Inspection).
 
 The entry is, of the flows at the top level of the module:
  1. the one in a function named `main`; else
@@ -32,7 +32,7 @@ _CHANGING = {
 
 
 def inspect_source(source: str, entry: str | None = None) -> dict[str, Any]:
-    """Reads the declarations of a source, and what is wrong with it; `entry` where it is known already.
+    """Reads the declarations and the faults of a source. `entry`: the name of the entry flow if it is already known.
 
     >>> found = inspect_source('''
     ... from hero_tracing import flow
@@ -64,7 +64,7 @@ class _Reading:
         self.requirements: list[str] = []
         self.entry: Function | None = None
         self.options: dict[str, Any] = {}
-        self.broken: set[str] = set()  # inputs or outputs that are declared wrongly
+        self.broken: set[str] = set()  # invalid declarations of inputs or outputs
         self.description = ""
         self.inputs: list[Field] = []
         self.outputs: list[Field] = []
@@ -139,7 +139,7 @@ class _Reading:
         except UnicodeError:
             self.issue(1, 1, "the source has a lone surrogate, which is not Unicode text")
             return None
-        except ValueError as error:  # a NUL, for instance
+        except ValueError as error:  # for example a NUL character
             self.issue(1, 1, str(error))
             return None
         for warning in told:
@@ -190,7 +190,7 @@ class _Reading:
         return found
 
     def _warn_of_options_of_plays(self, declared: dict[Function, ast.expr]) -> None:
-        """Durability and grants are the play's: those of other flows do nothing."""
+        """Warns of durability and grants on other flows than the entry, where they have no effect."""
         for node, decorator in declared.items():
             for keyword in decorator.keywords if isinstance(decorator, ast.Call) and node is not self.entry else ():
                 if keyword.arg in OF_PLAYS:
@@ -207,7 +207,7 @@ class _Reading:
         }
 
     def _entry(self, tree: ast.Module, candidates: list[Function]) -> Function | None:
-        by_name = {node.name: node for node in candidates}  # the last definition of a name is the one that counts
+        by_name = {node.name: node for node in candidates}  # the last definition of a name counts
         if self.wanted is not None and self.wanted in by_name:
             return by_name[self.wanted]
         if "main" in by_name:
@@ -260,7 +260,7 @@ class _Reading:
 
 
 def _instead(name: str) -> str:
-    """The remembered value that stands for a changing one."""
+    """The remembered value to use instead of a changing one."""
     if name.startswith(("uuid", "token")):
         return "flow.uuid()"
     return "flow.random()" if name.startswith(("rand", "choice", "urandom")) else "flow.now()"

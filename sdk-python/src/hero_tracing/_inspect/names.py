@@ -13,12 +13,12 @@ _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "l
 
 
 class Unreadable(Exception):
-    """A value that only running the source could tell."""
+    """A value that cannot be known without running the source."""
 
 
 @dataclass
 class Scope:
-    """What is known of the module's names."""
+    """The names of the module."""
 
     flows: set[str] = field(default_factory=set)  # names of `flow` itself
     modules: set[str] = field(default_factory=set)  # names of the package
@@ -48,7 +48,7 @@ def scope_of(tree: ast.Module) -> Scope:
 
 
 def is_flow(decorator: ast.expr, scope: Scope) -> bool:
-    """Whether this decorator is `@flow` or `@flow(…)`, under whatever name."""
+    """Whether this decorator is `@flow` or `@flow(…)`, under any name."""
     made = decorator.func if isinstance(decorator, ast.Call) else decorator
     if isinstance(made, ast.Name):
         return made.id in scope.flows

@@ -9,7 +9,7 @@ from .inspection import inspect_source
 
 
 def run_inspection(control: socket.socket) -> int:
-    """Reads `{"source": …}` and answers with what `inspect_source` says."""
+    """Reads `{"source": …}` and answers with the result of `inspect_source`."""
     with control, control.makefile("rwb") as lines:
         source = json.loads(lines.readline())["source"]
         lines.write(json.dumps(inspect_source(source)).encode() + b"\n")

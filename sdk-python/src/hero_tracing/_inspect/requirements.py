@@ -1,4 +1,4 @@
-"""The packages that a source asks for: a PEP 723 block, or a comment `# requirements: a, b>=2`."""
+"""The packages that a source requires: a PEP 723 block, or a comment `# requirements: a, b>=2`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REQUIREMENT = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\s*(\[[^\]]
 
 
 def requirements_of(source: str) -> tuple[list[str], list[tuple[int, str]]]:
-    """The requirements in order, each once, and what cannot be read, with its line.
+    """The distinct requirements in order, and the faults with their lines.
 
     >>> requirements_of("# requirements: httpx>=0.27, rich\\n")
     (['httpx>=0.27', 'rich'], [])
@@ -33,7 +33,7 @@ def requirements_of(source: str) -> tuple[list[str], list[tuple[int, str]]]:
         listed = _DEPENDENCIES.search(body)
         if listed is not None:
             try:
-                names = ast.literal_eval(listed[1])  # an array of strings is written alike in TOML and in Python
+                names = ast.literal_eval(listed[1])  # an array of strings has the same syntax in TOML and in Python
             except (SyntaxError, ValueError):
                 names = None
             if isinstance(names, list) and all(isinstance(name, str) for name in names):
@@ -48,6 +48,6 @@ def _add(name: str, line: int, found: list[str], problems: list[tuple[int, str]]
     if not name:
         return
     if not _REQUIREMENT.match(name):
-        problems.append((line, f"{name!r} is no requirement; write a package's name, as in `httpx>=0.27`"))
+        problems.append((line, f"{name!r} is not a requirement; write a package's name, as in `httpx>=0.27`"))
     elif name not in found:
         found.append(name)

@@ -15,7 +15,7 @@ from .trail import set_trail
 Entry = dict[str, Any]
 
 
-def made_again(outcome: Entry) -> BaseException:
+def rebuilt(outcome: Entry) -> BaseException:
     entries = [outcome, *_data(outcome).get("related", ())]
     errors = _linked(entries, set())
     other = {number for number, error in enumerate(errors) if text_of(error) != entries[number].get("message", "")}
@@ -29,7 +29,7 @@ def made_again(outcome: Entry) -> BaseException:
 
 
 def _linked(entries: list[Entry], worded: set[int]) -> list[BaseException]:
-    """Those in `worded` say the message that was kept, whatever their class says."""
+    """Errors in `worded` show the stored message, regardless of their class."""
     made: dict[int, BaseException] = {}
     for number in _members_first(entries):
         members = [made[inner] for inner in _members(entries[number])]
@@ -41,7 +41,7 @@ def _linked(entries: list[Entry], worded: set[int]) -> list[BaseException]:
 
 
 def _members_first(entries: list[Entry]) -> list[int]:
-    """The order in which they can be made: a group is given its members when it is made."""
+    """The order in which the errors can be made: the members of a group before the group."""
     order: dict[int, None] = {}
     left = list(range(len(entries) - 1, -1, -1))
     while left:
@@ -67,7 +67,7 @@ def _instance(entry: Entry, members: list[BaseException], worded: bool) -> BaseE
         try:
             return instances.make(used, args, group)
         except Exception:
-            continue  # it cannot be made without its constructor: its nearest base that can
+            continue  # its instance cannot be made without the constructor: the nearest base whose instance can be made
     raise AssertionError("BaseException itself can be made")
 
 
