@@ -23,13 +23,13 @@ serve({
   steps: async ({ count }) => [await bench.steps(count)],
   fanOut: async ({ count }) => [await bench.fanOut(count)],
   spawn: ({ count }) => bench.spawns(count),
-  async answer({ count, settle }) {
+  async answer({ count, suspended: away, settle }) {
     const took = [];
     for (let i = 0; i < count; i++) {
       const ask = `${process.pid}-${asked++}`;
-      const goesOn = (settle ? suspended : bench).asks(ask);
+      const goesOn = (away ? suspended : bench).asks(ask);
       const id = await question(ask);
-      await new Promise((done) => setTimeout(done, settle ?? 0));
+      await new Promise((done) => setTimeout(done, away ? settle : 0));
       const began = now();
       await ingress.resolveAwakeable(id);
       took.push((await goesOn) - began);

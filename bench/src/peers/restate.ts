@@ -10,7 +10,7 @@ import { Program } from './program.js';
 import type { System, Work } from './system.js';
 
 /** Long enough for an idle invocation of the service `suspended` to be suspended (bench/peers/restate/services.mjs). */
-const SETTLE = 1_000;
+const SETTLE = 500;
 
 /** One Restate server with its defaults (it flushes its log to disk), one process of services, and a client in a third. */
 export async function startRestate(): Promise<System> {
@@ -52,7 +52,7 @@ export async function startRestate(): Promise<System> {
     id: 'restate',
     name: 'Restate',
     version: `server ${VERSIONS.restate['@restatedev/restate-server']}, TypeScript SDK ${VERSIONS.restate['@restatedev/restate-sdk']}`,
-    run: (work: Work) => program.ask({ ...work, ...(work.work === 'replay' && { settle: SETTLE }) }),
+    run: (work: Work) => program.ask({ ...work, settle: SETTLE }),
     processes: () =>
       new Map([
         ['server', server.pid ?? 0],

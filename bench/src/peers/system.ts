@@ -12,8 +12,8 @@ export type Work =
   | { work: 'fanOut'; count: number }
   /** Such a workflow that then waits, and is replayed: the milliseconds in its code, and from the answer to its end. */
   | { work: 'replay'; count: number }
-  /** Workflows that wait for an answer: from the answer to the line after the wait, of each. */
-  | { work: 'answer'; count: number }
+  /** Workflows that wait for an answer, and are suspended first where that is a choice: from the answer to the line after the wait. */
+  | { work: 'answer'; count: number; suspended?: boolean }
   /** One workflow that calls trivial ones, one after the other: the milliseconds of each call. */
   | { work: 'spawn'; count: number }
   /** As `trivial` and `together`, in a process that is kept from play to play. */
