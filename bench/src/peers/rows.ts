@@ -123,7 +123,7 @@ export const COMPARISONS: readonly Comparison[] = [
       { key: 'answer', name: 'answer to the line after a wait that just began, p50 of 30', unit: 'ms' },
       { key: 'answer-suspended', name: '… after one for which nothing is in memory any more', unit: 'ms' },
     ],
-    async take(system) {
+    async take(system): Promise<Sample> {
       const { p50 } = shares(await system.run({ work: 'answer', count: 30 }));
       // I11: a play that awaits its answer has no process, however short the wait.
       if (system.id === 'hero') return { values: { answer: p50, 'answer-suspended': p50 } };
