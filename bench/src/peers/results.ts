@@ -1,5 +1,6 @@
 /** One run with the peers: what docs/figures.json holds. */
 import { loadavg } from 'node:os';
+import { atRest } from '../at-rest.js';
 import type { Figure } from '../figures.js';
 import { machine, WARM_START, warmStarts } from '../machine.js';
 import { type Measured, measuresOf } from '../measures.js';
@@ -30,31 +31,40 @@ const OWN = ['pipelined', 'pause', 'sse', 'spans', 'memory'];
 export async function withPeers(words: readonly string[], rounds: number, sandbox: string): Promise<Results> {
   const [load = Number.NaN] = loadavg();
   const at = new Date().toISOString();
-  const { compared, own } = await measured(words, rounds);
-  if (words.length === 0) own.push(await start(rounds));
-  return { at, machine: machine(), sandbox, load, rounds, ...compared, own };
+  const own = new Map<string, OwnFigure>();
+  const compared = await onStreet(words, rounds, own);
+  if (words.length === 0) {
+    await eachRound('up at rest', rounds, async () => note(own, await atRest()));
+    await eachRound('warm starts', 1, async () => {
+      own.set(WARM_START.name, { ...WARM_START, values: await warmStarts(rounds) });
+    });
+  }
+  return { at, machine: machine(), sandbox, load, rounds, ...compared, own: [...own.values()] };
 }
 
-async function measured(words: readonly string[], rounds: number): Promise<{ compared: InTurn; own: OwnFigure[] }> {
+async function onStreet(words: readonly string[], rounds: number, own: Map<string, OwnFigure>): Promise<InTurn> {
   await using hero = await startHero();
   const compared = await inTurn(hero, words, rounds);
   const alone = words.length === 0 ? measuresOf(OWN) : measuresOf(words).filter(([name]) => OWN.includes(name));
-  const own = new Map<string, OwnFigure>();
   for (const [name, measure] of alone) {
-    for (let round = 0; round < rounds; round++) {
-      process.stderr.write(`${name}, round ${round + 1} …\n`);
-      const on: Measured = { street: hero.street, hero: hero.hero };
-      for (const { name, unit, p50, target } of await measure(on)) {
-        const figure = own.get(name) ?? { name: name.trim(), unit, values: [], target };
-        figure.values.push(p50);
-        own.set(name, figure);
-      }
-    }
+    const on: Measured = { street: hero.street, hero: hero.hero };
+    await eachRound(name, rounds, async () => note(own, await measure(on)));
   }
-  return { compared, own: [...own.values()] };
+  return compared;
 }
 
-async function start(rounds: number): Promise<OwnFigure> {
-  process.stderr.write('warm start …\n');
-  return { ...WARM_START, values: await warmStarts(rounds) };
+/** A round that fails is left out: what was measured in the hour before it is kept. */
+async function eachRound(name: string, rounds: number, job: () => Promise<void>): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    process.stderr.write(`${name}, round ${round + 1} …\n`);
+    await job().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
+  }
+}
+
+function note(own: Map<string, OwnFigure>, figures: readonly Figure[]): void {
+  for (const { name, unit, p50, target } of figures) {
+    const figure = own.get(name) ?? { name: name.trim(), unit, values: [], target };
+    figure.values.push(p50);
+    own.set(name, figure);
+  }
 }
