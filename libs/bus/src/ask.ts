@@ -20,6 +20,7 @@ import {
 import { backoff } from './backoff.js';
 import type { Connection } from './connection.js';
 import { fetchParcel, type Parcel } from './parcels.js';
+import { RECONNECTED } from './replies.js';
 import {
   BYTES,
   CALLER,
@@ -50,7 +51,6 @@ export interface AskOptions {
 const RETRY_FOR_MS = 5_000;
 const FIRST_RETRY_MS = 20;
 const LONGEST_RETRY_MS = 500;
-const RECONNECTED = Symbol('reconnected');
 
 export async function exchange(
   bus: Connection,
@@ -62,7 +62,7 @@ export async function exchange(
   if (body.length > contract.maxBytes) throw tooLarge(`A request of ${contract.name}`, body.length, contract.maxBytes);
   const started = performance.now();
   const timeoutMs = options.timeoutMs ?? contract.replyWithinMs;
-  const resendable = contract.idempotent || contract.waits !== undefined;
+  const repeatable = contract.idempotent || contract.waits !== undefined;
   const retryForMs = options.retryUnavailable === false ? 0 : Math.min(RETRY_FOR_MS, timeoutMs);
   const subject = options.subject ?? subjectOf(contract);
   const parcel = body.length > bus.pageBytes ? bus.parcels.hold(body, bus.pageBytes, 0) : undefined;
@@ -75,12 +75,12 @@ export async function exchange(
       const elapsed = performance.now() - started;
       try {
         if (!bus.connected) throw unavailable(contract, 'NATS is not reachable');
-        const reply = await send(bus, {
+        const reply = await bus.replies.ask({
           subject,
           body: parcel ? EMPTY : body,
           headers: stamped,
           timeoutMs: Math.max(1, timeoutMs - elapsed),
-          resendable,
+          repeatable,
           signal: options.signal,
         });
         if (reply !== RECONNECTED) return await read(bus, contract, reply, options.asText);
@@ -108,38 +108,6 @@ export function stamp(caller: string, parcel: Parcel | undefined): MsgHdrs {
     stamped.set(FROM, parcel.from);
   }
   return stamped;
-}
-
-interface Sending {
-  subject: string;
-  body: Uint8Array;
-  headers: MsgHdrs;
-  timeoutMs: number;
-  resendable: boolean;
-  signal?: AbortSignal;
-}
-
-function send(bus: Connection, sending: Sending): Promise<Msg | typeof RECONNECTED> {
-  const answer = bus.nc.request(sending.subject, sending.body, {
-    timeout: sending.timeoutMs,
-    headers: sending.headers,
-  });
-  const { signal, resendable } = sending;
-  if (!resendable && !signal) return answer;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => finish(() => reject(signal?.reason));
-    const forget = resendable ? bus.onReconnect(() => finish(() => resolve(RECONNECTED))) : undefined;
-    const finish = (resolveOrReject: () => void): void => {
-      forget?.();
-      signal?.removeEventListener('abort', onAbort);
-      resolveOrReject();
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    answer.then(
-      (reply) => finish(() => resolve(reply)),
-      (error) => finish(() => reject(error)),
-    );
-  });
 }
 
 async function read(bus: Connection, contract: Contract, reply: Msg, asText = false): Promise<unknown> {

@@ -7,6 +7,7 @@ import type { Connection } from './connection.js';
 import { type GatherOptions, gather } from './gather.js';
 import type { Log } from './log.js';
 import { Parcels } from './parcels.js';
+import { Replies } from './replies.js';
 import { connections } from './streams.js';
 import { askInSlices } from './long-poll.js';
 import { decode, encode, paramsFault } from './wire.js';
@@ -31,6 +32,7 @@ export class Bus implements Connection {
   readonly waitSliceMs: number;
   readonly outageLimitMs: number;
   readonly parcels: Parcels;
+  readonly replies: Replies;
   private up = true;
   private largestMessage: number;
   private readonly reconnectListeners = new Set<() => void>();
@@ -44,6 +46,7 @@ export class Bus implements Connection {
     this.waitSliceMs = options.waitSliceMs;
     this.outageLimitMs = options.outageLimitMs;
     this.parcels = new Parcels(options.nc);
+    this.replies = new Replies(options.nc);
     this.largestMessage = options.nc.info?.max_payload ?? 1024 * 1024;
     connections.set(this.js, this);
     void this.watch();
@@ -163,6 +166,7 @@ export class Bus implements Connection {
         this.up = true;
         this.largestMessage = this.nc.info?.max_payload ?? this.largestMessage;
         this.log.info({ server: status.server }, 'NATS is back');
+        this.replies.reconnected();
         // Listeners forget themselves while they are called.
         for (const listener of Array.from(this.reconnectListeners)) listener();
       } else if (status.type === 'error') {

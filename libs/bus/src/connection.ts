@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Parcels } from './parcels.js';
+import type { Replies } from './replies.js';
 
 /** What questions and streams need of a bus. */
 export interface Connection {
@@ -10,6 +11,7 @@ export interface Connection {
   /** Bytes of a body that still fits one message. */
   readonly pageBytes: number;
   readonly parcels: Parcels;
+  readonly replies: Replies;
   readonly waitSliceMs: number;
   readonly outageLimitMs: number;
   /** Calls after each reconnect, until the returned function is called. */
