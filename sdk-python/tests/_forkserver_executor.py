@@ -20,19 +20,20 @@ STAND_IN = """
 import sys
 sys.path[:] = [folder for folder in sys.path if folder]
 sys.path.insert(0, {sources!r})
-def run_play(control, telemetry):
-    with control.makefile("rb") as lines:
-        text = lines.readline()
+def run_play(control, telemetry, begin):
     import json
+    with control.makefile("rb") as lines:
+        sid, text = json.loads(lines.readline())
+    begin(sid)
     def say(value):
         control.sendall(json.dumps(value).encode() + b"\\n")
     names = {{"say": say, "control": control, "telemetry": telemetry}}
     try:
-        exec(json.loads(text), names)
+        exec(text, names)
     except Exception as error:
         say({{"error": type(error).__name__, "text": str(error)}})
     return names.get("code", 0)
-import hero_tracing._play, hero_tracing.forkserver
+import hero_tracing._play, hero_tracing.forkserver, hero_tracing._rehearsal
 hero_tracing._play.run_play = run_play
 hero_tracing.forkserver.main()
 """
@@ -57,7 +58,7 @@ class Play:
         self.executor.lanes_of(self)
         self.lines = self.lanes["control"].makefile("rb")
         self.executor.opened.append(self.lines)
-        self.lanes["control"].sendall(json.dumps(text).encode() + b"\n")
+        self.lanes["control"].sendall(json.dumps([self.sid, text]).encode() + b"\n")
 
     def says(self) -> Any:
         line = self.lines.readline()
@@ -154,8 +155,20 @@ class Executor:
         self.messages += [json.loads(line) for line in lines]
 
     def start(self, text: str, sid: str = "p1", **order: Any) -> Play:
+        """Runs the text in a child that is forked for it."""
+        play = self.order(sid, sid, **order)
+        play.run(text)
+        return play
+
+    def arm(self, sid: str = "p1", **order: Any) -> Play:
+        """A child that waits, sandboxed and connected, to be told which play it is (`Play.run`)."""
+        play = self.order(sid, None, **order)
+        self.lanes_of(play)
+        return play
+
+    def order(self, name: str, sid: str | None, **order: Any) -> Play:
         self.count += 1
-        play = Play(self, self.count, sid)
+        play = Play(self, self.count, name)
         play.workdir.mkdir(parents=True)
         os.chmod(play.workdir, 0o700)
         owner = self.ready["uid"]
@@ -172,11 +185,10 @@ class Executor:
             **order,
         }
         self.send(message)
-        play.run(text)
         return play
 
     def lanes_of(self, play: Play) -> None:
-        """Waits for the three connections of a play. A spare's connections stay silent until it gets its order."""
+        """Waits for the three connections of a play."""
         deadline = time.monotonic() + 10
         while True:
             play.lanes.update(self.pending.pop(play.token, {}))

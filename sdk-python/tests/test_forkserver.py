@@ -45,7 +45,7 @@ def test_a_play_is_pid_2_of_its_own_namespace_and_its_status_is_reported(executo
     play = executor.start(
         "import os\nsay([os.getpid(), os.getppid(), sorted(p for p in os.listdir('/proc') if p.isdigit())])\ncode = 7"
     )
-    assert play.says() == [2, 0, ["1", "2"]]
+    assert play.says() == [2, 1, ["1", "2"]]
     assert play.exit() == {"t": "exit", "id": play.number, "code": 7, "signal": None, "why": ""}
 
 

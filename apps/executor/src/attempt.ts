@@ -5,7 +5,6 @@
  * 2. The reason why this executor killed it goes before how the process ended.
  * 3. A deadline that passed, a drain, a fork server that died: nothing is the play's fault, it is given back uncounted.
  */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Bus, Log } from '@hero/bus';
 import {
@@ -21,8 +20,9 @@ import {
 import { after, failpoint } from '@hero/service-kit';
 import type { Commits } from './commits.js';
 import { ControlLane } from './control-lane.js';
+import type { Child, Children } from './children.js';
 import { causeOf, type KillReason } from './endings.js';
-import type { Ending, Started } from './fork-server.js';
+import type { Ending } from './fork-server.js';
 import type { ForkServers } from './fork-servers.js';
 import { History, now } from './history.js';
 import type { Lane, Lanes } from './lanes.js';
@@ -31,7 +31,6 @@ import type { Publisher } from './publisher.js';
 import type { RegistryCalls } from './registry-calls.js';
 import { Requests } from './requests.js';
 import type { Slot } from './slots.js';
-import { PLAY_LIMITS } from './play-limits.js';
 import { TelemetryLane } from './telemetry-lane.js';
 import { Waiters } from './waiters.js';
 import type { Workdirs } from './workdirs.js';
@@ -45,6 +44,7 @@ export interface Surroundings {
   calls: RegistryCalls;
   commits: Commits;
   forks: ForkServers;
+  children: Children;
   lanes: Lanes;
   workdirs: Workdirs;
   publisher: Publisher;
@@ -53,7 +53,6 @@ export interface Surroundings {
 }
 
 export class Attempt {
-  private readonly token = randomBytes(24).toString('hex');
   private readonly stopped = new AbortController();
   private readonly history: History;
   private readonly control: ControlLane;
@@ -64,7 +63,7 @@ export class Attempt {
   private readonly laneClosed = new Waiters();
   private readonly timers: Disposable[] = [];
   private limit?: Disposable;
-  private started?: Started;
+  private child?: Child;
   private killed?: { reason: KillReason; message: string };
 
   constructor(
@@ -96,29 +95,26 @@ export class Attempt {
   /** Runs it; resolves when its process tree has ended and its folder is removed. `report` then tells the registry how it ended. */
   async live(): Promise<Ending> {
     const { run, around } = this;
-    const workdir = around.workdirs.make(run.play_sid, run.epoch, around.forks.owner);
-    const forget = around.lanes.expect(this.token, (lane, socket, first) => this.attach(lane, socket, first));
     try {
       this.tellStarted();
       await failpoint('executor.fork.before');
-      const order = { sid: run.play_sid, kind: 'play' as const, token: this.token, workdir, limits: PLAY_LIMITS };
+      const attach = (lane: Lane, socket: Socket, first: Buffer): void => this.attach(lane, socket, first);
       try {
-        this.started = await around.forks.fork(order, this.stopped.signal);
+        this.child = await around.children.start(run, attach, this.stopped.signal);
       } catch (error) {
         if (this.killed) return { t: 'lost' };
         throw error;
       }
-      if (this.killed) this.started.kill();
+      if (this.killed) this.child.kill();
       await failpoint('executor.fork.after');
-      const ending = await this.started.ended;
+      const ending = await this.child.ended;
       await this.lanesClosed();
       return ending;
     } finally {
-      forget();
       for (const socket of this.open) socket.destroy();
       for (const timer of this.timers) timer[Symbol.dispose]();
       this.limit?.[Symbol.dispose]();
-      await around.workdirs.remove(workdir);
+      await this.child?.clear();
     }
   }
 
@@ -152,7 +148,7 @@ export class Attempt {
     this.killed ??= { reason, message };
     // What waits for an answer on its behalf is no longer needed, except a commit that is under way at the registry.
     if (reason !== 'lingered' && reason !== 'protocol') this.stopped.abort();
-    this.started?.kill();
+    this.child?.kill();
     this.requests.release();
   }
 

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import type { ServiceContext } from '@hero/service-kit';
 import type { Surroundings } from './attempt.js';
+import { Children } from './children.js';
 import { Commits } from './commits.js';
 import { ForkServers } from './fork-servers.js';
 import { Inspections } from './inspections.js';
@@ -48,7 +49,15 @@ export class Executor {
     const calls = new RegistryCalls(bus, instance);
     const publisher = new Publisher(bus);
     const alwaysReplay = env.HERO_ALWAYS_REPLAY;
-    const around = { bus, calls, commits: new Commits(calls), forks, lanes, workdirs, publisher, alwaysReplay, log };
+    const children = new Children(
+      forks,
+      lanes,
+      workdirs,
+      { most: env.HERO_ARMED ?? env.HERO_SLOTS, wanted: () => lease.live && !plays.draining },
+      log,
+    );
+    const commits = new Commits(calls);
+    const around = { bus, calls, commits, forks, children, lanes, workdirs, publisher, alwaysReplay, log };
     const plays = new RunningPlays(bus, around, {
       slots: env.HERO_SLOTS,
       drainMs: env.HERO_DRAIN_MS,
@@ -60,6 +69,7 @@ export class Executor {
       onRenewed: (untilMs) => {
         forks.lease(untilMs);
         plays.wake();
+        children.refill();
       },
       onGone: (gone) => plays.gone(gone),
       onAnswered: (answered) => plays.answered(answered),
@@ -87,6 +97,7 @@ export class Executor {
     await this.around.publisher.close(EVENTS_STORED_WITHIN_MS);
     this.around.commits.close();
     await this.lease.stop();
+    this.around.children.close();
     await this.around.forks.close();
     await this.around.lanes.close();
     await this.around.workdirs.close();

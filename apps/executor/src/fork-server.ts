@@ -1,5 +1,5 @@
 /**
- * One `hero_tracing.forkserver` process. It gives each attempt a process tree, kills trees, and ends when this process
+ * One `hero_tracing.forkserver` process. It forks children, kills them with all that they started, and ends when this process
  * does: its channel is fd 3 of the child.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -21,14 +21,15 @@ export interface ForkSettings {
 }
 
 export interface Order {
-  sid: string;
+  /** null: the child is armed, and learns from `start` which play it is. */
+  sid: string | null;
   kind: 'play' | 'inspect';
   token: string;
   workdir: string;
   limits: Record<string, number>;
 }
 
-/** How a tree ended. `why`: `deadline` and `channel` say that the fork server killed it, `killed` that it was told to. */
+/** How a child ended, with all that it started. `not_started`: no code of a play has run in it. `why`: `deadline` and `channel` say that the fork server killed it, `killed` that it was told to. */
 export type Ending =
   | { t: 'exit'; code: number | null; signal: string | null; why: '' | 'killed' | 'deadline' | 'channel' }
   | { t: 'not_started'; message: string; deadline: boolean }
@@ -42,6 +43,8 @@ interface Ready {
   uid: number;
   gid: number;
   python: string;
+  /** Whether children can be armed: whatever a play leaves behind is out of reach of the next one. */
+  arms: boolean;
 }
 
 type Message = Ready | { t: 'failed'; message: string } | (Exclude<Ending, { t: 'lost' }> & { id: number });
@@ -55,7 +58,9 @@ const READY_WITHIN_MS = 30_000;
 const MESSAGE_LIMIT = 1024 * 1024;
 
 export class ForkServer {
-  forks = 0;
+  /** Children that were given something to do. */
+  used = 0;
+  private forks = 0;
   private readonly running = new Map<number, (ending: Ending) => void>();
   private constructor(
     private readonly child: ChildProcess,

@@ -1,7 +1,7 @@
 /**
  * The fork server that takes orders now, and older ones that still have plays.
  *
- * 1. After a fixed number of forks a new one takes over; the old one ends with its last play: no running play is lost.
+ * 1. After a fixed number of plays a new one takes over; the old one ends with its last play: no running play is lost.
  * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced.
  */
 import { once } from 'node:events';
@@ -18,6 +18,8 @@ export class ForkServers {
   private replacing?: Promise<void>;
   private closed = false;
   private leaseUntil?: number;
+  /** Called when another one takes the orders: armed children of the one before are of no use. */
+  onReplaced: () => void = () => undefined;
 
   private constructor(
     private current: ForkServer,
@@ -62,8 +64,22 @@ export class ForkServers {
       signal.throwIfAborted();
     }
     const started = this.current.fork(order);
-    if (this.current.forks >= this.recycleAfter) this.replace();
+    this.used();
     return started;
+  }
+
+  /** Whether children can be armed, now. */
+  get arms(): boolean {
+    return this.healthy && this.current.ready.arms;
+  }
+
+  /** As `fork`, without waiting, and for no play yet: `used` is to be called when it has one. */
+  arm(order: Order): Started {
+    return this.current.fork(order);
+  }
+
+  used(): void {
+    if (++this.current.used >= this.recycleAfter) this.replace();
   }
 
   lease(untilMs: number): void {
@@ -106,7 +122,8 @@ export class ForkServers {
         this.current = next;
         this.adopt(next);
         old.retire();
-        this.log.info({ pid: next.pid, before: old.pid, forks: old.forks }, 'a new fork server takes over');
+        this.onReplaced();
+        this.log.info({ pid: next.pid, before: old.pid, plays: old.used }, 'a new fork server takes over');
         return;
       } catch (err) {
         this.log.error({ err, wait_ms: retry.nextMs }, 'no fork server could be started; trying again');

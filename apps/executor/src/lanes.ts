@@ -1,8 +1,8 @@
 /**
  * The one socket of an executor, and who is behind each of its connections.
  *
- * What a play is, its connection says once, by the attempt's single-use token (`hello`). From then on every byte is
- * stamped by the connection it came on: what frames claim of other plays has no effect.
+ * A connection says once, by its process's single-use token (`hello`), whose it is. Which play that process runs is decided here
+ * and not by the process: every byte is stamped by the connection it came on, and what frames claim of other plays has no effect.
  */
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
@@ -13,7 +13,7 @@ import { Hello } from '@hero/contracts';
 import type { z } from 'zod';
 
 export type Lane = z.infer<typeof Hello>['lane'];
-type Taker = (lane: Lane, socket: Socket, first: Buffer) => void;
+export type Taker = (lane: Lane, socket: Socket, first: Buffer) => void;
 
 const HELLO_LIMIT = 1_000;
 /** The system's limit of a socket's path is 108 bytes. */
@@ -22,7 +22,7 @@ const NEWLINE = 10;
 
 export interface Lanes {
   readonly path: string;
-  /** Hands over the connections of the attempt that has this token, each lane once; returns how to forget it. */
+  /** Hands over the connections of the process that has this token, each lane once; returns how to forget it. */
   expect(token: string, take: Taker): () => void;
   close(): Promise<void>;
 }
@@ -75,7 +75,7 @@ async function socketPath(folder: string): Promise<string> {
   return join(await mkdtemp(join(tmpdir(), 'hero-executor-')), 'plays.sock');
 }
 
-/** Reads the first line. Spare process trees connect long before they are assigned a play: no time limit. */
+/** Reads the first line. */
 function greet(socket: Socket, then: (hello: z.infer<typeof Hello>, rest: Buffer) => void): void {
   let held: Buffer = Buffer.alloc(0);
   const read = (chunk: Buffer): void => {

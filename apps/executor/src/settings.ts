@@ -57,6 +57,9 @@ export const executorEnv = z.object({
   HERO_SLOTS: whole(1, 1000)
     .default(() => Math.max(4, 2 * availableParallelism()))
     .describe('Plays at once, 1 to 1000; default: twice the cores, at least 4.'),
+  HERO_ARMED: whole(0, 1000)
+    .optional()
+    .describe('Processes kept ready for plays, at most; default: one for each slot.'),
   HERO_SANDBOX: z
     .enum(['off', 'default', 'strict'])
     .default('default')

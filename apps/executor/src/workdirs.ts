@@ -2,10 +2,11 @@
  * The folders of plays: empty in every attempt, removed after it.
  *
  * Each attempt has a folder of its own, `plays/<instance>/<play>.<epoch>/work`, so that an attempt which another executor
- * took over never meets the new one's files; inside the jail it is seen as `plays/<play>/work`.
+ * took over never meets the new one's files; inside the jail it is seen as `plays/<play>/work`. That of a process which is armed for
+ * any play is `armed.<number>` until it has one.
  */
 import { execFile } from 'node:child_process';
-import { chownSync, mkdirSync, rmdirSync } from 'node:fs';
+import { chownSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,6 +16,8 @@ export interface Workdirs {
   /** The folder of all plays of this executor. */
   readonly folder: string;
   make(play: string, epoch: number, owner: { uid: number; gid: number }): string;
+  /** Gives a folder that was made ahead of need to a play: the new path. Whoever has it mounted keeps it. */
+  rename(workdir: string, play: string, epoch: number): string;
   remove(workdir: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -37,6 +40,11 @@ export async function openWorkdirs(plays: string, instance: string, python: stri
       mkdirSync(work, { mode: 0o700 });
       if (uid !== process.getuid?.()) chownSync(work, uid, gid);
       return work;
+    },
+    rename(workdir, play, epoch) {
+      const own = join(folder, `${play}.${epoch}`);
+      renameSync(join(workdir, '..'), own);
+      return join(own, 'work');
     },
     async remove(workdir) {
       const own = join(workdir, '..');

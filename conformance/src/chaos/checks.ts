@@ -19,6 +19,7 @@ export const CHECKS = {
   once: 'an at_most_once body starts once, unless somebody decided to run it again',
   waits: 'a question is recorded when it is asked, while a branch beside it works',
   prefix: 'outcomes are committed in the order of the flow, also in a pipelined play',
+  clean: 'an attempt begins with an empty workdir and an empty /tmp, and beside no process of another one',
   cost: 'total_cost_usd is the sum over the bodies that really ran',
   fork: 'a fork runs nothing that it inherited, and sees the same',
   tree: 'no span is left open, and a live viewer sees the stored tree',

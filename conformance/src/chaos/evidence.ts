@@ -54,6 +54,8 @@ export interface Evidence {
   sightings: Sighting[];
   plays: PlayRow[];
   rows: Row[];
+  /** What an attempt found that another play had left: the play and the names. */
+  found: string[];
   /** When each question was recorded, by name. */
   asked: Map<string, number>;
 }
@@ -90,6 +92,7 @@ export async function evidenceOf(
     plays,
     asked: new Map(asked.map(({ name, atMs }) => [name, atMs])),
     rows,
+    found: await linesOf(join(folder, `${label}.found`)),
     effects: (await linesOf(join(folder, label))).map(effectOf),
     sightings: (await linesOf(join(folder, `${label}.saw`))).map(sightingOf),
   };

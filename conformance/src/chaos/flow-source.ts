@@ -4,6 +4,7 @@
  * 1. Every run of a step's body leaves a line `id key time token` in the file of its play, costs COST and prints its token. The
  *    outcome, value or error, carries the token: so each committed outcome names the run that produced it.
  * 2. `saw` records what an attempt sees, in every attempt. Two attempts must see the same.
+ * 3. Each process leaves a file in its workdir and one in its /tmp, and reports what it found there when it began.
  */
 
 /** A power of two: sums of it are exact. */
@@ -14,8 +15,24 @@ import asyncio, contextvars, json, os, random, subprocess, threading, time, uuid
 from hero_tracing import FlowError, flow
 
 PLAY = os.path.basename(os.path.dirname(os.getcwd()))
+FOUND = []
+if "CHAOS_BEGAN" not in os.environ:
+    os.environ["CHAOS_BEGAN"] = PLAY
+    FOUND += os.listdir()
+    FOUND += [name for name in os.listdir(os.environ["TMPDIR"]) if name.startswith("left-")]
+    if os.getppid() == 1:
+        FOUND += [f"process {pid}" for pid in os.listdir("/proc") if pid.isdigit() and int(pid) not in (1, os.getpid())]
+    for folder in (".", os.environ["TMPDIR"]):
+        open(os.path.join(folder, "left-" + PLAY), "w").close()
+
+def report_found(folder, label):
+    if FOUND:
+        with open(os.path.join(folder, label.split(".")[0] + ".found"), "a") as out:
+            out.write(f"{PLAY} {' '.join(FOUND)}\\n")
+        FOUND.clear()
 
 def note(folder, label, id):
+    report_found(folder, label)
     token = "t-" + uuid.uuid4().hex[:12]
     with open(os.path.join(folder, label.split(".")[0]), "a") as out:
         out.write(f"{label}.{id} {flow.current_step.key} {time.time_ns()} {token}\\n")
@@ -24,6 +41,7 @@ def note(folder, label, id):
     return token
 
 def saw(folder, id, value):
+    report_found(folder, id)
     with open(os.path.join(folder, id.split(".")[0] + ".saw"), "a") as out:
         out.write(json.dumps([PLAY, id, value]) + "\\n")
     return [id, value]

@@ -182,9 +182,24 @@ export const OF_PLAYS: readonly Mutation[] = [
     patches: [
       {
         package: 'sdk',
-        find: 'attempt.main_status = status\n attempt.tree.kill()',
-        replace: 'attempt.main_status = status; attempt.init_gone = True',
+        find: '_tell(orders, t="ending")\n _end_the_rest()',
+        replace: 'pass',
       },
+    ],
+  },
+  {
+    name: 'a slot keeps something of the play before',
+    check: 'clean',
+    only: ['mark', 'pause'],
+    patches: [
+      // One /tmp for all plays of a slot, in place of one for each.
+      {
+        package: 'sdk',
+        find: 'return _common_rules(jail) if level != "off" and kernel.LINUX else None',
+        replace:
+          'rules = _common_rules(jail) if level != "off" and kernel.LINUX else None; own_mounts(jail) and kernel.mount("tmp", "/tmp", "tmpfs", 6, _TMP); return rules',
+      },
+      { package: 'sdk', find: 'kernel.mount("tmp", "/tmp", "tmpfs", careful, _TMP)', replace: 'pass' },
     ],
   },
   {

@@ -38,6 +38,7 @@ export function checkSteps(started: readonly Started[], evidence: Evidence, deci
     ...outcomes.flatMap((row) => runs(row, byKey.get(row.key) ?? [], tokens, plays, decidedToRun)),
     ...started.flatMap((play) => order(play, evidence)),
     ...started.flatMap((play) => waits(play, evidence)),
+    ...evidence.found.map((line): Violation => `clean play ${line.replace(' ', ' found ')}`),
     ...started.flatMap((play) => cost(play, evidence, tokens)),
   ];
   const committed = effects.filter(({ token }) => tokens.has(token)).length;

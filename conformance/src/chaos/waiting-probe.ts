@@ -6,6 +6,8 @@ import type { Street } from '../street.js';
 import type { Violation } from './checks.js';
 
 const LOOK_EVERY_MS = 300;
+/** The folder of a process that waits for a play, in place of the play's. */
+const ARMED = '.armed';
 
 interface Waiting {
   sid: string;
@@ -21,6 +23,7 @@ export async function processesOfPlays(home: string): Promise<Map<string, number
     const folder = await readlink(`/proc/${pid}/cwd`).catch(() => '');
     if (!folder.startsWith(`${plays}/`)) continue;
     const sid = basename(dirname(folder.replace(/ \(deleted\)$/, '')));
+    if (sid === ARMED) continue;
     found.set(sid, [...(found.get(sid) ?? []), Number(pid)]);
   }
   return found;

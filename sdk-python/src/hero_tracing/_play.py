@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -27,17 +28,24 @@ from ._workflow import load_for_error
 __all__ = ["EXIT_DISCONNECTED", "run_play"]
 
 
-def run_play(control: socket.socket, telemetry: socket.socket) -> int:
+def run_play(
+    control: socket.socket, telemetry: socket.socket, begin: Callable[[str], None] = lambda play_sid: None
+) -> int:
     """Runs one attempt over its two connections and returns the exit code of the process.
 
     The caller has sent the `hello` line on both connections already (they are not counted in `emitted`) and has entered
-    the sandbox and the play's working directory. The caller ends the process with `os._exit(code)`: 0 after a committed
+    the sandbox and the play's working directory. `begin` is called once, when it is known which play this is and before
+    any of its code runs. The caller ends the process with `os._exit(code)`: 0 after a committed
     end; another code where the play ended itself by `SystemExit`. A suspended play leaves by `os._exit(75)` itself, and
     a play whose executor disconnected, or sent something that is not a frame, by `os._exit(71)`.
     """
-    lane = ControlLane(control)
-    events = Telemetry(telemetry)
+    return run_attempt(ControlLane(control), Telemetry(telemetry), begin)
+
+
+def run_attempt(lane: ControlLane, events: Telemetry, begin: Callable[[str], None]) -> int:
+    """The same over two lanes."""
     start, memory = _read_start(lane)
+    begin(start["play_sid"])
     budget = Budget()
     out, err = Output("stdout", 1, events, budget), Output("stderr", 2, events, budget)
     session = new_session(

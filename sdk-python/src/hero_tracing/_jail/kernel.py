@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import stat
 import struct
 import sys
 
@@ -39,8 +40,8 @@ _SYS_LANDLOCK_CREATE_RULESET = 444
 _SYS_LANDLOCK_ADD_RULE = 445
 _SYS_LANDLOCK_RESTRICT_SELF = 446
 _BY_MACHINE = {
-    "x86_64": {"pivot_root": 155, "capset": 126},
-    "aarch64": {"pivot_root": 41, "capset": 91},
+    "x86_64": {"pivot_root": 155, "capset": 126, "ioprio_get": 252},
+    "aarch64": {"pivot_root": 41, "capset": 91, "ioprio_get": 31},
 }
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
 
@@ -80,6 +81,11 @@ def prctl(option: int, value: int = 0, third: int = 0) -> None:
     assert _libc is not None
     arguments = [ctypes.c_ulong(n) for n in (value, third, 0, 0)]
     _check(_libc.prctl(option, *arguments), f"prctl({option})")
+
+
+def io_priority() -> int:
+    """Of the calling process."""
+    return _syscall("ioprio_get", _number("ioprio_get"), 1, 0)
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
@@ -133,7 +139,10 @@ _NO_CAPABILITIES = ctypes.create_string_buffer(bytes(24))
 # Landlock: the access rights by the ABI that brought them.
 LANDLOCK_READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read_file, read_dir
 LANDLOCK_WRITE_FILE = 1 << 1
+LANDLOCK_FOLDERS = 1 << 4 | 1 << 7  # remove and make folders
+LANDLOCK_REFER = 1 << 13  # links and renames across folders
 LANDLOCK_TRUNCATE = 1 << 14
+LANDLOCK_ALL = (1 << 16) - 1
 _ALL_OF_ABI_1 = (1 << 13) - 1
 _FILE_RIGHTS = 1 << 0 | 1 << 1 | 1 << 2 | LANDLOCK_TRUNCATE | 1 << 15
 
@@ -149,21 +158,22 @@ def landlock_abi() -> int:
 
 
 class Landlock:
-    """An allow-list of paths for the calling process and its children.
+    """An allow-list of paths for the calling process and its children. Rules that are enforced later add to earlier ones.
 
     >>> rules = Landlock(abi=7, deny_tcp=True)      # doctest: +SKIP
-    >>> rules.allow("/usr", write=False)            # doctest: +SKIP
+    >>> rules.allow("/usr", LANDLOCK_READ)          # doctest: +SKIP
     >>> rules.enforce()                             # doctest: +SKIP
     """
 
-    def __init__(self, abi: int, deny_tcp: bool) -> None:
+    def __init__(self, abi: int, deny_tcp: bool, handled: int = -1) -> None:
         self.all = _ALL_OF_ABI_1
         if abi >= 2:
-            self.all |= 1 << 13  # refer: links and renames across folders
+            self.all |= LANDLOCK_REFER
         if abi >= 3:
             self.all |= LANDLOCK_TRUNCATE
         if abi >= 5:
             self.all |= 1 << 15  # ioctl on devices
+        self.all &= handled
         network = 3 if deny_tcp and abi >= 4 else 0
         scoped = 3 if abi >= 6 else 0  # abstract unix sockets, signals
         words = [self.all] + ([network] if abi >= 4 else []) + ([scoped] if abi >= 6 else [])
@@ -172,21 +182,27 @@ class Landlock:
             "landlock_create_ruleset", _SYS_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0
         )
 
-    def allow(self, path: str, write: bool) -> None:
+    def allow(self, path: str, rights: int) -> None:
         """A path that does not exist is left out."""
-        rights = self.all if write else LANDLOCK_READ
-        try:
-            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        try:
-            if not os.path.isdir(f"/proc/self/fd/{fd}"):
-                rights &= _FILE_RIGHTS & self.all
-            rule = struct.pack("=Qi", rights, fd)
-            _syscall("landlock_add_rule", _SYS_LANDLOCK_ADD_RULE, self.fd, 1, rule, 0)
-        finally:
-            os.close(fd)
+        opened = open_for_rule(path)
+        if opened:
+            self.allow_opened(*opened, rights)
+            os.close(opened[0])
+
+    def allow_opened(self, fd: int, is_folder: bool, rights: int) -> None:
+        rights &= self.all if is_folder else self.all & _FILE_RIGHTS
+        rule = struct.pack("=Qi", rights, fd)
+        _syscall("landlock_add_rule", _SYS_LANDLOCK_ADD_RULE, self.fd, 1, rule, 0)
 
     def enforce(self) -> None:
         _syscall("landlock_restrict_self", _SYS_LANDLOCK_RESTRICT_SELF, self.fd, 0)
         os.close(self.fd)
+
+
+def open_for_rule(path: str) -> tuple[int, bool] | None:
+    """A descriptor of the path, and whether it is a folder."""
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    return fd, stat.S_ISDIR(os.fstat(fd).st_mode)

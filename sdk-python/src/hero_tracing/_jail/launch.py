@@ -1,176 +1,138 @@
-"""One process tree per attempt: an init that dies last, and main, which becomes the play.
+"""What a forked child does until it is a play: its connections, its sandbox, its `hello`.
 
-    fork server ─┬─ init   pid 1 of the play's PID namespace; killing it kills everything the play started
-                 └─ main   pid 2; its wait status is the play's
+A child is forked for an order. If the order names the play (`sid`), it becomes that play. If not, the child is *armed*: it is
+closed in, connected and rehearsed, and the `start` frame on its control lane says which play it is. No code of a play
+has run in it before that.
 
-A tree is *prepared* before it is ordered, so that a start does not wait for two forks; the order says which play it
-runs. `setns` brings the fork server's next child back into its own namespace.
+Its page, which it shares with the fork server, says whether the play began: 1 in the first byte, or 2 and the reason
+why not. The child gives it up before the play's code runs.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import mmap
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any, NoReturn
 
-from . import kernel, sandbox
+from . import sandbox
 from .jail import Jail
 
 LANES = ("control", "telemetry", "output")
-# What main exits with when it could not become the play; the reason is on the order socket.
+# What main exits with when it could not become the play; the reason is in its page.
 NOT_STARTED = 70
+BEGAN, REFUSED = 1, 2
+# The play's folder in the view of a child that does not know yet which play it is.
+UNNAMED = ".armed"
+_TEXT_LIMIT = 2000
 
 
-@dataclass
-class Tree:
-    """A prepared process tree that waits for its order."""
-
-    init: int
-    main: int
-    order: socket.socket
-
-    def kill(self) -> None:
-        """The only kill: init's end is the end of everything in its namespace."""
-        try:
-            if self.init:
-                os.kill(self.init, signal.SIGKILL)
-            else:
-                os.killpg(self.main, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-
-def prepare(jail: Jail, level: str, connect: Callable[[], socket.socket]) -> Tree:
-    """Forks a tree. Its connections are made here: only the fork server reaches the executor's socket."""
-    lanes: list[socket.socket] = []
-    mine, theirs = socket.socketpair()
-    init = 0
-    try:
-        lanes.extend(connect() for _ in LANES)
-        if jail.pid_ns:
-            kernel.unshare(kernel.CLONE_NEWPID)
-            try:
-                init = _fork_init()
-                main = _fork_main(jail, level, theirs, lanes)
-            finally:
-                kernel.setns(jail.own_pid_ns_fd, kernel.CLONE_NEWPID)
-        else:
-            main = _fork_main(jail, level, theirs, lanes)
-    except BaseException:
-        mine.close()
-        if init:
-            os.kill(init, signal.SIGKILL)
-        raise
-    finally:
-        theirs.close()
-        for lane in lanes:
-            lane.close()
-    mine.setblocking(False)
-    return Tree(init, main, mine)
-
-
-def _fork_init() -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    _default_signals()
-    os.closerange(0, 4096)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    while True:
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
-        signal.sigwait({signal.SIGCHLD})
-
-
-def _fork_main(jail: Jail, level: str, order: socket.socket, lanes: list[socket.socket]) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    # Nothing may leave this block: above it is the fork server's own stack.
+def become_child(
+    jail: Jail,
+    level: str,
+    order: dict[str, Any],
+    page: mmap.mmap,
+    connect: Callable[[], socket.socket],
+    rules: sandbox.CommonRules | None,
+) -> NoReturn:
+    # Nothing may leave this block: above it is the stack of init or of the fork server.
     code = NOT_STARTED
     try:
-        code = _become_play(jail, level, order, lanes)
+        code = _run(jail, level, order, page, connect, rules)
     except BaseException as error:
-        _report(order, error)
+        _refuse(page, error)
     finally:
         os._exit(code)
 
 
-def _become_play(jail: Jail, level: str, order_socket: socket.socket, lanes: list[socket.socket]) -> int:
+def what_happened(page: mmap.mmap) -> tuple[bool, str]:
+    """Of a child that has ended: whether the play began, and otherwise why not (if the child could say so)."""
+    if page[0] == REFUSED:
+        return False, page[1:].split(b"\0", 1)[0].decode(errors="replace")
+    return page[0] == BEGAN, ""
+
+
+def _run(
+    jail: Jail,
+    level: str,
+    order: dict[str, Any],
+    page: mmap.mmap,
+    connect: Callable[[], socket.socket],
+    rules: sandbox.CommonRules | None,
+) -> int:
     _default_signals()
     os.setsid()
-    order_fd, fds = _only_these_stay_open(order_socket, lanes)
-    rules = sandbox.prepare(jail, level)
-    line = _read_order(order_fd)
-    if line is None:
-        return 0
-    order = json.loads(line)
+    lanes = [connect() for _ in LANES]
+    name = order["sid"] or UNNAMED
+    closing = sandbox.Closing(jail, level, order["workdir"], name, rules)
+    fds = _only_these_stay_open(lanes, closing)
+    closing.close(order["limits"])
+    _environment(closing.workdir, jail)
+
+    def begin(sid: str) -> None:
+        if order["sid"] is None:
+            os.environ["HOME"] = closing.rename(sid)
+        closing.finish()
+        page[0] = BEGAN
+        page.close()
+
     hello = (json.dumps({"t": "hello", "token": order["token"]})[:-1] + ', "lane": "%s"}\n').encode()
-    workdir = sandbox.close_around(jail, rules, order, level)
-    for fd, lane in zip(fds, LANES):
-        _write_all(fd, hello.replace(b"%s", lane.encode()))
-    os.close(order_fd)
-    _environment(workdir, jail)
-    gc.enable()
-    control, telemetry = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
     if order["kind"] == "inspect":
         from .._inspect.process import run_inspection
 
-        return run_inspection(control)
+        begin(name)
+        _greet(fds, hello)
+        gc.enable()
+        return run_inspection(socket.socket(fileno=fds[0]))
     from .._play import run_play
 
-    code = run_play(control, telemetry)
+    if order["sid"] is None:
+        from .._rehearsal import rehearse
+
+        rehearse()
+    _greet(fds, hello)
+    gc.enable()
+    code = run_play(socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1]), begin)
     _flush()
     return code
 
 
+def _greet(fds: list[int], hello: bytes) -> None:
+    for fd, lane in zip(fds, LANES):
+        _write_all(fd, hello.replace(b"%s", lane.encode()))
+
+
 def _default_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGPIPE):
+    for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts
 
 
-def _only_these_stay_open(order: socket.socket, lanes: list[socket.socket]) -> tuple[int, list[int]]:
-    """0 empty, 1 and 2 the output lane, 3 control, 4 telemetry, 5 the order; everything else is closed."""
-    high = [os.dup(fd) for fd in (lanes[0].fileno(), lanes[1].fileno(), order.fileno(), lanes[2].fileno())]
-    high = [_above(fd, 16) for fd in high]
-    null = _above(os.open(os.devnull, os.O_RDONLY), 16)
-    for source, target in zip((null, high[3], high[3], high[0], high[1], high[2]), range(6)):
-        os.dup2(source, target, inheritable=target < 3)
-    for held in (order, *lanes):
-        held.detach()
-    os.closerange(6, 65536)
-    return 5, [3, 4, 1]
+def _only_these_stay_open(lanes: list[socket.socket], closing: sandbox.Closing) -> list[int]:
+    """0 empty, 1 and 2 the output lane, 3 control, 4 telemetry; then, until the play begins, the rules of its sandbox."""
+    wanted = [os.open(os.devnull, os.O_RDONLY), *(lane.fileno() for lane in (lanes[2], lanes[2], lanes[0], lanes[1]))]
+    wanted += closing.fds()
+    high = [_above(fd, 16) for fd in wanted]
+    for target, fd in enumerate(high):
+        os.dup2(fd, target, inheritable=target < 3)
+    for lane in lanes:
+        lane.detach()
+    closing.moved_to(list(range(5, len(high))))
+    os.closerange(len(high), 65536)
+    return [3, 4, 1]
 
 
 def _above(fd: int, floor: int) -> int:
     import fcntl
 
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
-    os.close(fd)
-    return moved
-
-
-def _read_order(fd: int) -> bytes | None:
-    """One line; None when the fork server has ended or does not need this tree any more."""
-    held = b""
-    while not held.endswith(b"\n"):
-        part = os.read(fd, 65536)
-        if not part:
-            return None
-        held += part
-    return held
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -178,17 +140,17 @@ def _write_all(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
-def _report(order: socket.socket, error: BaseException) -> None:
-    try:
-        text = f"{type(error).__name__}: {error}"
-        _write_all(5 if order.fileno() < 0 else order.fileno(), text[:4000].encode())
-    except OSError:
-        pass
+def _refuse(page: mmap.mmap, error: BaseException) -> None:
+    if page.closed:
+        return  # the play began: this is its end
+    text = f"{type(error).__name__}: {error}".encode(errors="replace")[:_TEXT_LIMIT]
+    page[1 : len(text) + 2] = text + b"\0"
+    page[0] = REFUSED
 
 
 def _environment(workdir: str, jail: Jail) -> None:
     """A play inherits nothing: the fork server itself was started with an empty environment."""
-    own_tmp = jail.mount_ns and jail.pid_ns
+    own_tmp = sandbox.own_mounts(jail)
     binaries = [os.path.dirname(sys.executable), "/usr/local/bin", "/usr/bin", "/bin"]
     os.environ.clear()
     os.environ.update(

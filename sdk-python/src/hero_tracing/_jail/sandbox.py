@@ -2,6 +2,9 @@
 
 The order matters: mounts (needs the jail's privilege) → user namespace (its own, so that process limits are counted
 per play) → limits → capabilities → no_new_privs → Landlock → seccomp.
+
+An armed child is closed in before it is known which play it becomes. What is left to do then needs no privilege: its folder
+gets the play's name, and a second layer of Landlock takes the right to do that away.
 """
 
 from __future__ import annotations
@@ -16,35 +19,80 @@ from .root import EMPTY, HIDDEN_PLAYS, HIDDEN_TMP
 
 _TMP = "mode=1777,size=256m,nr_inodes=65536"
 _COVER = "mode=755,size=64k,nr_inodes=16"
+_DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
+
+# Folders and devices that every play may use: descriptor, whether it is a folder, rights.
+CommonRules = list[tuple[int, bool, int]]
 
 
-def prepare(jail: Jail, level: str) -> kernel.Landlock | None:
-    """All that is the same for every play: done by a process that waits for its order, so that no start waits for it."""
-    if _own_mounts(jail):
-        _common_mounts(jail)
+def prepare(jail: Jail, level: str) -> CommonRules | None:
+    """All that is the same for the children of a slot: done once, by its init."""
+    if own_mounts(jail):
+        kernel.unshare(kernel.CLONE_NEWNS)
+        kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     return _common_rules(jail) if level != "off" and kernel.LINUX else None
 
 
-def close_around(jail: Jail, rules: kernel.Landlock | None, order: dict[str, Any], level: str) -> str:
-    """Shuts the calling process in, and returns the path of its workdir as it is seen from inside."""
-    workdir = _mount_workdir(jail, order) if _own_mounts(jail) else order["workdir"]
-    if level != "off":
-        _identity(jail)
-    _limits(order["limits"], per_play=jail.user_ns and level != "off")
-    if kernel.LINUX:
-        if level != "off" or jail.user_ns:
-            kernel.drop_capabilities()
+class Closing:
+    """Shuts the calling process in, step by step."""
+
+    def __init__(self, jail: Jail, level: str, folder: str, name: str, common: CommonRules | None) -> None:
+        self._jail, self._level = jail, level
+        self.workdir = _mount_own(jail, folder, name) if own_mounts(jail) else folder
+        if common is None and level != "off" and kernel.LINUX:
+            common = _common_rules(jail)
+        abi = kernel.landlock_abi() if common is not None else 0
+        self._rules = self._last = None
+        if common is not None and abi > 0:
+            self._rules = kernel.Landlock(abi, deny_tcp=not jail.host_network)
+            for fd, is_folder, rights in common:
+                self._rules.allow_opened(fd, is_folder, rights)
+            own = [self.workdir, *(["/tmp"] if own_mounts(jail) else [])]
+            for path in own:
+                self._rules.allow(path, kernel.LANDLOCK_ALL)
+            if own_mounts(jail):
+                self._rules.allow(jail.paths.shown_plays, kernel.LANDLOCK_FOLDERS)
+                self._last = kernel.Landlock(abi, False, kernel.LANDLOCK_FOLDERS | kernel.LANDLOCK_REFER)
+                for path in (*own, *jail.paths.writable()):
+                    self._last.allow(path, kernel.LANDLOCK_ALL)
+
+    def fds(self) -> list[int]:
+        return [rules.fd for rules in (self._last, self._rules) if rules]
+
+    def moved_to(self, fds: list[int]) -> None:
+        for rules, fd in zip([rules for rules in (self._last, self._rules) if rules], fds):
+            rules.fd = fd
+
+    def close(self, limits: dict[str, Any]) -> None:
+        """From here on only `rename` and `finish` are left to do."""
+        jail, level = self._jail, self._level
         if level != "off":
-            kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-            if rules:
-                rules.allow(workdir, write=True)
-                rules.enforce()
-            seccomp.install()
-    os.chdir(workdir)
-    return workdir
+            _identity(jail)
+        _limits(limits, per_play=jail.user_ns and level != "off")
+        if kernel.LINUX:
+            if level != "off" or jail.user_ns:
+                kernel.drop_capabilities()
+            if level != "off":
+                kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+                if self._rules:
+                    self._rules.enforce()
+                seccomp.install()
+        os.chdir(self.workdir)
+
+    def rename(self, sid: str) -> str:
+        """Gives the folder the name of the play; only where `own_mounts`."""
+        plays = self._jail.paths.shown_plays
+        os.rename(os.path.dirname(self.workdir), f"{plays}/{sid}")
+        self.workdir = f"{plays}/{sid}/work"
+        return self.workdir
+
+    def finish(self) -> None:
+        if self._last:
+            self._last.enforce()
+            self._last = None
 
 
-def _own_mounts(jail: Jail) -> bool:
+def own_mounts(jail: Jail) -> bool:
     return jail.mount_ns and jail.pid_ns
 
 
@@ -78,23 +126,19 @@ def what_will_hold(jail: Jail, level: str) -> tuple[str, list[str], list[str]]:
     return ("default" if isolating else "off"), enforced, missing
 
 
-def _common_mounts(jail: Jail) -> None:
-    """Its own view: its processes, a /tmp, and of all plays' folders nothing yet."""
+def _mount_own(jail: Jail, folder: str, name: str) -> str:
+    """Its own view: a /tmp, and of all plays' folders its own. It goes with the last process that has it."""
     kernel.unshare(kernel.CLONE_NEWNS)
     careful = kernel.MS_NOSUID | kernel.MS_NODEV
-    kernel.mount("proc", "/proc", "proc", careful | kernel.MS_NOEXEC)
     kernel.mount("tmp", "/tmp", "tmpfs", careful, _TMP)
     for path in jail.paths.below_tmp():
         _show_again(path)
     kernel.mount(EMPTY, HIDDEN_TMP, None, kernel.MS_BIND)
     os.makedirs(jail.paths.shown_plays, exist_ok=True)
     kernel.mount("plays", jail.paths.shown_plays, "tmpfs", careful, _COVER)
-
-
-def _mount_workdir(jail: Jail, order: dict[str, Any]) -> str:
-    workdir = f"{jail.paths.shown_plays}/{order['sid']}/work"
+    workdir = f"{jail.paths.shown_plays}/{name}/work"
     os.makedirs(workdir, mode=0o755)
-    kernel.mount(HIDDEN_PLAYS + order["workdir"][len(jail.paths.plays) :], workdir, None, kernel.MS_BIND)
+    kernel.mount(HIDDEN_PLAYS + folder[len(jail.paths.plays) :], workdir, None, kernel.MS_BIND)
     kernel.mount(EMPTY, HIDDEN_PLAYS, None, kernel.MS_BIND)
     return workdir
 
@@ -145,15 +189,8 @@ def _limits(limits: dict[str, Any], per_play: bool) -> None:
                 raise  # macOS refuses some of them
 
 
-def _common_rules(jail: Jail) -> kernel.Landlock | None:
-    abi = kernel.landlock_abi()
-    if abi == 0:
-        return None
-    rules = kernel.Landlock(abi, deny_tcp=not jail.host_network)
-    for path in jail.paths.readable(inside=jail.mount_ns):
-        rules.allow(path, write=False)
-    own_tmp = ["/tmp"] if _own_mounts(jail) else []
-    devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-    for path in (*own_tmp, *devices, *jail.paths.writable()):
-        rules.allow(path, write=True)
-    return rules
+def _common_rules(jail: Jail) -> CommonRules:
+    given = [(path, kernel.LANDLOCK_READ) for path in jail.paths.readable(inside=jail.mount_ns)]
+    given += [(path, kernel.LANDLOCK_ALL) for path in (*_DEVICES, *jail.paths.writable())]
+    opened = [(kernel.open_for_rule(path), rights) for path, rights in given]
+    return [(*found, rights) for found, rights in opened if found]

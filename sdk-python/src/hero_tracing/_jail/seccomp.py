@@ -27,7 +27,7 @@ _DENIED = {
         "name_to_handle_at": 303, "open_by_handle_at": 304, "shmget": 29, "shmat": 30, "shmctl": 31, "shmdt": 67,
         "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70,
         "msgctl": 71, "syslog": 103, "iopl": 172, "ioperm": 173, "vhangup": 153, "modify_ldt": 154, "uselib": 134,
-        "mq_open": 240, "lookup_dcookie": 212,
+        "mq_open": 240, "lookup_dcookie": 212, "sched_setattr": 314,
     },
     "aarch64": {
         "unshare": 97, "setns": 268, "mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "ptrace": 117,
@@ -38,6 +38,7 @@ _DENIED = {
         "name_to_handle_at": 264, "open_by_handle_at": 265, "shmget": 194, "shmctl": 195, "shmat": 196, "shmdt": 197,
         "semget": 190, "semctl": 191, "semtimedop": 192, "semop": 193, "msgget": 186, "msgctl": 187, "msgrcv": 188,
         "msgsnd": 189, "syslog": 116, "vhangup": 58, "mq_open": 180, "lookup_dcookie": 18,
+        "sched_setattr": 274,
     },
 }  # fmt: skip
 _ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
