@@ -69,11 +69,6 @@ export class Children {
     this.restLater();
   }
 
-  /** How many children wait for a play. */
-  get ready(): number {
-    return this.armed.size;
-  }
-
   /** The process for this attempt; its lanes are handed to `take`. */
   async start(play: { play_sid: string; epoch: number }, take: Taker, signal: AbortSignal): Promise<Child> {
     signal.throwIfAborted();
@@ -154,6 +149,7 @@ export class Children {
     if (this.arming || this.armed.size >= room || !this.forks.arms || !this.options.wanted()) return;
     if (this.waiting > 0) return this.armSoon(WAITING_AGAIN_AFTER_MS);
     const child = new ArmedChild(++this.count, this.forks, this.lanes, this.workdirs, () => {
+      if (this.arming !== child) return; // it was discarded meanwhile
       this.arming = undefined;
       this.armed.add(child);
       this.armSoon(0);
