@@ -77,8 +77,10 @@ class Play:
 class Executor:
     """A fork server with its listening socket and its folders."""
 
-    def __init__(self, uid: int | None = None, python: str = sys.executable, **settings: Any) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="hero-fs-"))
+    def __init__(
+        self, uid: int | None = None, python: str = sys.executable, where: str | None = None, **settings: Any
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="hero-fs-", dir=where))
         self.home = self.folder / "home"
         self.plays = self.home / "var" / "plays" / "x1"
         self.plays.mkdir(parents=True)

@@ -6,8 +6,8 @@
 1. There is at most one child, with what it started, in a slot: init forks the next one only after it has killed and reaped
    everything that the one before left. `waitpid` says ECHILD only when nothing else is left in the namespace, because
    whoever loses its parent there becomes init's child.
-2. A slot is used again only if `reusable` and init is as it was: the system calls that act on another process of the
-   same uid (`prlimit`, `setpriority`, `sched_setaffinity`, …) reach init, and the next child would inherit it.
+2. A slot is used again only if `reusable` and init is as it was: system calls that act on another process of the same
+   uid (`prlimit`) reach init, and the next child would inherit what they change.
 3. A child is told apart from its predecessors by nothing: mounts and user namespace are its own, and pids begin at 2.
 4. Init runs no code of a play and answers to the fork server only: signals from inside are ignored by the kernel, because
    none has a handler.
