@@ -179,9 +179,9 @@ def test_scheduling_of_others_by_attributes_is_refused(executor: Executor) -> No
 def test_a_lane_that_a_daemon_holds_says_nothing_in_the_name_of_the_next_play(executor: Executor) -> None:
     first = executor.arm("before")
     first.run(
-        "import os\n"
-        "if os.fork() == 0:\n    os.setsid()\n    while True: os.write(1, b'I am the next play')\n"
-        "say('done')"
+        "import os\nwritten, end = os.pipe()\n"
+        "if os.fork() == 0:\n    os.setsid()\n    while os.write(1, b'I am the next play'): os.write(end, b'x')\n"
+        "os.read(written, 1); say('done')"
     )
     assert first.says() == "done"
     said = first.output()  # ends with the daemon
