@@ -17,6 +17,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '@hero/persistence';
 import { cutAt } from './cut.js';
 import { playEventsOf } from './event-json.js';
+import { readLogs, readSpanLogs } from './log-lines.js';
 import { type Parts, treeOf } from './stored-tree.js';
 import {
   deletePlays,
@@ -24,9 +25,7 @@ import {
   findPlay,
   readBatches,
   reading,
-  readLogs,
   readSpan,
-  readSpanLogs,
   readSpanPage,
   readSpans,
   readTimes,
@@ -114,7 +113,7 @@ export class History {
   }
 
   async logs({ play_sid, limit }: Params<typeof playLogs>): Promise<Result<typeof playLogs>> {
-    return { logs: await readLogs(this.database, play_sid, limit, LOGS_BYTES) };
+    return { logs: await reading(this.database, (sql) => readLogs(sql, play_sid, limit, LOGS_BYTES)) };
   }
 
   async delete({ play_sids }: Params<typeof spansDelete>): Promise<Result<typeof spansDelete>> {

@@ -1,9 +1,9 @@
 /** What one transaction of the ingest reads and writes. All of it happens under the row locks of the plays it names. */
-import type { LogRow, PlayState, SpanState } from '@hero/spans';
+import { type LogRow, type PlayState, SHOWN_LINES, type SpanState } from '@hero/spans';
 import type { PoolClient } from 'pg';
 import type { Arrival, Envelope } from './arrival.js';
-import { copyInto, line } from './copy.js';
-import { cellsOf, columnsOf, SPAN_COLUMNS, stateOf, UPDATE_SPANS } from './span-rows.js';
+import { copyAll, CopyRows } from './copy.js';
+import { columnsOf, SPAN_COLUMNS, stateOf, UPDATE_SPANS, writeSpan } from './span-rows.js';
 
 const PLAY =
   'sid, seq, attempt, final, final_at, spans, beyond, beyond_seq, root_id, deleted_at IS NOT NULL AS deleted';
@@ -34,11 +34,11 @@ export async function lockPlays(
 }
 
 const STORED_BATCHES = `
-  SELECT b.play_sid, b.source, b.batch, b.first_seq, b.attempt, b.body
+  SELECT b.play_sid, b.source, b.batch, b.first_seq, b.last_seq, b.attempt, b.body
   FROM batches b JOIN unnest($1::text[], $2::text[], $3::integer[]) AS a (play_sid, source, batch)
     USING (play_sid, source, batch)`;
 
-export type StoredBatch = Envelope & { first_seq: number; body: string };
+export type StoredBatch = Envelope & { first_seq: number; last_seq: number; body: string };
 
 export async function storedBatches(client: PoolClient, arrivals: readonly Arrival[]): Promise<StoredBatch[]> {
   const values = [arrivals.map((a) => a.play_sid), arrivals.map((a) => a.source), arrivals.map((a) => a.batch)];
@@ -70,33 +70,64 @@ export interface Written {
   plays: readonly PlayState[];
   spans: readonly SpanState[];
   logs: readonly LogRow[];
-  batches: readonly { arrival: Arrival; attempt: number; first_seq: number }[];
+  batches: readonly { arrival: Arrival; attempt: number; first_seq: number; log_lines: number }[];
 }
 
-const LOG_COLUMNS = ['play_sid', 'seq', 'span_id', 'attempt', 'at', 'text', 'stream', 'nth'] as const;
-const BATCH_COLUMNS = ['play_sid', 'first_seq', 'last_seq', 'attempt', 'source', 'batch', 'body'];
+const LOG_COLUMNS = ['play_sid', 'span_id', 'seq', 'attempt'];
+const BATCH_COLUMNS = ['play_sid', 'first_seq', 'last_seq', 'attempt', 'source', 'batch', 'log_lines', 'body'];
 
-export async function writeAll(client: PoolClient, { plays, spans, logs, batches }: Written): Promise<void> {
-  if (batches.length === 0) return;
-  const added = spans.filter((span) => span.changed && !span.stored);
-  const updated = spans.filter((span) => span.changed && span.stored);
-  if (added.length > 0)
-    await copyInto(
-      client,
-      'spans',
-      SPAN_COLUMNS,
-      added.map((span) => line(cellsOf(span))),
-    );
-  if (updated.length > 0) await client.query({ name: 'update_spans', text: UPDATE_SPANS, values: columnsOf(updated) });
-  if (logs.length > 0) {
-    const lines = logs.map((log) => line(LOG_COLUMNS.map((column) => log[column])));
-    await copyInto(client, 'logs', LOG_COLUMNS, lines);
+/** The rows of one transaction, as bytes. The next transaction that uses them overwrites them. */
+export class Rows {
+  private readonly spans = new CopyRows('spans', SPAN_COLUMNS);
+  private readonly logs = new CopyRows('logs', LOG_COLUMNS);
+  private readonly batches = new CopyRows('batches', BATCH_COLUMNS);
+  private plays: readonly PlayState[] = [];
+  private updated: SpanState[] = [];
+
+  /** Takes what is to be written; nothing else of the group has to be kept. */
+  fill({ plays, spans, logs, batches }: Written): void {
+    this.clear();
+    this.plays = plays;
+    for (const span of spans) {
+      if (!span.changed) continue;
+      if (span.stored) this.updated.push(span);
+      else writeSpan(this.spans, span);
+    }
+    for (const { play_sid, span_id, seq, attempt, nth } of logs) {
+      if (span_id === null || nth === null || nth > SHOWN_LINES) continue;
+      this.logs.row();
+      this.logs.text(play_sid);
+      this.logs.text(span_id);
+      this.logs.integer(seq);
+      this.logs.integer(attempt);
+    }
+    for (const { arrival, attempt, first_seq, log_lines } of batches) {
+      this.batches.row();
+      this.batches.text(arrival.play_sid);
+      this.batches.integer(first_seq);
+      this.batches.integer(first_seq + arrival.events.length - 1);
+      this.batches.integer(attempt);
+      this.batches.text(arrival.source);
+      this.batches.integer(arrival.batch);
+      this.batches.integer(log_lines);
+      this.batches.bytes(arrival.body);
+    }
   }
-  const lines = batches.map(({ arrival: a, attempt, first_seq }) =>
-    line([a.play_sid, first_seq, first_seq + a.events.length - 1, attempt, a.source, a.batch, a.body]),
-  );
-  await copyInto(client, 'batches', BATCH_COLUMNS, lines);
-  await updatePlays(client, plays);
+
+  async write(client: PoolClient): Promise<void> {
+    if (this.batches.empty) return;
+    if (this.updated.length > 0) {
+      await client.query({ name: 'update_spans', text: UPDATE_SPANS, values: columnsOf(this.updated) });
+    }
+    await updatePlays(client, this.plays);
+    await copyAll(client, [this.spans, this.logs, this.batches]);
+  }
+
+  clear(): void {
+    for (const table of [this.spans, this.logs, this.batches]) table.clear();
+    this.plays = [];
+    this.updated = [];
+  }
 }
 
 const UPDATE_PLAYS = `

@@ -6,14 +6,13 @@
  * 2. A message that is held for long is renewed, so that it is not delivered to another consumer.
  */
 import { type Bus, consumePull, type Log, type Pull, type PulledMessage, TELEMETRY_SETTINGS } from '@hero/bus';
-import { HeroError, MIB, telemetry } from '@hero/contracts';
+import { HeroError, MIB, TELEMETRY_OF_MANY, telemetry } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
+import { linesOf, playOf } from './lines.js';
 import type { RawBatch } from './raw-batch.js';
-import type { Verdict } from './storer.js';
-import type { Threads } from './threads.js';
+import type { Storer, Verdict } from './storer.js';
 import { Writers } from './writers.js';
 
-const WRITERS = 4;
 const ROOM_BYTES = 64 * MIB;
 const LARGEST_MESSAGE = MIB;
 /** Well below the consumer's `ack_wait` of 5 s. */
@@ -25,16 +24,16 @@ export class Intake {
   private readonly held = new Set<PulledMessage>();
   private readonly stopping = new AbortController();
   private heldBytes = 0;
+  private waking = false;
   private pull?: Pull;
   private renewal?: Timer;
 
   constructor(
-    private readonly threads: Threads,
+    storer: Storer,
     private readonly bus: Bus,
-    log: Log,
+    private readonly log: Log,
   ) {
-    const storer = (writer: number, pressed: boolean) => threads.for(writer, pressed);
-    this.writers = new Writers({ count: WRITERS, storer, bus, log, closing: this.stopping.signal });
+    this.writers = new Writers({ storer, bus, log, closing: this.stopping.signal });
   }
 
   start(): void {
@@ -51,8 +50,8 @@ export class Intake {
   }
 
   /** Stores one batch that did not come from the stream. */
-  push(play_sid: string, body: string): Promise<Verdict> {
-    const batch: RawBatch = { play_sid, stream_seq: 0, data: Buffer.from(body), pushed: true };
+  push(play_sid: string, data: Uint8Array): Promise<Verdict> {
+    const batch: RawBatch = { play_sid, stream_seq: 0, data, pushed: true };
     return new Promise((resolve, reject) => {
       const stopped = new HeroError('UNAVAILABLE', 'span-ingest is stopping; push the event again.');
       this.writers.add({ batch, done: resolve, abandon: () => reject(stopped) });
@@ -65,30 +64,51 @@ export class Intake {
     this.stopping.abort();
     await this.writers.idle();
     await this.renewal?.stop();
-    await this.threads.stop();
   }
 
   private take(message: PulledMessage): void {
     const { seq: stream_seq, data } = message;
-    const bytes = data.length;
-    const play_sid = message.subject.slice(SUBJECT_PREFIX.length);
     this.held.add(message);
-    this.heldBytes += bytes;
+    this.heldBytes += data.length;
+    const batches = this.batchesIn(message);
+    let left = batches.length;
+    let abandoned = false;
     const release = (): void => {
+      if (--left > 0) return;
       this.held.delete(message);
-      this.heldBytes -= bytes;
+      this.heldBytes -= data.length;
+      if (abandoned) message.nak();
+      else message.ack();
+      this.wake();
     };
-    this.writers.add({
-      batch: { play_sid, stream_seq, data, pushed: false },
-      done: () => {
-        release();
-        message.ack();
-        this.pull?.wake();
-      },
-      abandon: () => {
-        release();
-        message.nak();
-      },
+    const abandon = (): void => {
+      abandoned = true;
+      release();
+    };
+    for (const batch of batches)
+      this.writers.add({ batch: { ...batch, stream_seq, pushed: false }, done: release, abandon });
+    if (batches.length === 0) release();
+  }
+
+  /** One, of the play that the subject names; or several, of the plays that they name themselves, one a line. */
+  private batchesIn({ subject, seq, data }: PulledMessage): { play_sid: string; data: Uint8Array }[] {
+    const play_sid = subject.slice(SUBJECT_PREFIX.length);
+    if (play_sid !== TELEMETRY_OF_MANY) return [{ play_sid, data }];
+    return linesOf(data).flatMap((line) => {
+      const sid = playOf(line);
+      if (sid !== undefined) return [{ play_sid: sid, data: line }];
+      this.log.error({ stream_seq: seq, bytes: line.length }, 'a line that names no play was thrown away');
+      return [];
+    });
+  }
+
+  /** Once for all messages of a group: each request for more is a message of its own. */
+  private wake(): void {
+    if (this.waking) return;
+    this.waking = true;
+    queueMicrotask(() => {
+      this.waking = false;
+      this.pull?.wake();
     });
   }
 }

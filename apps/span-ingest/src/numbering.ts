@@ -7,6 +7,8 @@
  * N3 A play whose row is held by another transaction is left out (`locked`) and delays nothing (I12).
  * N4 A fault of the data is halved away: first between batches, then between the events of one. What is left of an
  *    event that cannot be stored is `dropped {count: 1}` in its place (I10).
+ * N5 A span that starts in a first attempt is taken for new: nobody looks for its row. Where it has one (its end was stored
+ *    before its start), the primary key says so, and the group is stored again with all rows looked for.
  */
 import type { Log } from '@hero/bus';
 import { messageOf } from '@hero/contracts';
@@ -15,20 +17,25 @@ import { type Database, isUnavailable, sqlState } from '@hero/persistence';
 import { failpoint } from '@hero/service-kit';
 import type { PoolClient } from 'pg';
 import { type Arrival, arrival } from './arrival.js';
-import { loadSpans, lockPlays, storedBatches, type Written, writeAll } from './ingest-store.js';
+import type { Numbered } from './announce.js';
+import { loadSpans, lockPlays, Rows, type StoredBatch, storedBatches, type Written } from './ingest-store.js';
 import { droppedFor } from './known-event.js';
 import { findPoison } from './poison.js';
-import { stamped, stampedBody } from './event-json.js';
+import { eventCuts } from './slices.js';
+import { eventsIn } from './event-json.js';
 
-/** What became of one batch. `texts`: its events with their stamps, as JSON. `refused`: the database did not take all of it. */
+/** What became of one batch. `told`: what listeners get of it. `refused`: the database did not take all of it. */
 export type Outcome =
-  | { kind: 'stored' | 'repeated'; texts: string[]; refused?: true }
+  | { kind: 'stored' | 'repeated'; told?: Numbered; refused?: true }
   | { kind: 'locked' | 'deleted' | 'unknown' | 'final'; refused?: true };
 
 const LOCKED: Outcome = { kind: 'locked' };
 class PlayLocked extends Error {}
 
 export class Ingest {
+  /** Buffers of transactions that have ended. */
+  private readonly spare: Rows[] = [];
+
   constructor(
     private readonly database: Database,
     private readonly log: Log,
@@ -98,21 +105,40 @@ export class Ingest {
   }
 
   private async transaction(group: readonly Arrival[], end: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): Promise<Outcome[]> {
-    return this.database.with(async (client) => {
+    try {
+      return await this.tryOnce(group, end, true);
+    } catch (error) {
+      if (!isKnownSpan(error)) throw error;
+      return this.tryOnce(group, end, false); // N5
+    }
+  }
+
+  private async tryOnce(
+    group: readonly Arrival[],
+    end: 'COMMIT' | 'ROLLBACK',
+    startsAreNew: boolean,
+  ): Promise<Outcome[]> {
+    const rows = this.spare.pop() ?? new Rows();
+    const outcomes = await this.database.with(async (client) => {
       await client.query('BEGIN');
       try {
-        const { written, outcomes } = await fold(client, group);
-        await writeAll(client, written);
+        const folded = await fold(client, group, startsAreNew);
+        rows.fill(folded.written);
+        await rows.write(client);
         await failpoint('ingest.commit.before');
         await client.query(end);
         await failpoint('ingest.commit.after');
-        return outcomes;
+        return folded.outcomes;
       } catch (error) {
         // On a lost connection the server has rolled back by itself.
         if (!isUnavailable(error)) await client.query('ROLLBACK');
         throw error;
       }
     });
+    // After a failure the socket may still hold its bytes.
+    rows.clear();
+    this.spare.push(rows);
+    return outcomes;
   }
 }
 
@@ -122,26 +148,28 @@ interface Folded {
 }
 
 /** Reads what the group touches, numbers its events and applies them. */
-async function fold(client: PoolClient, group: readonly Arrival[]): Promise<Folded> {
+async function fold(client: PoolClient, group: readonly Arrival[], startsAreNew: boolean): Promise<Folded> {
   const sids = [...new Set(group.map((a) => a.play_sid))].sort();
   const make = new Set(group.filter((a) => !a.pushed).map((a) => a.play_sid));
   const plays = await lockPlays(client, sids, make);
   const seen = await seenBatches(client, group, plays);
-  const folds = await openFolds(client, group, plays, seen);
+  const folds = await openFolds(client, { group, plays, seen, startsAreNew });
   const batches: Written['batches'][number][] = [];
   const outcomes = group.map((one): Outcome => {
-    const play = plays.get(one.play_sid);
+    const { play_sid, body, cuts } = one;
+    const play = plays.get(play_sid);
     if (!play) return one.pushed ? { kind: 'unknown' } : LOCKED;
     if (play.deleted) return { kind: one.pushed ? 'unknown' : 'deleted' };
     const before = seen.get(keyOf(one));
-    if (before) return { kind: 'repeated', texts: before.texts };
+    if (before) return { kind: 'repeated', told: before === HERE ? undefined : toldAgain(before) };
     if (one.pushed && play.final !== null) return { kind: 'final' };
     const attempt = one.pushed ? play.attempt : one.attempt;
-    const first_seq = (folds.get(play.sid) as PlayFold).apply(attempt, one.events);
-    const texts = stamped(play.sid, one.texts, first_seq, attempt);
-    seen.set(keyOf(one), { texts: [] });
-    batches.push({ arrival: one, attempt, first_seq });
-    return { kind: 'stored', texts };
+    const fold = folds.get(play_sid) as PlayFold;
+    const linesBefore = fold.logs.length;
+    const first_seq = fold.apply(attempt, one.events);
+    seen.set(keyOf(one), HERE);
+    batches.push({ arrival: one, attempt, first_seq, log_lines: fold.logs.length - linesBefore });
+    return { kind: 'stored', told: { play_sid, attempt, first_seq, body, cuts } };
   });
   const written = {
     plays: [...new Set(batches.map(({ arrival: { play_sid } }) => play_sid))].map((sid) => plays.get(sid) as PlayState),
@@ -152,10 +180,10 @@ async function fold(client: PoolClient, group: readonly Arrival[]): Promise<Fold
   return { written, outcomes };
 }
 
-/** By key, what listeners are told of a batch that comes again. */
-type Seen = Map<string, { texts: string[] }>;
+/** N2: a batch of the same key that was stored before, or HERE in this group. */
+const HERE = 'here';
+type Seen = Map<string, StoredBatch | typeof HERE>;
 
-/** N2 */
 async function seenBatches(
   client: PoolClient,
   group: readonly Arrival[],
@@ -163,17 +191,28 @@ async function seenBatches(
 ): Promise<Seen> {
   const possible = group.filter((a) => (plays.get(a.play_sid)?.seq ?? 0) > 0);
   const stored = possible.length > 0 ? await storedBatches(client, possible) : [];
-  return new Map(stored.map((batch) => [keyOf(batch), { texts: stampedBody(batch) }]));
+  return new Map(stored.map((batch) => [keyOf(batch), batch]));
 }
 
-async function openFolds(
-  client: PoolClient,
-  group: readonly Arrival[],
-  plays: Map<string, PlayState>,
-  seen: Seen,
-): Promise<Map<string, PlayFold>> {
+function toldAgain({ body: text, first_seq, last_seq, ...envelope }: StoredBatch): Numbered {
+  const { play_sid, attempt } = envelope;
+  const body = Buffer.from(text);
+  const cuts = eventCuts(body, last_seq - first_seq + 1);
+  return { play_sid, attempt, first_seq, ...(cuts ? { body, cuts } : arrival(envelope, eventsIn(text))) };
+}
+
+interface Opening {
+  group: readonly Arrival[];
+  plays: ReadonlyMap<string, PlayState>;
+  seen: Seen;
+  startsAreNew: boolean;
+}
+
+async function openFolds(client: PoolClient, opening: Opening): Promise<Map<string, PlayFold>> {
+  const { group, plays, seen } = opening;
   const folds = new Map<string, PlayFold>();
   const named = new Map<string, Set<string>>();
+  const begun = new Map<string, Set<string>>();
   const openOf = new Set<string>();
   for (const one of group) {
     const play = plays.get(one.play_sid);
@@ -181,13 +220,27 @@ async function openFolds(
     if (!folds.has(play.sid)) folds.set(play.sid, new PlayFold(play, new Map()));
     if (play.spans === 0) continue;
     if (PlayFold.needsOpen(play, one.attempt, one.events)) openOf.add(play.sid);
-    let ids = named.get(play.sid);
-    if (!ids) named.set(play.sid, (ids = new Set()));
+    const ids = setOf(named, play.sid);
     for (const event of one.events) if ('span_id' in event && event.span_id !== null) ids.add(event.span_id);
+    if (!opening.startsAreNew || one.attempt > 1 || play.attempt > 1 || play.spans > SURELY_SHOWN) continue;
+    const starts = setOf(begun, play.sid);
+    for (const event of one.events) if (event.type === 'span_started') starts.add(event.span_id);
   }
-  const pairs = [...named].flatMap(([sid, ids]) => [...ids].map((id) => [sid, id] as const));
+  const pairs = [...named].flatMap(([sid, ids]) => {
+    const starts = begun.get(sid);
+    return [...ids].filter((id) => !starts?.has(id)).map((id) => [sid, id] as const);
+  });
   for (const span of await loadSpans(client, pairs, [...openOf])) folds.get(span.play_sid)?.spans.set(span.id, span);
   return folds;
+}
+
+/** N5 needs the row of each start, also of those beyond the limit of a play: far from it there is one. */
+const SURELY_SHOWN = 50_000;
+
+function setOf(sets: Map<string, Set<string>>, key: string): Set<string> {
+  let set = sets.get(key);
+  if (!set) sets.set(key, (set = new Set()));
+  return set;
 }
 
 const keyOf = ({ play_sid, source, batch }: Pick<Arrival, 'play_sid' | 'source' | 'batch'>): string =>
@@ -199,3 +252,7 @@ function isFaultOfData(error: unknown): boolean {
   const state = sqlState(error);
   return state === undefined ? error instanceof TypeError || error instanceof RangeError : /^(22|23|54)/.test(state);
 }
+
+/** N5 */
+const isKnownSpan = (error: unknown): boolean =>
+  sqlState(error) === '23505' && (error as { constraint?: unknown }).constraint === 'spans_pkey';

@@ -20,7 +20,7 @@ export class Pushes {
     }
     const envelope = { play_sid, attempt: 0, source: `p${uuidv7()}`, batch: 1 };
     const { body } = arrival(envelope, [parsed.data]);
-    if (Buffer.byteLength(body) > EVENT_LIMIT) {
+    if (body.length > EVENT_LIMIT) {
       throw new HeroError('PAYLOAD_TOO_LARGE', `An event has at most ${EVENT_LIMIT} bytes; keep large data in a file.`);
     }
     const verdict = await this.intake.push(play_sid, body);

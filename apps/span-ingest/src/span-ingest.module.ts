@@ -9,18 +9,13 @@ import { Ingest } from './numbering.js';
 import { Intake } from './intake.js';
 import { Pushes } from './pushes.js';
 import { Reach } from './reach.js';
-import { OwnStorer } from './storer.js';
-import { Threads } from './threads.js';
+import { Storer } from './storer.js';
 
 /** Four connections are the writers', the others answer questions. */
 const POOL = 10;
 
-function openIntake(database: Database, bus: Bus, service: ServiceContext<{ DATABASE_URL: string }>): Intake {
-  const { env, instance, log } = service;
-  const { DATABASE_URL: databaseUrl, HERO_LOG_LEVEL: logLevel, HERO_LOG_FORMAT: logFormat } = env;
-  const own = new OwnStorer(new Ingest(database, log), log);
-  return new Intake(new Threads(own, { databaseUrl, instance, logLevel, logFormat }, log), bus, log);
-}
+const openIntake = (database: Database, bus: Bus, { log }: ServiceContext): Intake =>
+  new Intake(new Storer(new Ingest(database, log), log), bus, log);
 
 @Module({
   imports: [

@@ -1,9 +1,9 @@
 /** How a span is written to a row of the table, and read from it. */
-import type { Cell } from './copy.js';
+import type { Cell, CellType, CopyRows } from './copy.js';
 import { isOpen, newDetail, type SpanDetail, type SpanState } from '@hero/spans';
 
 /** The columns of a span's row with their types: written by COPY and by UPDATE, read by folding. */
-const COLUMNS: readonly [name: string, type: string, of: (span: SpanState) => Cell][] = [
+const COLUMNS: readonly [name: string, type: CellType, of: (span: SpanState) => Cell][] = [
   ['play_sid', 'text', (s) => s.play_sid],
   ['id', 'text', (s) => s.id],
   ['parent_id', 'text', (s) => s.parent_id],
@@ -26,7 +26,11 @@ const COLUMNS: readonly [name: string, type: string, of: (span: SpanState) => Ce
 ];
 
 export const SPAN_COLUMNS = COLUMNS.map(([name]) => name);
-export const cellsOf = (span: SpanState): Cell[] => COLUMNS.map(([, , of]) => of(span));
+
+export function writeSpan(rows: CopyRows, span: SpanState): void {
+  rows.row();
+  for (const [, type, of] of COLUMNS) rows.cell(type, of(span));
+}
 
 const changing = SPAN_COLUMNS.filter((name) => name !== 'play_sid' && name !== 'id' && name !== 'first_seq');
 

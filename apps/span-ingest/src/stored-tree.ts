@@ -7,7 +7,8 @@
  */
 import type { Span } from '@hero/contracts';
 import { newDetail, type SpanDetail, spanOf } from '@hero/spans';
-import type { SpanLog, SpanRow, StoredPlay } from './tree-store.js';
+import type { SpanLog } from './log-lines.js';
+import type { SpanRow, StoredPlay } from './tree-store.js';
 
 const NOT_SHOWN = 'spans_not_shown';
 

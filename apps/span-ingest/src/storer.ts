@@ -1,6 +1,6 @@
-/** What a writer asks for: to store a group of messages, and to return the events that listeners get. It works in this thread or in another. */
+/** Stores a group of messages, and returns what listeners get of it. */
 import type { Log } from '@hero/bus';
-import { messagesOf } from './announce.js';
+import { messagesOf, type Numbered } from './announce.js';
 import { arrive } from './arrival.js';
 import type { Ingest, Outcome } from './numbering.js';
 import type { RawBatch } from './raw-batch.js';
@@ -16,31 +16,25 @@ export interface StoredGroup {
   messages: { play_sid: string; data: Uint8Array }[];
 }
 
-export interface Storer {
-  /** Throws only what trying again later can help. */
-  store(group: readonly RawBatch[], messageLimit: number): Promise<StoredGroup>;
-}
-
-export class OwnStorer implements Storer {
-  private readonly encoder = new TextEncoder();
-
+export class Storer {
   constructor(
     private readonly ingest: Ingest,
     private readonly log: Log,
   ) {}
 
+  /** Throws only what trying again later can help. */
   async store(group: readonly RawBatch[], messageLimit: number): Promise<StoredGroup> {
     const outcomes = await this.ingest.store(group.map((raw) => arrive(raw, this.log)));
-    const texts = new Map<string, string[]>();
-    group.forEach(({ play_sid }, i) => {
-      const outcome = outcomes[i];
-      if (!outcome || !('texts' in outcome)) return;
-      const known = texts.get(play_sid);
-      if (known) for (const text of outcome.texts) known.push(text);
-      else texts.set(play_sid, outcome.texts);
-    });
-    const messages = [...texts].flatMap(([play_sid, numbered]) =>
-      messagesOf(play_sid, numbered, messageLimit).map((text) => ({ play_sid, data: this.encoder.encode(text) })),
+    const told = new Map<string, Numbered[]>();
+    for (const outcome of outcomes) {
+      const numbered = 'told' in outcome ? outcome.told : undefined;
+      if (!numbered) continue;
+      const known = told.get(numbered.play_sid);
+      if (known) known.push(numbered);
+      else told.set(numbered.play_sid, [numbered]);
+    }
+    const messages = [...told].flatMap(([play_sid, batches]) =>
+      messagesOf(play_sid, batches, messageLimit).map((data) => ({ play_sid, data })),
     );
     const refused = group.flatMap(({ play_sid }, i) => (outcomes[i]?.refused ? [play_sid] : []));
     return { verdicts: outcomes.map(({ kind }) => kind), refused, messages };

@@ -1,7 +1,6 @@
 /** What queries read. Each answer is of one moment: its SQL runs in one snapshot (`reading`). */
 import type { SpanCursor, SpanKind, SpanStatus } from '@hero/contracts';
 import type { Database, Sql } from '@hero/persistence';
-import { SHOWN_LINES } from '@hero/spans';
 import type { NumberedBody } from './event-json.js';
 
 export interface StoredPlay {
@@ -154,27 +153,6 @@ export async function storedIds(sql: Sql, sid: string, ids: readonly string[]): 
   return rows.map(({ id }) => id);
 }
 
-export interface SpanLog {
-  span_id: string;
-  attempt: number;
-  at: string;
-  text: string;
-}
-
-/** The lines shown with spans: of the run that is shown, the first 200 of each (logs_of_spans), up to so many bytes. */
-export function readSpanLogs(sql: Sql, sid: string, spans: readonly string[], bytes: number): Promise<SpanLog[]> {
-  return sql.query<SpanLog>(
-    'read_span_logs',
-    `SELECT span_id, at, text, attempt FROM (
-       SELECT l.span_id, l.at, l.text, l.attempt, l.seq,
-         sum(60 + octet_length(to_json(l.text)::text)) OVER (ORDER BY l.seq) AS bytes
-       FROM logs l JOIN spans s ON s.play_sid = l.play_sid AND s.id = l.span_id
-       WHERE l.play_sid = $1 AND l.nth <= ${SHOWN_LINES} AND l.attempt >= s.started_in AND s.id = ANY($2)) AS shown
-     WHERE bytes <= $3 ORDER BY seq`,
-    [sid, spans, bytes],
-  );
-}
-
 export type BatchRow = NumberedBody;
 
 export function readBatches(sql: Sql, sid: string, after: number, limit: number, bytes: number): Promise<BatchRow[]> {
@@ -185,26 +163,6 @@ export function readBatches(sql: Sql, sid: string, after: number, limit: number,
          SELECT * FROM batches WHERE play_sid = $1 AND last_seq > $2 ORDER BY last_seq LIMIT $3) AS page) AS sized
      WHERE bytes <= $4 OR first_seq <= $2 + 1 ORDER BY first_seq`,
     [sid, after, limit, bytes],
-  );
-}
-
-export interface LogLine {
-  at: string;
-  text: string;
-  span_id: string | null;
-  stream: 'log' | 'stdout' | 'stderr';
-}
-
-/** The newest lines of the newest attempt, oldest first. */
-export function readLogs(sql: Sql, sid: string, limit: number, bytes: number): Promise<LogLine[]> {
-  return sql.query<LogLine>(
-    'read_logs',
-    `SELECT at, text, span_id, stream FROM (
-       SELECT *, sum(100 + octet_length(to_json(text)::text)) OVER (ORDER BY seq DESC) AS bytes FROM (
-         SELECT l.* FROM logs l JOIN plays p ON p.sid = l.play_sid AND p.attempt = l.attempt AND p.deleted_at IS NULL
-         WHERE l.play_sid = $1 ORDER BY l.seq DESC LIMIT $2) AS newest) AS sized
-     WHERE bytes <= $3 ORDER BY seq`,
-    [sid, limit, bytes],
   );
 }
 

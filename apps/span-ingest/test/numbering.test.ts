@@ -1,5 +1,4 @@
-import type { NumberedBatch, PlayEvent } from '@hero/contracts';
-import { until } from '@hero/testing';
+import { type NumberedBatch, type PlayEvent, spansReached, TELEMETRY_OF_MANY, telemetry } from '@hero/contracts';
 import { at, attempt, build, ended, id, log, type PlayEmitter, started, testIngest } from './ingest-service.js';
 
 const textsOf = (events: PlayEvent[]): string[] =>
@@ -81,30 +80,57 @@ describe('a process that dies', () => {
   });
 });
 
-describe('a backlog', () => {
-  beforeAll(build, 120_000);
+it('a backlog is stored in the order of each play, and the poison in it is dropped', async () => {
+  await using s = await testIngest();
+  await s.services[0]?.stop();
+  await s.db.query("ALTER TABLE spans ADD CHECK (name <> 'poison')");
+  const plays = Array.from({ length: 8 }, (_, i) => s.play(`backlog-${i}`));
+  await Promise.all(plays.map((play) => play.say(started(1, null, 'main'), started(2, 1, 'poison'))));
+  await Promise.all(
+    plays.map(async (play) => {
+      for (let n = 1; n < 100; n++) await play.say(...[1, 2, 3].map((m) => log(1, `${n}.${m}`)));
+    }),
+  );
+  await s.start();
+  const expected = Array.from({ length: 99 }, (_, i) => [1, 2, 3].map((n) => `${i + 1}.${n}`)).flat();
+  for (const play of plays) expect(textsOf(await expectNumbered(play, 299))).toEqual(expected);
+}, 60_000);
 
-  it('is stored by other threads too, in the order of each play, and the poison in it is dropped', async () => {
+describe('what many plays say at the same time', () => {
+  it('is stored in few transactions', async () => {
     await using s = await testIngest();
     await s.services[0]?.stop();
-    await s.db.query("ALTER TABLE spans ADD CHECK (name <> 'poison')");
-    const plays = Array.from({ length: 8 }, (_, i) => s.play(`backlog-${i}`));
-    const lines = (from: number, to: number): Promise<unknown> =>
-      Promise.all(
-        plays.map(async (play) => {
-          for (let n = from; n < to; n++) await play.say(...[1, 2, 3].map((m) => log(1, `${n}.${m}`)));
-        }),
-      );
-    await Promise.all(plays.map((play) => play.say(started(1, null, 'main'), started(2, 1, 'poison'))));
-    await lines(1, 100);
-    const busy = await s.process();
-    await until(async () => busy.logged().includes('another one stores events too'), { what: 'another thread' });
-    // What comes now comes together with others in one read of the socket, and goes to the threads.
-    await lines(100, 200);
-    const expected = Array.from({ length: 199 }, (_, i) => [1, 2, 3].map((n) => `${i + 1}.${n}`)).flat();
-    for (const play of plays) expect(textsOf(await expectNumbered(play, 599))).toEqual(expected);
-    expect(busy.logged()).not.toContain('not stored yet');
-  }, 60_000);
+    const plays = Array.from({ length: 40 }, (_, i) => s.play(`together-${i}`));
+    await Promise.all(plays.map((play) => play.say(started(1, null, 'main'))));
+    await s.start();
+    for (const play of plays) await play.stored();
+    const { rows } = await s.db.query<{ commits: number }>(
+      'SELECT count(DISTINCT xmin::text)::integer AS commits FROM batches',
+    );
+    expect(rows[0]?.commits).toBeLessThanOrEqual(5);
+  });
+
+  it('may come in one message; each play has its own numbers, and a redelivery changes nothing', async () => {
+    await using s = await testIngest();
+    const plays = ['m1', 'm2', 'm3'].map((sid) => s.play(sid));
+    const line = (play: PlayEmitter, number: number): string =>
+      JSON.stringify({
+        play_sid: play.sid,
+        attempt: 1,
+        source: 'x1',
+        batch: number,
+        events: [log(null, `${number}\n`), log(null, 'ü')],
+      });
+    const lines = plays.map((play) => line(play, 1));
+    const message = [...lines, 'no batch at all', ...plays.map((play) => line(play, 2))].join('\n');
+    for (let times = 0; times < 2; times++) await s.bus.js.publish(telemetry(TELEMETRY_OF_MANY), message);
+    for (const play of plays) {
+      await play.publish({ source: 'x1', batch: 3, events: [log(null, 'alone')] });
+      const mark = { source: 'x1', batch: 3 };
+      expect(await s.bus.ask(spansReached, { play_sid: play.sid, mark, within_ms: 5_000 })).toEqual({ reached: true });
+      expect(textsOf(await expectNumbered(play, 5))).toEqual(['1\n', 'ü', '2\n', 'ü', 'alone']);
+    }
+  });
 });
 
 describe('a poisoned event', () => {

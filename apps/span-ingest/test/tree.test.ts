@@ -118,6 +118,17 @@ describe('events out of order', () => {
     expect((await play.spans())[1]).toMatchObject({ output: 7, tags: { a: 1 } });
   });
 
+  it('a start that comes in a later transaction than its end finds its row, beside starts of new spans', async () => {
+    await using s = await testIngest();
+    const play = s.play('late-start');
+    await play.say(started(1, null, 'main'), ended(2, 'success', { output: 7 }));
+    await play.stored();
+    await play.say(started(3, 1, 'new'), started(2, 1, 'late'));
+    await play.stored();
+    expect(await play.drawn()).toEqual(['main running@1', '  late success@1', '  new running@1']);
+    expect((await play.events()).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  });
+
   it('a span whose start was dropped hangs below the root', async () => {
     await using s = await testIngest();
     const play = s.play('dropped');

@@ -96,6 +96,7 @@ export {
   playSpans,
   SELF_SUBJECT,
   TELEMETRY_CONSUMER,
+  TELEMETRY_OF_MANY,
   TELEMETRY_STREAM,
   telemetry,
   WORK_CONSUMER,

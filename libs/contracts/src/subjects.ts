@@ -16,9 +16,11 @@ export const WORK_STREAM = 'HERO_WORK';
 export const WORK_SUBJECT = 'hero.work';
 export const WORK_CONSUMER = 'executors';
 
-/** Telemetry on its way to span-ingest: one message is one EventBatch. */
+/** Telemetry on its way to span-ingest: one message is one EventBatch, or under TELEMETRY_OF_MANY several of them, one a line. */
 export const TELEMETRY_STREAM = 'HERO_TELEMETRY';
 export const telemetry = (playSid: string): string => `hero.telemetry.${playSid}`;
+/** In place of a play's sid, and none can have it: batches of several plays. */
+export const TELEMETRY_OF_MANY = '+many';
 export const ALL_TELEMETRY = 'hero.telemetry.*';
 export const TELEMETRY_CONSUMER = 'span-ingest';
 
