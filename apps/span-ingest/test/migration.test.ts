@@ -1,9 +1,8 @@
 /** A database that an older version wrote is read as before, and goes on. */
 import { playEvents, playLogs, playSpansMethod } from '@hero/contracts';
-import { dataSourceOptions } from '@hero/persistence';
 import { testDatabase, until } from '@hero/testing';
 import pg from 'pg';
-import { DataSource } from 'typeorm';
+import type { QueryRunner } from 'typeorm';
 import { Spans1764000000000 } from '../src/migrations/1764000000000-spans.js';
 import { at, id, log, testIngest } from './ingest-service.js';
 
@@ -11,13 +10,15 @@ const LINES = 205;
 
 /** What the first schema holds of a play with two attempts: lines of a span, lines of none, and more of them than are shown. */
 async function writeFirstSchema(url: string): Promise<void> {
-  const source = new DataSource({ ...dataSourceOptions({ url, schema: 'spans' }), migrations: [Spans1764000000000] });
   const client = new pg.Client({ connectionString: url, options: '-c search_path=spans' });
   await client.connect();
   await client.query('CREATE SCHEMA spans');
-  await source.initialize();
-  await source.runMigrations();
-  await source.destroy();
+  const first = new Spans1764000000000();
+  await first.up({ query: (text: string) => client.query(text) } as unknown as QueryRunner);
+  // As TypeORM notes it.
+  await client.query(`
+    CREATE TABLE migrations (id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name varchar NOT NULL);
+    INSERT INTO migrations ("timestamp", name) VALUES (1764000000000, '${Spans1764000000000.name}')`);
   const line = (span_id: string | null, text: string) => ({ type: 'log', at: at(), span_id, text, stream: 'log' });
   const start = {
     type: 'span_started',
