@@ -19,4 +19,4 @@ export { PulledMessage } from './pulled.js';
 export { TELEMETRY_SETTINGS, WORK_SETTINGS } from './stream-settings.js';
 export { LATE, within } from './within.js';
 export type { ConsumerSettings, PublishOptions, StreamAndConsumer, StreamSettings } from './streams.js';
-export { ensureConsumer, ensureStream, oldestUndelivered, publishBytes, publishJson } from './streams.js';
+export { ensureConsumer, ensureStream, oldestUndelivered, publishJson } from './streams.js';

@@ -90,23 +90,14 @@ export interface PublishOptions {
 }
 
 /** Publishes into a stream and waits until it is stored. UNAVAILABLE: it may not be; publish it again with its id. */
-export function publishJson(
+export async function publishJson(
   js: JetStreamClient,
   subject: string,
   data: unknown,
-  options: PublishOptions = {},
-): Promise<PubAck> {
-  return publishBytes(js, subject, encode(data), options);
-}
-
-export async function publishBytes(
-  js: JetStreamClient,
-  subject: string,
-  data: Uint8Array,
   { msgID, timeout = 5_000 }: PublishOptions = {},
 ): Promise<PubAck> {
   try {
-    const stored = js.publish(subject, data, { timeout, retries: 0, ...(msgID && { msgID }) });
+    const stored = js.publish(subject, encode(data), { timeout, retries: 0, ...(msgID && { msgID }) });
     const bus = connections.get(js);
     return await (bus ? unlessReconnected(bus, stored) : stored);
   } catch (cause) {
