@@ -60,11 +60,12 @@ async function withDescendants(pid: number): Promise<number[]> {
   return [pid, ...below.flat()];
 }
 
+/** Of these processes, and of those of their children that have ended: PostgreSQL ends what has nothing to do. */
 async function ticks(pids: readonly number[]): Promise<number> {
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
   return stats.reduce((sum, stat) => {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return sum + Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+    return sum + fields.slice(11, 15).reduce((all, field) => all + Number(field), 0);
   }, 0);
 }
 
