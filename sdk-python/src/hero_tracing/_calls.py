@@ -17,44 +17,46 @@ from ._arguments import own_arguments
 from ._canonical import dump, load
 from ._commits import Commit
 from ._declare import Declaration
-from ._effects import Effect, Effects, run
+from ._effects import Effect, Effects, run, run_async
 from ._error_json import describe, happened_in, is_remembered, remembered_error
 from ._errors import NotJson, OutputMismatch, PayloadTooLarge, ResultNotJson
 from ._fields import check_outputs
 from ._node import Node
 from ._open_call import OpenCall
 from ._outcome import Outcome
-from ._recall import Turn, remembered
+from ._recall import remembered
 from ._step_timeout import Limited
 from ._tries import Body, Try, tries
 
 PAYLOAD_LIMIT = 16 * 1024 * 1024
-_SCALARS = ("true", "false", "null")
+_SCALARS = frozenset((str, int, float, bool, type(None)))  # decoded, their JSON is what it was made of
 
 
-def call(
+async def call_async(
     declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node, place: str
-) -> Effects[Outcome]:
-    """The whole life of a call."""
-    if declaration.memo and parent.session.memory.has_outcome(place):
-        yield Turn(parent.session, place)
+) -> Outcome:
+    """The whole life of a call in a coroutine. What is remembered needs no effects: most calls of a long replay."""
+    session = parent.session
+    if declaration.memo and session.memory.has_outcome(place) and not session.turns.is_next(place):
+        await session.turns.turn(place)
     known = remembered(declaration, parent, place)
-    if known is None:
-        return (yield from run_call(OpenCall.below(parent, declaration, place), args, kwargs))
-    outcome: Outcome = yield known
-    return outcome
+    if known is not None:
+        return known
+    return await run_async(run_call(OpenCall.below(parent, declaration, place), args, kwargs))
 
 
 def call_now(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any], parent: Node) -> Outcome:
-    """The same in a thread that may block. What is remembered needs no generator: most calls of a long replay."""
+    """The same in a thread that may block."""
     place = parent.child_place(declaration.name_json, declaration.arguments(args, kwargs))
     session = parent.session
     if session.turns.threads.given and declaration.memo and session.memory.has_outcome(place):
         session.turns.turn_in_thread(place)
     known = remembered(declaration, parent, place)
     if known is not None:
-        return known.perform()
-    return run(run_call(OpenCall.below(parent, declaration, place), args, kwargs))
+        return known
+    opened = OpenCall.below(parent, declaration, place)
+    opened.open(parent.span.id)
+    return run(commit(opened, body_now(opened, RunBody(declaration, args, kwargs))))
 
 
 def run_call(opened: OpenCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Effects[Outcome]:
@@ -75,6 +77,17 @@ def body_of(opened: OpenCall, body: Body) -> Effects[Outcome]:
         return outcome
     except BaseException as error:
         return None, error
+    finally:
+        opened.leave()
+
+
+def body_now(opened: OpenCall, body: Body) -> Outcome:
+    """The same in a thread that may block. A body that nothing guards needs no effects."""
+    if opened.declaration.guarded:
+        return run(body_of(opened, body))
+    try:
+        outcome: Outcome = body.perform()
+        return outcome
     finally:
         opened.leave()
 
@@ -139,7 +152,7 @@ def commit(opened: OpenCall, outcome: Outcome) -> Effects[Outcome]:
         assert text is not None
         session.last_output = text
         span.end("success", at=at, duration_ms=duration_ms, key=opened.key, output=text)
-        return value if text in _SCALARS else load(text), None
+        return value if type(value) in _SCALARS else load(text), None
     finally:
         opened.close(error is not None and not is_remembered(error))
         del value, error, outcome

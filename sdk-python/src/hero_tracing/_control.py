@@ -4,7 +4,8 @@ Rules:
  1. Whoever waits reads: the first waiting thread reads for all (the leader) and passes the lead on when it has its own
     reply, so that a single thread needs no hand-over. Coroutines wait for futures; their loop reads when no thread does.
     Posted requests, which nobody waits for, are answered to a thread of the lane's own.
- 2. Ids rise from 1 in the order of the bytes on the wire.
+ 2. Ids rise from 1 in the order of the bytes on the wire. Whoever sends also sends what other threads queue meanwhile: many
+    threads that commit make few system calls, each of which would pass the interpreter's lock to another thread.
  3. The end of the connection, or anything that is not a frame, ends the process immediately.
 """
 
@@ -23,8 +24,10 @@ from ._exit import disconnected, garbage
 from ._futures import hand_over, resolve
 
 FRAME_LIMIT = 34 * 1024 * 1024
+QUEUE_BYTES = 1 << 20  # with more than that queued, a thread waits until it is sent
 SMALL, LARGE = 1 << 14, 1 << 20
 Reply = dict[str, Any]
+_decode = json.JSONDecoder().decode  # `json.loads` of bytes looks for their encoding first
 
 
 class _Waiter:
@@ -45,7 +48,10 @@ class ControlLane:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
         self._sock: socket.socket | None = sock
-        self._send_lock = threading.Lock()
+        self._queueing = threading.Lock()
+        self._sending = threading.Lock()
+        self._queue: list[bytes] = []  # frames that are numbered and not sent yet
+        self._queued = 0  # their bytes
         self._lock = threading.Lock()
         self._waiters: dict[int, _Waiter] = {}
         self._followers: dict[int, _Waiter] = {}  # threads that wait while another one leads
@@ -59,7 +65,8 @@ class ControlLane:
         self._ready: list[tuple[Callable[[Reply], None], Reply]] = []
         self._attention = threading.Condition(self._lock)
         self._reader: threading.Thread | None = None
-        self._watching: dict[asyncio.AbstractEventLoop, int] = {}
+        self._watching: dict[asyncio.AbstractEventLoop, int] = {}  # how many requests of a loop wait
+        self._watched: set[asyncio.AbstractEventLoop] = set()  # loops that see when there is something to read
         self._listening: set[asyncio.AbstractEventLoop | None] = set()
         self._woken: Callable[[], None] = lambda: None
 
@@ -160,13 +167,14 @@ class ControlLane:
 
     def detach(self) -> None:
         """In a fork of the play's process: this lane belongs to the parent."""
-        self._send_lock, self._lock = threading.Lock(), threading.Lock()
+        self._queueing, self._sending, self._lock = threading.Lock(), threading.Lock(), threading.Lock()
+        self._queue.clear()
         if self._sock is not None:
             self._sock.close()
             self._sock = None
 
     def _post(self, kind: str, body: str, waiter: _Waiter) -> int:
-        with self._send_lock:
+        with self._queueing:
             if self._sock is None:
                 raise Disconnected("this process is a fork of the play's: call flows in the play's own process")
             id = self._last_id + 1
@@ -178,11 +186,24 @@ class ControlLane:
                 return id
             self._last_id = id
             self._waiters[id] = waiter
+            self._queue.append(data)
+            self._queued += len(data)
+        # Who sends looks again after it has let the other threads in: nothing that was queued meanwhile is left.
+        while self._queue and self._sending.acquire(blocking=self._queued > QUEUE_BYTES):
             try:
-                self._sock.sendall(data)
+                self._send_queue()
+            finally:
+                self._sending.release()
+        return id
+
+    def _send_queue(self) -> None:
+        with self._queueing:
+            frames, self._queue, self._queued = self._queue, [], 0
+        if frames and self._sock is not None:
+            try:
+                self._sock.sendall(frames[0] if len(frames) == 1 else b"".join(frames))
             except OSError:
                 disconnected()
-            return id
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -216,7 +237,7 @@ class ControlLane:
                     self._attention.notify()
 
     def _start_reader(self) -> bool:
-        with self._send_lock:
+        with self._queueing:
             if self._reader is None:
                 reader = threading.Thread(target=self._read_on, name="hero-replies", daemon=True)
                 try:
@@ -272,7 +293,7 @@ class ControlLane:
     @staticmethod
     def _parse(line: bytes) -> Reply:
         try:
-            frame = json.loads(line)
+            frame = _decode(line.decode())
         except ValueError:
             garbage()
         if not isinstance(frame, dict) or not isinstance(frame.get("t"), str):
@@ -299,25 +320,29 @@ class ControlLane:
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
-            count = self._watching.get(loop, 0)
-            self._watching[loop] = count + 1
-        if count == 0 and self._sock is not None:
-            loop.add_reader(self._sock.fileno(), self._readable)
+            self._watching[loop] = self._watching.get(loop, 0) + 1
+            if loop in self._watched:
+                return
+            self._watched = {loop, *(other for other in self._watched if not other.is_closed())}
+        if self._sock is not None:
+            loop.add_reader(self._sock.fileno(), self._readable, loop)
 
     def _unwatch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop goes on looking: its next request needs that again, and to stop and to begin are system calls."""
         with self._lock:
             count = self._watching[loop] - 1
             if count:
                 self._watching[loop] = count
-                return
-            del self._watching[loop]
-        if self._sock is not None and not loop.is_closed():
-            loop.remove_reader(self._sock.fileno())
+            else:
+                del self._watching[loop]
 
-    def _readable(self) -> None:
+    def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
-            if self._leading:
-                return  # a thread reads already, for everybody
+            if self._leading:  # a thread reads already, for everybody
+                if loop not in self._watching and self._sock is not None:
+                    self._watched.discard(loop)
+                    loop.remove_reader(self._sock.fileno())
+                return
             self._leading = True
         try:
             self._take(blocking=False)

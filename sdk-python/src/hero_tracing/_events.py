@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 
 from ._sanitise import DEEPEST, clean, clean_text
@@ -13,8 +14,10 @@ from ._stack import with_stack
 OUTPUT_LIMIT = 256 * 1024
 TEXT_LIMIT = 64 * 1024
 NAME_LIMIT = 200
+SHORT = 1024  # characters
 
 _second = (0, "")
+_moment = (0, "")
 
 
 def now() -> str:
@@ -23,14 +26,27 @@ def now() -> str:
     >>> len(now()), now()[-1]
     (24, 'Z')
     """
-    global _second
-    at = time.time()
-    whole = int(at)
+    global _second, _moment
+    at = int(time.time() * 1000)
+    moment, text = _moment
+    if at == moment:  # a replay asks a hundred times in a millisecond
+        return text
+    whole, milliseconds = divmod(at, 1000)
     second, text = _second
     if whole != second:
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
         _second = (whole, text)
-    return f"{text}.{int((at - whole) * 1000):03d}Z"
+    text = f"{text}.{milliseconds:03d}Z"
+    _moment = (at, text)
+    return text
+
+
+@lru_cache
+def _shown_name(name: str) -> str:
+    return quoted(clean_text(name[:NAME_LIMIT]))
+
+
+_quoted = lru_cache(quoted)
 
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -46,19 +62,16 @@ def span_started(
     span_id: str, parent_id: str | None, name: str, kind: str, place: str, tags: str, file: str | None, line: int | None
 ) -> str:
     parent = f'"{parent_id}"' if parent_id else "null"
-    where = f'{quoted(file) if file else "null"},"source_line":{line or "null"}'
+    where = f'{_quoted(file) if file else "null"},"source_line":{line or "null"}'
     return (
         f'{{"type":"span_started","at":"{now()}","span_id":"{span_id}","parent_id":{parent},'
-        f'"name":{quoted(clean_text(name[:NAME_LIMIT]))},"kind":"{kind}","place":"{place}","tags":{tags},'
+        f'"name":{_shown_name(name)},"kind":"{kind}","place":"{place}","tags":{tags},'
         f'"source_file":{where}}}\n'
     )
 
 
-def span_replayed(
-    span_id: str, key: str | None = None, output: str | None = None, error: dict[str, str] | None = None
-) -> str:
-    more = f',"step_key":"{key}"' if key else ""
-    more += _shown_output(output)
+def span_replayed(span_id: str, output: str | None = None, error: dict[str, str] | None = None) -> str:
+    more = "" if output is None else _shown_output(output)
     if error is not None:
         more += f',"error":{_shown_error(error)}'
     return (
@@ -121,6 +134,8 @@ def _shown_output(output: str | None) -> str:
     """The output if it is small, else a flag: viewers read large outputs from the outcomes."""
     if output is None:
         return ""
+    if len(output) < SHORT and "\\u0000" not in output and output.count("[") + output.count("{") <= DEEPEST:
+        return f',"output":{output}'
     text = with_stack(lambda: _event_json(output)) if len(output) <= OUTPUT_LIMIT else ""
     return f',"output":{text}' if text and len(text.encode()) <= OUTPUT_LIMIT else ',"output_omitted":true'
 

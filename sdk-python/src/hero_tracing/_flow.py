@@ -11,9 +11,8 @@ from typing import Any, ParamSpec, TypeVar, overload
 from . import _errors, _invoke, _methods, _pause, _values
 from ._awaited import Awaited, check_sync_here
 from ._blocks import StepBlock
-from ._calls import call, call_now
+from ._calls import call_async, call_now
 from ._declare import Declaration
-from ._effects import run_async
 from ._errors import OptionError
 from ._local import run_local, run_local_async
 from ._map import map_items
@@ -275,13 +274,14 @@ def _decorate(fn: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
     declaration = Declaration(fn, **options)
 
     if declaration.is_async:
+        what = f"{declaration.name}(…)"
 
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             parent = current_node()
             site = Site(parent, declaration.name_json, lambda: declaration.arguments(args, kwargs)) if parent else None
             inner = _call_async(declaration, args, kwargs, site)
-            return Awaited(f"{declaration.name}(…)", inner, parent.session if parent else None)
+            return Awaited(what, inner, parent.session if parent else None)
 
         mark = getattr(inspect, "markcoroutinefunction", None)
         if mark is not None:
@@ -307,7 +307,7 @@ async def _call_async(
     parent = current_node()
     if parent is not None:
         site = site or Site(parent, declaration.name_json, lambda: declaration.arguments(args, kwargs))
-        return result_of(await run_async(call(declaration, args, kwargs, parent, site.place_in(parent))))
+        return result_of(await call_async(declaration, args, kwargs, parent, site.place_in(parent)))
     if active() is not None:
         raise no_context(f"The flow {declaration.name!r}")
     return await run_local_async(declaration, args, kwargs)

@@ -69,8 +69,7 @@ def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) 
     declaration = Declaration(_unresolved, name=name)
     known = remembered(declaration, node, place)
     if known is not None:
-        outcome: Outcome = yield known
-        return outcome
+        return known
     opened = OpenCall.below(node, declaration, place)
     opened.open(node.span.id, "subflow", where=session.sources.caller())
     try:
@@ -80,7 +79,7 @@ def _in_process(node: Node, place: str, name: str, version_sid: str, text: str) 
         opened.node.is_async = workflow.declaration.is_async
     except BaseException as error:
         opened.leave()
-        outcome = None, error
+        outcome: Outcome = (None, error)
     else:
         outcome = yield from body_of(opened, RunEntry.of(workflow.declaration, kwargs))
     return (yield from commit(opened, outcome))
@@ -94,8 +93,7 @@ def _spawned(node: Node, place: str, name: str, version_sid: str, text: str) -> 
         node, f"spawn:{name}", place=place, kind="subflow", tags='{"spawned":true}', shown=name, role="invoke"
     ) as leaf:
         if leaf.known is not None:
-            outcome: Outcome = yield leaf.known
-            return outcome
+            return leaf.known
         parent = leaf.node.known
         reply = yield Request(
             node.session,

@@ -20,7 +20,7 @@ from ._error_json import describe, happened_in, is_remembered, remembered_error
 from ._memory import step_json
 from ._node import Node, current, here
 from ._outcome import Outcome, result_of
-from ._recall import Recall
+from ._recall import recalled
 from ._site import Site
 from ._spans import Span
 
@@ -51,7 +51,7 @@ class Leaf:
         self.node = Node(session, parent, self.span, place, parent.is_async)
         self.key = session.step_key(place)
         item = session.memory.take(place)
-        self.known = None if item is None else Recall(parent, place, self.span.name, kind, item)
+        self.known = None if item is None else recalled(parent, place, self.span.name, kind, item)
         if item is None:
             self.node.start()
             self.span.start(parent.span.id, kind, place, tags, *session.sources.caller())

@@ -66,13 +66,13 @@ class Map:
             except Exception as error:
                 self.errors[index] = error
                 continue
-            place = _places.Counter().place(node.place, f'"{branch}"', declaration.name_json, args)
+            place = _places.first_place(node.place, f'"{branch}"', declaration.name_json, args)
             if not self.in_turn(index, place):
                 known = remembered(declaration, node, place)
                 if known is None:
                     self.left.append((index, place))
                 else:
-                    self.ended(index, known.perform())
+                    self.ended(index, known)
         self.unfinished = len(self.left)
         session.tree.reserve(node, self.unfinished)
 

@@ -51,7 +51,7 @@ class TaskMap(Map):
             return False
         known = remembered(self.declaration, self.node, place)
         if known is not None:
-            self.ended(index, known.perform())
+            self.ended(index, known)
         self.expected -= 1
         return self._finish()
 

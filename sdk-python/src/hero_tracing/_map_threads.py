@@ -11,10 +11,10 @@ import threading
 from functools import partial
 from typing import Any
 
-from ._calls import RunBody, body_of, commit
+from ._calls import RunBody, body_now, commit
 from ._commits import Commit
 from ._declare import Declaration
-from ._effects import Effects, run
+from ._effects import Effects
 from ._errors import Refused
 from ._map_items import Map
 from ._node import Node, current
@@ -95,7 +95,7 @@ class ThreadMap(Map):
             try:
                 opened = OpenCall.below(branch, self.declaration, place)
                 opened.open(branch.span.id)
-                outcome = run(body_of(opened, RunBody(self.declaration, (self.items[index],), {})))
+                outcome = body_now(opened, RunBody(self.declaration, (self.items[index],), {}))
             except BaseException as error:  # the SDK itself had no memory or no stack left: no item may be lost
                 self.errors[index] = error
                 taken = self._next(branch)

@@ -46,8 +46,7 @@ def call(method: str, params: dict[str, Any]) -> Any:
 def _called(node: Node, place: str, method: str, params: str) -> Effects[Outcome]:
     with Leaf(node, f"call:{method}", place=place, kind="rpc", shown=method) as leaf:
         if leaf.known is not None:
-            outcome: Outcome = yield leaf.known
-            return outcome
+            return leaf.known
         return (yield from _ask(leaf, method, params, None))
 
 
@@ -72,8 +71,7 @@ def _linked(node: Node, place: str, name: str, options: dict[str, int]) -> Effec
         resume_id = _places.resume_id(session.play_sid, coming)
         session.links.made(name, resume_id, node)
         if leaf.known is not None:
-            outcome: Outcome = yield leaf.known
-            return outcome
+            return leaf.known
         params = {
             "play_sid": session.play_sid, "resume_id": resume_id, "name": name, "parent_place": node.known, **options
         }  # fmt: skip

@@ -30,7 +30,8 @@ class PipelinedCommits:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: list[str] = []
         self._steps = 0  # added and not committed yet
         self._bytes = 0
@@ -63,7 +64,7 @@ class PipelinedCommits:
 
     def _add(self, step: str, ticket: Ticket | None = None) -> None:
         """Sends one step in the background; waits while too much is under way."""
-        with self._changed:
+        with self._lock:
             while self._steps >= MOST_STEPS or self._bytes >= MOST_BYTES:
                 self._changed.wait()
             self._waiting.append(step)

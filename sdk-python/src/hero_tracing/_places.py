@@ -11,16 +11,21 @@ from hashlib import sha1, sha256
 ROOT_PLACE = "0" * 32
 
 
+def first_place(parent_place: str, branch: str, name: str, args: str) -> str:
+    """The place of the first of equal calls; `branch` and `name` are JSON strings, `args` is canonical JSON."""
+    return sha256(f'["{parent_place}",{branch},{name},{args},0]'.encode()).hexdigest()[:32]
+
+
 class Counter:
     """Counts equal calls under one node and one branch, from 0, at the call."""
 
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        self._seen: dict[bytes, int] = {}
+        self._seen: dict[str, int] = {}  # by the place of the first of them
 
     def place(self, parent_place: str, branch: str, name: str, args: str) -> str:
-        """The place of the next such call; `branch` and `name` are JSON strings, `args` is canonical JSON.
+        """The place of the next such call.
 
         >>> counter = Counter()
         >>> first = counter.place(ROOT_PLACE, '""', '"add"', '{"a":1}')
@@ -28,18 +33,20 @@ class Counter:
         >>> len(first), first == second
         (32, False)
         """
-        started = sha256(f'["{parent_place}",{branch},{name},{args},'.encode())
-        equal = started.digest()
-        n = self._seen.get(equal, 0)
-        self._seen[equal] = n + 1
-        started.update(b"%d]" % n)
-        return started.hexdigest()[:32]
+        first = first_place(parent_place, branch, name, args)
+        n = self._seen.get(first, 0)
+        self._seen[first] = n + 1
+        return first if n == 0 else _place(parent_place, branch, name, args, n)
 
     def coming(self, parent_place: str, branch: str, name: str, args: str) -> str:
         """What `place` would return, without counting it."""
-        started = sha256(f'["{parent_place}",{branch},{name},{args},'.encode())
-        started.update(b"%d]" % self._seen.get(started.digest(), 0))
-        return started.hexdigest()[:32]
+        first = first_place(parent_place, branch, name, args)
+        n = self._seen.get(first, 0)
+        return first if n == 0 else _place(parent_place, branch, name, args, n)
+
+
+def _place(parent_place: str, branch: str, name: str, args: str, n: int) -> str:
+    return sha256(f'["{parent_place}",{branch},{name},{args},{n}]'.encode()).hexdigest()[:32]
 
 
 def nth_place(parent_place: str, name: str, n: int) -> str:

@@ -27,51 +27,32 @@ class Turn:
         await self._session.turns.turn(self._place)
 
 
-class Recall:
-    """The effect of taking a remembered outcome."""
-
-    __slots__ = ("_parent", "_place", "_name", "_kind", "_item")
-
-    def __init__(self, parent: Node, place: str, name: str, kind: str, item: Item) -> None:
-        self._parent = parent
-        self._place = place
-        self._name = name
-        self._kind = kind
-        self._item = item
-
-    def perform(self) -> Outcome:
-        session, item = self._parent.session, self._item
-        text, span_id = item.text, session.span_id(self._place)
-        try:
-            value = recall(item.kind, text, span_id)
-        except BaseException as error:  # the remembered outcome may be an error
-            happened_in(error, span_id)
-            told = None if self._kind == "step" else {**describe(error), "traceback": ""}
-            self._show(span_id, None, told)
-            return None, error
-        if self._kind == "step":
-            session.last_output = text
-            self._show(span_id, text if session.first else None)  # otherwise the span keeps its earlier output
-        else:
-            self._show(span_id, text)
-        return value, None
-
-    def _show(self, span_id: str, output: str | None, error: dict[str, str] | None = None) -> None:
-        parent = self._parent
-        show_replayed(
-            parent.session, parent.span.id, span_id, self._name, self._place, self._kind, output=output, error=error
-        )
-
-    async def perform_async(self) -> Outcome:
-        return self.perform()
-
-
-def remembered(declaration: Declaration, parent: Node, place: str) -> Recall | None:
-    """What memory has at the place of a call, asked for now."""
+def remembered(declaration: Declaration, parent: Node, place: str) -> Outcome | None:
+    """What memory has at the place of a call, taken now; None where the call has to run."""
     session = parent.session
     if parent.closed:
         raise no_context(f"The flow {declaration.name!r} (whose caller has already returned)")
     if session.missing_await is not None:
         session.check_awaited()
     item = session.memory.take_outcome(place) if declaration.memo else None
-    return None if item is None else Recall(parent, place, declaration.name, "step", item)
+    return None if item is None else recalled(parent, place, declaration.name, "step", item)
+
+
+def recalled(parent: Node, place: str, name: str, kind: str, item: Item) -> Outcome:
+    """The outcome that memory had at this place, shown as a replayed span."""
+    session, text = parent.session, item.text
+    span_id = session.span_id(place)
+    try:
+        value = recall(item.kind, text, span_id)
+    except BaseException as error:  # the remembered outcome may be an error
+        happened_in(error, span_id)
+        told = None if kind == "step" else {**describe(error), "traceback": ""}
+        show_replayed(session, parent.span.id, span_id, name, place, kind, error=told)
+        return None, error
+    output: str | None = text
+    if kind == "step":
+        session.last_output = text
+        if not session.first:
+            output = None  # the span keeps its earlier output
+    show_replayed(session, parent.span.id, span_id, name, place, kind, output)
+    return value, None

@@ -7,10 +7,10 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from . import _outcome, _places
-from ._calls import RunBody, body_of, encoded
+from ._calls import RunBody, body_now, body_of, encoded
 from ._commits import DurableCommits
 from ._declare import Declaration
-from ._effects import run, run_async
+from ._effects import run_async
 from ._error_json import describe, happened_in
 from ._node import Node
 from ._open_call import OpenCall
@@ -78,7 +78,7 @@ def run_root(session: Session, declaration: Declaration, args: tuple[Any, ...], 
     if declaration.is_async:
         return _run_loop(session, declaration, args, kwargs)
     call = start_root(session, declaration)
-    return end_root(call, run(body_of(call, RunBody(declaration, args, kwargs))))
+    return end_root(call, body_now(call, RunBody(declaration, args, kwargs)))
 
 
 async def run_root_async(

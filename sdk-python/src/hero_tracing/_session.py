@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from . import _places
@@ -96,6 +97,7 @@ class Turns(Protocol):
     def running(self) -> Any: ...
     def joined(self, task: Any) -> None: ...
     def stuck(self) -> bool: ...
+    def is_next(self, place: str) -> bool: ...
     async def turn(self, place: str) -> None: ...
     def turn_in_thread(self, place: str) -> None: ...
     async def pass_turn(self) -> None: ...
@@ -148,6 +150,8 @@ class Session:
         self.telemetry = telemetry
         self.play_sid = play_sid
         self.version_sid = version_sid
+        self.step_key = partial(_places.step_key, version_sid)  # of a place
+        self.span_id = partial(_places.span_id, play_sid)  # of a place
         self.parent_span_id = parent_span_id  # of the caller, in another play
         self.spawns = spawns  # outside the runtime a child runs in the caller's process
         self.first = attempt == 1
@@ -161,12 +165,6 @@ class Session:
         self.last_output: str | None = None
         self.missing_await: str | None = None
         self.before_leaving: Callable[[], None] = lambda: None
-
-    def step_key(self, place: str) -> str:
-        return _places.step_key(self.version_sid, place)
-
-    def span_id(self, place: str) -> str:
-        return _places.span_id(self.play_sid, place)
 
     def told(self) -> str:
         """The fields that each frame with outcomes or questions carries beside them."""

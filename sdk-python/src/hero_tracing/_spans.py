@@ -82,7 +82,6 @@ def show_replayed(
     name: str,
     place: str,
     kind: str = "other",
-    *,
     output: str | None = None,
     error: dict[str, str] | None = None,
 ) -> None:
@@ -90,7 +89,7 @@ def show_replayed(
     if session.first:
         line = _events.span_started(span_id, parent_id, name, kind, place, "{}", None, None)
         session.telemetry.emit(line, True)
-    session.telemetry.emit(_events.span_replayed(span_id, output=output, error=error), True)
+    session.telemetry.emit(_events.span_replayed(span_id, output, error), True)
 
 
 _cost_lock = threading.Lock()

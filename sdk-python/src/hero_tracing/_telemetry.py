@@ -41,18 +41,22 @@ class Telemetry:
         self._window = 0.0
         self._written = 0
         self._flusher: threading.Event | None = None
+        self._told = False  # the flusher will write what is queued now
         self.emitted = 0  # lines that were written, or begun: those will be finished
 
     def emit(self, line: str, soft: bool = False) -> None:
         data = line.encode("utf-8", "replace")
+        size = len(data)
         with self._lock:
             if self._lost and self._size < QUEUE_BYTES // 2:
                 self._push(_events.dropped(self._lost).encode())
                 self._lost = 0
-            if len(data) > EVENT_LIMIT or not self._has_room(len(data)):
+            if size > EVENT_LIMIT or (self._size + size > QUEUE_BYTES and not self._make_room(size)):
                 self._lost += 1
                 return
-            self._push(data)
+            self._full = False
+            self._queue.append(data)
+            self._size += size
             if not soft:
                 moment = time.monotonic()
                 if moment - self._window > SOFT_SECONDS:
@@ -61,7 +65,7 @@ class Telemetry:
                 soft = self._written > AT_ONCE
             if not soft or self._size >= SOFT_BYTES:
                 self._write(0)
-            if self._queue:
+            if self._queue and not self._told:
                 self._flush_later()
 
     def flush(self, seconds: float = PRESSURE_SECONDS) -> int:
@@ -86,10 +90,7 @@ class Telemetry:
         self._queue.append(data)
         self._size += len(data)
 
-    def _has_room(self, size: int) -> bool:
-        if self._size + size <= QUEUE_BYTES:
-            self._full = False
-            return True
+    def _make_room(self, size: int) -> bool:
         self._write(0 if self._full else PRESSURE_SECONDS)
         self._full = self._size + size > QUEUE_BYTES
         return not self._full
@@ -152,8 +153,8 @@ class Telemetry:
             except RuntimeError:  # no thread can be started: these lines wait for the next one
                 self._flusher = None
                 return
-        if not self._flusher.is_set():  # a third of the cost of a line, where its thread is told already
-            self._flusher.set()
+        self._told = True
+        self._flusher.set()
 
     def _flush_on(self) -> None:
         wanted = self._flusher
@@ -161,6 +162,7 @@ class Telemetry:
             wanted.clear()
             time.sleep(SOFT_SECONDS)
             with self._lock:
+                self._told = False
                 self._write(0)
                 sock, full = self._sock, bool(self._queue or self._rest)
             while full and sock is not None:

@@ -109,8 +109,10 @@ class ThreadTurns:
 
     def ticket(self) -> Ticket | None:
         """For a thread that is about to wait for a reply or an answer; None: it takes no turns."""
+        if not self.given:
+            return None
         ident = threading.get_ident()
-        if not self.given or ident not in self._threads or asyncio._get_running_loop() is not None:
+        if ident not in self._threads or asyncio._get_running_loop() is not None:
             return None
         self._waiting.add(ident)
         return Ticket(self, ident)

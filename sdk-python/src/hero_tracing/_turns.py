@@ -261,15 +261,16 @@ class Turns:
             turns.tasks.add(task)
             task.add_done_callback(turns.tasks.discard)
 
+    def is_next(self, place: str) -> bool:
+        """Whether a coroutine takes what memory holds at this place without waiting for its turn (rule 7)."""
+        turns = self.here()
+        return turns is None or (turns.alone and self.session.memory.first() == place)
+
     async def turn(self, place: str) -> None:
         """Before a coroutine takes what memory holds at this place."""
-        memory = self.session.memory
-        if place not in memory:
-            return
         turns = self.here()
-        if turns is None or (turns.alone and memory.first() == place):
-            return
-        await turns.turn(place)
+        if turns is not None and place in self.session.memory and not self.is_next(place):
+            await turns.turn(place)
 
     def turn_in_thread(self, place: str) -> None:
         """Before a thread takes what memory holds at this place (rule 6)."""

@@ -53,8 +53,7 @@ def _remembered(name: str, make: Callable[[], Any]) -> Any:
 def _value(node: Node, name: str, make: Callable[[], Any]) -> Effects[Outcome]:
     with Leaf(node, name, role="value") as leaf:
         if leaf.known is not None:
-            outcome: Outcome = yield leaf.known
-            return outcome
+            return leaf.known
         return (yield from leaf.keep(dump(make())))
 
 
@@ -78,8 +77,7 @@ def sleep_until(when: datetime | str) -> Any:
 def _sleep(node: Node, place: str, seconds: float) -> Effects[Outcome]:
     with Leaf(node, "sleep", place=place, tags=f'{{"seconds":{round(seconds, 3)}}}', role="sleep") as leaf:
         if leaf.known is not None:
-            outcome: Outcome = yield leaf.known
-            return outcome
+            return leaf.known
         if seconds > SHORT_SECONDS:
             deadline = time.monotonic() + seconds
             return (

@@ -18,10 +18,9 @@ from importlib import import_module
 from typing import Any
 
 from .._awaited import Awaited
-from .._calls import call, call_now
+from .._calls import call_async, call_now
 from .._canonical import dump
 from .._declare import Declaration
-from .._effects import run_async
 from .._errors import ArgumentNotJson, NotJson, OptionError, ResultNotJson
 from .._node import Node, here
 from .._outcome import result_of
@@ -67,7 +66,7 @@ def remembered(
 
 async def _remembered_async(method: Method, declaration: Declaration, arguments: Any, site: Site) -> Any:
     parent = here(method.what)
-    outcome = await run_async(call(declaration, (arguments,), {}, parent, site.place_in(parent)))
+    outcome = await call_async(declaration, (arguments,), {}, parent, site.place_in(parent))
     return decoded(method, result_of(outcome))
 
 
