@@ -27,8 +27,8 @@ export class ControlLane {
     socket.resume();
   }
 
-  reply(frame: ExecutorFrame): void {
-    if (this.socket?.writable) this.socket.write(`${JSON.stringify(frame)}\n`);
+  reply(...frames: ExecutorFrame[]): void {
+    if (this.socket?.writable) this.socket.write(frames.map((frame) => `${JSON.stringify(frame)}\n`).join(''));
   }
 
   /** As `reply`, for the large frames before `go`: waits until the play takes them. */

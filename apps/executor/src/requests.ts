@@ -167,7 +167,7 @@ export class Requests {
     switch (result) {
       case 'done':
         this.nextGroup++;
-        for (const { id } of frames) this.of.control.reply({ t: 'done', id });
+        this.of.control.reply(...frames.map(({ id }) => ({ t: 'done' as const, id })));
         this.tellCommitted(steps);
         this.tellDiverged(diverged);
         return;
