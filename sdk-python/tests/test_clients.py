@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from anthropic_server import MODEL, AnthropicServer
 from fake_executor import FakeExecutor
 
-from hero_tracing import OptionError, ResultNotJson, flow, instrument
+from hero_tracing import OptionError, ResultNotJson, ai, flow, instrument
 from hero_tracing.testing import Ran, ScriptedBroker, play
 
 openai = pytest.importorskip("openai")
@@ -275,3 +276,47 @@ def test_a_response_cannot_be_remembered_and_the_error_says_what_can(broker: Scr
     with httpx.Client(base_url=broker.url) as real:
         run = ran(lambda: instrument(real, memo=True).get("models"))
     assert isinstance(run.error, ResultNotJson) and "returns data, for example response.json()" in str(run.error)
+
+
+# --- ai() -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_ai_is_the_client_of_the_endpoint_that_the_environment_names(
+    broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("URL", broker.url), ("API_KEY", "k-secret-5"), ("MODEL", "any-model")):
+        monkeypatch.setenv(f"AIBROKER_{name}", value)
+
+    async def body() -> list[str]:
+        with ai(prices=PRICES, max_retries=0) as client:
+            first = client.chat.completions.create(messages=HELLO)
+            client.with_options(timeout=5).chat.completions.create(messages=HELLO, model="other")
+        async with ai(asynchronous=True) as other:
+            second = await other.chat.completions.create(messages=HELLO)
+        return [first.choices[0].message.content, second.choices[0].message.content]
+
+    run = ran(body)
+    assert run.output == ["Hello there."] * 2
+    assert [request["model"] for request in broker.requests] == ["any-model", "other", "any-model"]
+    assert run.cost_usd == pytest.approx(2 * COST) and "k-secret" not in str(run.spans)
+    assert run.tree == "✓ main" + "\n  ✓ chat.completions.create" * 3
+
+
+def test_ai_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AIBROKER_URL", "AIBROKER_API_KEY", "AIBROKER_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(
+        OptionError, match=r"ai\(\) needs AIBROKER_URL \(any OpenAI-compatible .*AIBROKER_API_KEY .*AIBROKER_MODEL"
+    ):
+        ai()
+    for name in ("AIBROKER_URL", "AIBROKER_API_KEY", "AIBROKER_MODEL"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(OptionError, match="ai\\(\\) needs the openai package: pip install openai"):
+        ai()
+
+
+def test_ai_in_a_play_says_that_it_needs_secrets() -> None:
+    executor = FakeExecutor("from hero_tracing import ai, flow\n@flow\ndef main():\n    ai()\n")
+    executor.run()
+    assert executor.error is not None and "ai() in a play needs its key as a secret" in executor.error["message"]

@@ -37,13 +37,13 @@ def test_an_example_runs_as_it_stands(page: str, number: int, block: str, tmp_pa
     for test in tests:
         test()
     if not tests and declaration_of(getattr(module, "main", None)) is not None:
-        ran = play(module.main)
+        ran = play(module.main, answers={"which_one": "tea"})
         assert ran.error is None and len(ran.spans) > 1
 
 
 def test_the_pages_have_examples() -> None:
     assert [(page, number) for page, number, _ in BLOCKS] == [
-        ("instrument.md", 1), ("instrument.md", 2), ("testing.md", 1), ("testing.md", 2),
+        ("instrument.md", 1), ("instrument.md", 2), ("testing.md", 1), ("testing.md", 2), ("testing.md", 3),
     ]  # fmt: skip
 
 

@@ -188,3 +188,24 @@ def test_a_span_is_found_by_its_name() -> None:
         AssertionError, match="0 spans are named 'x'; there are: main, map:research, research, which_one"
     ):
         ran.span("x")
+
+
+def test_questions_beside_work_that_nobody_answers_end_the_run_and_not_the_process() -> None:
+    @flow
+    def asks(name: str) -> Any:
+        if name == "slow":
+            flow.sleep(1.5)
+            return "slept"
+        return flow.pause(name)
+
+    @flow
+    async def both() -> Any:
+        async def later() -> str:
+            await flow.sleep(5)
+            return "slept"
+
+        return await asyncio.gather(flow.pause("q"), later())
+
+    ran = play(flow(name="main")(lambda: flow.map(asks, ["a", "slow", "b"])))
+    assert isinstance(ran.error, Refused) and "✓ asks" in ran.tree
+    assert isinstance(play(both).error, Refused)

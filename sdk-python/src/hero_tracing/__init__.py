@@ -30,7 +30,7 @@ from ._errors import (
     StepTimeout,
 )
 from ._flow import flow
-from ._instrument import instrument
+from ._instrument import ai, instrument
 
 __all__ = [
     "ArgumentNotJson",
@@ -51,6 +51,7 @@ __all__ = [
     "Refused",
     "ResultNotJson",
     "StepTimeout",
+    "ai",
     "ask_user",
     "flow",
     "instrument",

@@ -1,58 +1,36 @@
-"""`python -m hero_tracing FILE [name=value …]`: plays the entry flow of a file on the terminal and prints its result.
+"""`python -m hero_tracing FILE [--input name=value …] [--json] [--memory DIR]`: plays the entry flow of a file on the terminal.
 
-A value is parsed as JSON, or else taken as text. Nothing is remembered between two runs. Spans are printed as a tree, and pauses ask on the terminal.
+A value is parsed as JSON, or else taken as text. Spans are printed as a tree, and pauses ask on the terminal. Without `--memory`
+nothing is remembered between two runs.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import runpy
 import sys
-from typing import Any
 
+from . import _command
 from ._flow import declaration_of
 from ._inspect import inspect_source
 
 
 def main(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: python -m hero_tracing FILE [name=value …]", file=sys.stderr)
+    options = _command.parser("python -m hero_tracing", file=True).parse_intermixed_args(arguments)
+    try:
+        with open(options.file, encoding="utf-8") as source:
+            found = inspect_source(source.read())
+    except OSError as error:
+        print(f"{options.file} cannot be read: {error.strerror}", file=sys.stderr)
         return 2
-    file, *given = arguments
-    with open(file, encoding="utf-8") as source:
-        found = inspect_source(source.read())
     errors = [issue for issue in found["issues"] if issue["severity"] == "error" or not found["entry"]]
     for issue in errors:
-        print(f"{file}:{issue['line']}:{issue['column']}: {issue['message']}", file=sys.stderr)
+        print(f"{options.file}:{issue['line']}:{issue['column']}: {issue['message']}", file=sys.stderr)
     if errors:
         return 2
-    entry = runpy.run_path(file, run_name="__play__")[found["entry"]]
+    entry = runpy.run_path(options.file, run_name="__play__")[found["entry"]]
     declaration = declaration_of(entry)
     assert declaration is not None
-    inputs = declaration.root_arguments(dict(_pair(text) for text in given))
-    result = asyncio.run(_awaited(entry, inputs)) if declaration.is_async else entry(**inputs)
-    print(json.dumps(result, ensure_ascii=False, indent=2))
-    return 0
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    """Reads `n=3` as a number and `name=Ada` as text.
-
-    >>> _pair("n=3"), _pair("name=Ada")
-    (('n', 3), ('name', 'Ada'))
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise SystemExit(f"{text!r} is not an input: write name=value")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-async def _awaited(entry: Any, inputs: dict[str, Any]) -> Any:
-    return await entry(**inputs)
+    return _command.run(entry, declaration, found["inputs"], options)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
-from . import _errors, _invoke, _methods, _pause, _values
+from . import _command, _errors, _invoke, _methods, _pause, _values
 from ._awaited import Awaited, check_sync_here
 from ._blocks import StepBlock
 from ._calls import call_async, call_now
@@ -252,6 +253,20 @@ class Flow:
     def random(self) -> float:
         """A random number from 0 to below 1, remembered like `flow.now()`."""
         return _values.make_random()
+
+    def run(self, fn: Callable[..., Any], /) -> NoReturn:
+        """Makes a file with flows a command: the last line of the file, under `if __name__ == "__main__":`.
+
+        `python file.py --input name=value` plays `fn` without the runtime, prints its tree, asks its questions, prints its result
+        and exits. `--json` prints the result as one line; with `--memory DIR` a second run goes on where the first stopped.
+        """
+        declaration = declaration_of(fn)
+        if declaration is None:
+            raise OptionError(f"flow.run takes a function decorated with @flow, not {fn!r}")
+        if current_node() is not None or active() is not None:
+            raise OptionError('flow.run is for plain Python: call it under `if __name__ == "__main__":`')
+        options = _command.parser(f"python {sys.argv[0]}").parse_intermixed_args(sys.argv[1:])
+        sys.exit(_command.run(fn, declaration, _command.fields_of_entry(declaration), options))
 
     def flush(self) -> Any:
         """Returns when all steps that returned earlier are committed. In a durable play they already are.

@@ -55,7 +55,8 @@ class Surroundings:
             print(f"{len(memory)} outcomes are remembered in {memory.path}; remove it to start afresh", file=sys.stderr)
         return memory
 
-    def lane(self, file: str | None, memory: LocalMemory) -> LocalLane:
+    def lane(self, file: str | None, memory: LocalMemory, lines: list[str]) -> LocalLane:
+        """What stands for the executor; `lines` are the events so far."""
         return LocalLane(file, memory, answer_on_terminal)
 
 
@@ -99,7 +100,7 @@ def _begin(
     file = code.co_filename if code else None
     memory = _surroundings.memory(declaration, file, args, kwargs)
     session = new_session(
-        _surroundings.lane(file, memory),
+        _surroundings.lane(file, memory, events.lines),
         events,
         play_sid=memory.play_sid,
         version_sid="local",

@@ -48,6 +48,8 @@ class LocalLane:
     # --- waits --------------------------------------------------------------------------------------------------------------
 
     def _wait(self, frame: dict[str, Any], at_rest: bool) -> dict[str, Any]:
+        if frame.get("replay"):
+            return {"t": "answers", "answers": []}  # nothing is replayed here: what runs goes on
         for place in frame["withdrawn"]:
             self._asked.pop(place, None)
         for question in frame["questions"]:
@@ -58,7 +60,7 @@ class LocalLane:
                 question["ends"] = self.monotonic() + question["timeout_ms"] / 1000
         answers = self._answers(at_rest)
         if not answers and at_rest and self._asked:
-            return refused("NO_ANSWER", self.nobody(list(self._asked.values())))
+            return self.unanswered(list(self._asked.values()))
         told = []
         for place, (kind, payload) in answers.items():
             with self._lock:
@@ -79,6 +81,13 @@ class LocalLane:
             self.sleep(max(0.0, first - now))
             now = max(now, first)  # not asked of the clock again, which may have slept a little less
         return {question["place"]: _over(question) for question in timed if question["ends"] <= now}
+
+    def unanswered(self, questions: list[Question]) -> dict[str, Any]:
+        """The reply where nobody answers: every question that waits is refused, also one that was asked before."""
+        self._asked.clear()
+        told = json.dumps({"code": "NO_ANSWER", "message": self.nobody(questions)})
+        refusals = [{"place": question["place"], "kind": "refused", "payload": told} for question in questions]
+        return {"t": "answers", "answers": refusals}
 
     def ends(self, question: Question) -> bool:
         """Whether it ends by itself. A person at a terminal may take their time."""

@@ -25,6 +25,10 @@ from ._memory import Memory
 _FINISHED = ("value", "error")
 
 
+class MemoryUnusable(OptionError):
+    """The file of a memory cannot be used; nothing has run."""
+
+
 class LocalMemory:
     """Items by place, in the order of their commits; they are what the registry keeps of a play."""
 
@@ -87,14 +91,14 @@ class FileMemory(LocalMemory):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b")  # noqa: SIM115
         except OSError as error:
-            raise OptionError(
+            raise MemoryUnusable(
                 f"--memory: {self.path} cannot be written: {error.strerror}; name another folder"
             ) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise OptionError(
+            raise MemoryUnusable(
                 f"--memory: another process runs this flow with these inputs now, and has {self.path} open"
             ) from None
         self._read()

@@ -1,7 +1,7 @@
 """`instrument`: what stands in for a client, and which of its attributes are calls, parts of it, or plain values.
 
 Rules:
- 1. Public methods are calls. Names that begin with `_`, and the methods that open and close a client, are left as they are.
+ 1. Public methods are calls. Names that begin with `_`, `close` and `aclose` are left as they are.
  2. A nested object is a part of the client, and instrumented like it, unless it is a value: a class, a module, something of the
     standard library, something that compares by value or that can be iterated.
  3. Outside a flow the client behaves as if it were not instrumented.
@@ -29,7 +29,7 @@ from .results import deliver
 from .rpc import Method, Rpc, Settings, begin, name_json
 
 C = TypeVar("C")
-_LEFT_ALONE = {"close", "aclose", "open", "copy", "with_options", "is_closed", "__class__"}
+_LEFT_ALONE = {"close", "aclose"}
 _LIBRARY = sys.stdlib_module_names
 _NO_CLIENT = (str, bytes, int, float, bool, type(None), list, tuple, dict, set, frozenset)
 
@@ -52,6 +52,13 @@ def instrument(client: C, memo: bool = False, prices: Mapping[str, Any] | None =
     >>> main()
     3
     """
+    return instrumented(client, memo, prices)
+
+
+def instrumented(
+    client: C, memo: bool, prices: Mapping[str, Any] | None, defaults: Mapping[str, Any] | None = None
+) -> C:
+    """The same, with arguments that calls are given which leave them out."""
     real = real_of(client) if is_disguise(client) else client
     if isinstance(real, (*_NO_CLIENT, type)) or inspect.isawaitable(real):
         raise OptionError(
@@ -59,8 +66,8 @@ def instrument(client: C, memo: bool = False, prices: Mapping[str, Any] | None =
         )
     if not isinstance(memo, bool):
         raise OptionError(f"instrument: memo must be True or False, not {memo!r}")
-    instrumented: C = _part(real, "", Settings(_client_name(real), type(real), memo, table(prices)))
-    return instrumented
+    made: C = _part(real, "", Settings(_client_name(real), type(real), memo, table(prices), defaults or {}))
+    return made
 
 
 def _named(value: Any) -> str:
@@ -89,8 +96,21 @@ def attribute(found: Any, path: str, settings: Settings) -> Any:
     if isinstance(found, type) or inspect.ismodule(found):
         return found
     if inspect.isroutine(found) or isinstance(found, functools.partial):
+        if str(getattr(found, "__annotations__", {}).get("return")).rpartition(".")[2] == "Self":
+            return _same(found, path.rpartition(".")[0], settings)
         return _function(Method(settings, path, found))
     return _part(found, path, settings) if is_part(found) else found
+
+
+def _same(fn: Callable[..., Any], path: str, settings: Settings) -> Callable[..., Any]:
+    """A method that gives another client of the class (`with_options`) is no call: what it gives is instrumented, too."""
+
+    @functools.wraps(fn)
+    def same(*args: Any, **kwargs: Any) -> Any:
+        result = fn(*args, **kwargs)
+        return _part(result, path, settings) if is_part(result) else result
+
+    return same
 
 
 def is_part(value: Any) -> bool:
@@ -123,9 +143,10 @@ def _function(method: Method) -> Callable[..., Any]:
 def called(method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """One call of a method of the client."""
     if current_node() is None and active() is None:
-        return method.fn(*args, **kwargs)  # rule 3
+        return method.fn(*args, **method.with_defaults(kwargs))  # rule 3
     node = here(method.what)
     node.session.check_awaited()
+    kwargs = method.with_defaults(kwargs)
     is_async = _is_async(method.fn)
     method = stand_in(method, is_async)
     if method.settings.memo and remember.is_outside_a_step(node):

@@ -33,13 +33,16 @@ NAME_LIMIT = 200
 class Settings:
     """What `instrument` was told, for the client and everything below it."""
 
-    __slots__ = ("client", "kind", "memo", "prices")
+    __slots__ = ("client", "kind", "memo", "prices", "defaults")
 
-    def __init__(self, client: str, kind: type, memo: bool, prices: Mapping[str, Price]) -> None:
+    def __init__(
+        self, client: str, kind: type, memo: bool, prices: Mapping[str, Price], defaults: Mapping[str, Any]
+    ) -> None:
         self.client = client
         self.kind = kind
         self.memo = memo
         self.prices = prices
+        self.defaults = defaults  # of arguments that a call leaves out
 
 
 class Method:
@@ -62,6 +65,16 @@ class Method:
     @property
     def what(self) -> str:
         return f"{self.settings.client}.{self.path}(…)" if self.path else f"{self.settings.client}(…)"
+
+    def with_defaults(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with the defaults of the client, as far as the method takes them."""
+        if not self.settings.defaults:
+            return kwargs
+        try:
+            takes = signature(self.fn).parameters
+        except (TypeError, ValueError):
+            return kwargs
+        return {**{name: value for name, value in self.settings.defaults.items() if name in takes}, **kwargs}
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, as far as the method says names."""

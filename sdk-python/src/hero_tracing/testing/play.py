@@ -83,7 +83,7 @@ class _Test(_local.Surroundings):
     def memory(self, *_: Any) -> LocalMemory:
         return self._memory
 
-    def lane(self, file: str | None, memory: LocalMemory) -> LocalLane:
+    def lane(self, file: str | None, memory: LocalMemory, lines: list[str]) -> LocalLane:
         return TestLane(file, memory, self._answers, self._clock, self._methods)
 
 
