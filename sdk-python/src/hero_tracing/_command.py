@@ -8,14 +8,13 @@ Rules:
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from . import _local
 from ._declare import Declaration
@@ -27,6 +26,9 @@ from ._local_lane import LocalLane, Question
 from ._local_memory import FileMemory, LocalMemory, MemoryUnusable
 from ._terminal import answer_on_terminal, print_tree
 
+if TYPE_CHECKING:
+    import argparse
+
 _HELP = {
     "input": "an input of the flow; may be given several times. The value is JSON, or else text",
     "json": "print the result as one line of JSON, and no tree",
@@ -35,6 +37,8 @@ _HELP = {
 
 
 def parser(prog: str, file: bool = False) -> argparse.ArgumentParser:
+    import argparse  # only a command needs it: no play and no test loads it
+
     made = argparse.ArgumentParser(prog, description="Plays a flow on the terminal, without the runtime.")
     if file:
         made.add_argument("file", help="a Python file with @flow functions")

@@ -94,7 +94,8 @@ class LocalLane:
         return bool(question["kind"] == "timer")
 
     def remaining(self, place: str, seconds: float) -> float:
-        return self._memory.timer(place, seconds)
+        with self._lock:
+            return self._memory.timer(place, seconds)
 
     def monotonic(self) -> float:
         return time.monotonic()
