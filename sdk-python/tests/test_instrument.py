@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from hero_tracing import ArgumentNotJson, OptionError, ResultNotJson, flow, instrument
+from hero_tracing._instrument import results
 from hero_tracing.testing import Ran, play
 
 
@@ -234,6 +236,23 @@ def test_a_stream_that_breaks_fails_its_span_and_one_that_is_left_is_cut() -> No
 
     run = ran(body)
     assert run.output == "one" and run.span("broken_words")["status"] == "failed"
+    assert run.span("words")["status"] == "success" and run.span("words")["tags"]["cut"] is True
+
+
+def test_a_stream_that_the_collector_finds_is_ended_by_the_next_call() -> None:
+    client = instrument(Shop())
+
+    def body() -> None:
+        circle: list[Any] = [client.words("one two")]
+        next(circle[0])
+        circle.append(circle)
+        del circle
+        gc.collect()
+        assert len(results._found) == 1, "nothing is emitted while the collector runs"
+        client.price("tea")
+
+    run = ran(body)
+    assert run.error is None
     assert run.span("words")["status"] == "success" and run.span("words")["tags"]["cut"] is True
 
 

@@ -25,7 +25,7 @@ from . import remember
 from .disguise import Disguise, disguised, is_disguise, real_of
 from .fakes import stand_in
 from .prices import table
-from .results import deliver
+from .results import deliver, end_found
 from .rpc import Method, Rpc, Settings, begin, name_json
 
 C = TypeVar("C")
@@ -146,6 +146,7 @@ def called(method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         return method.fn(*args, **method.with_defaults(kwargs))  # rule 3
     node = here(method.what)
     node.session.check_awaited()
+    end_found()
     kwargs = method.with_defaults(kwargs)
     is_async = _is_async(method.fn)
     method = stand_in(method, is_async)

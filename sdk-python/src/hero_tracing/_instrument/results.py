@@ -5,16 +5,20 @@ Each is handed on in disguise: it looks and behaves like the client's own object
 Rules:
  1. A stream ends where its iterator does, where it is closed, where its `with` block is left, or where nobody holds it any more.
  2. What is entered may be a stream: its span ends with the `with` block.
- 3. Any other object is a result that is whole, also one that can be entered (a response, a connection, a file).
+ 3. What the garbage collector finds is ended by the next call: the collector may run while this thread holds a lock of the SDK.
+ 4. Any other object is a result that is whole, also one that can be entered (a response, a connection, a file).
 """
 
 from __future__ import annotations
 
+import gc
 import inspect
+from collections import deque
 from typing import Any
 
 from .disguise import Disguise, disguised
 from .rpc import Rpc
+from .usage import field
 
 _TEXT_LIMIT = 32 * 1024
 _FIRST = 20
@@ -35,9 +39,26 @@ def is_manager(value: Any) -> bool:
     return {name for name in dir(kind) if not name.startswith("_")} <= _ONLY_ENTERED
 
 
+_collecting = False
+_found: deque[_State] = deque()  # by the collector (rule 3)
+
+
+def _on_collection(phase: str, info: dict[str, int]) -> None:
+    global _collecting
+    _collecting = phase == "start"
+
+
+def end_found() -> None:
+    """Ends what the collector found."""
+    while _found:
+        _found.popleft().dropped()
+
+
 def deliver(rpc: Rpc, result: Any) -> Any:
     """What the caller gets: the result, or its disguise while the call goes on."""
     if inspect.isawaitable(result) or is_stream(result) or is_manager(result):
+        if _on_collection not in gc.callbacks:
+            gc.callbacks.append(_on_collection)
         return disguised(Result, result, _State(rpc))
     rpc.end(result)
     return result
@@ -77,7 +98,7 @@ class _State:
 
     def dropped(self) -> None:
         """Nobody can read on."""
-        if self.owner and not self.rpc._ended:
+        if self.owner and not self.rpc.ended:
             self.rpc.tag("cut", True)
             self.ended()
 
@@ -96,8 +117,6 @@ class _State:
 
 def delta_of(chunk: Any) -> str | None:
     """The text that a chunk adds, in the shapes of OpenAI and Anthropic."""
-    from .usage import field
-
     choices = field(chunk, "choices")
     if isinstance(choices, list):
         text = field(field(choices[0], "delta"), "content") if choices else ""
@@ -136,7 +155,10 @@ class Result(Disguise):
     def __del__(self) -> None:
         try:
             state: _State = object.__getattribute__(self, _STATE)
-            state.dropped()
+            if _collecting:
+                _found.append(state)
+            else:
+                state.dropped()
         except Exception:  # the interpreter shuts down
             pass
 

@@ -99,7 +99,7 @@ class Rpc:
         session = parent.session
         self._method = method
         self._usage = Usage()
-        self._ended = False
+        self.ended = False
         self._token: Token[Node] | None = None
         arguments = method.arguments(args, kwargs)
         self._asked_model = arguments.get("model")
@@ -138,9 +138,9 @@ class Rpc:
 
     def end(self, result: Any = None) -> None:
         """The call has succeeded, and its result is whole."""
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
+        self.ended = True
         response = _safely(lambda: http_response(result))
         if response is not None:
             self.tag("status", status_of(response))
@@ -151,9 +151,9 @@ class Rpc:
 
     def fail(self, error: BaseException) -> None:
         """The client raised: the caller gets the same error."""
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
+        self.ended = True
         self._cost()
         status = status_of(error) or status_of(field(error, "response"))
         if status is not None:
