@@ -108,6 +108,7 @@ class _Suspending(LocalLane):
 
     def unanswered(self, questions: list[Question]) -> dict[str, Any]:
         names = [question["name"] for question in questions]
+        sys.stdout.flush()  # nothing is unwound, so that nobody else writes what the flow has printed
         if self._stdout is not None:
             _say(self._stdout, {"status": "awaiting_resume", "questions": names})
         else:
