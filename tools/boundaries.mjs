@@ -28,11 +28,11 @@ const ROOMS = {
     outbox: ['sql'],
     life: ['sql', 'outbox'],
     workflows: ['sql', 'outbox'],
-    checks: ['workflows'],
+    'schema-checks': ['workflows'],
     runs: ['sql', 'outbox', 'life', 'workflows'],
-    plays: ['sql', 'outbox', 'life', 'workflows', 'checks'],
-    waits: ['sql', 'outbox', 'life', 'workflows', 'checks', 'runs', 'plays'],
-    doors: ['workflows', 'checks', 'runs', 'plays', 'waits'],
+    plays: ['sql', 'outbox', 'life', 'workflows', 'schema-checks'],
+    waits: ['sql', 'outbox', 'life', 'workflows', 'schema-checks', 'runs', 'plays'],
+    doors: ['workflows', 'schema-checks', 'runs', 'plays', 'waits'],
   },
 };
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hero_tracing import NotJson, _events, _places
+from hero_tracing import NotJson, _events, _identity
 from hero_tracing._canonical import canonical
 
 GOLDEN = Path(__file__).parents[2] / "conformance" / "golden"
@@ -52,7 +52,7 @@ def test_refused(case: dict[str, Any]) -> None:
 def test_places(call: dict[str, Any]) -> None:
     doc = golden("places")
     by_label = {"root": doc["root"], **{other["label"]: other for other in doc["calls"]}}
-    counter = _places.Counter()
+    counter = _identity.Counter()
     for _ in range(call["n"] + 1):
         place = counter.place(
             by_label[call["parent"]]["place"],
@@ -61,10 +61,10 @@ def test_places(call: dict[str, Any]) -> None:
             canonical(call["args"]),
         )
     assert place == call["place"]
-    assert _places.step_key(doc["version_sid"], place) == call["step_key"]
-    assert _places.span_id(doc["play_sid"], place) == call["span_id"]
-    assert _places.idempotency_key(doc["play_sid"], call["step_key"]) == call["idempotency_key"]
-    assert _places.resume_id(doc["play_sid"], place) == call["resume_id"]
+    assert _identity.step_key(doc["version_sid"], place) == call["step_key"]
+    assert _identity.span_id(doc["play_sid"], place) == call["span_id"]
+    assert _identity.idempotency_key(doc["play_sid"], call["step_key"]) == call["idempotency_key"]
+    assert _identity.resume_id(doc["play_sid"], place) == call["resume_id"]
 
 
 @pytest.mark.parametrize("case", named(golden("events")["events"]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hero_tracing import OptionError, _places, flow
+from hero_tracing import OptionError, _identity, flow
 from hero_tracing._canonical import canonical
 
 REPLAY = pytest.mark.parametrize("always_replay", [False, True], ids=["plain", "always-replay"])
@@ -74,7 +74,7 @@ def test_a_value_is_committed_before_it_is_returned_and_shown(play: Any) -> None
     executor = play("from hero_tracing import flow\n@flow\ndef main():\n    return flow.random()")
     attempt = executor.run()
     (step,) = executor.commits
-    place = _places.Counter().place(_places.ROOT_PLACE, '""', '"random"', "null")
+    place = _identity.Counter().place(_identity.ROOT_PLACE, '""', '"random"', "null")
     assert step["place"] == place and step["function_sha256"] == "" and step["parent_place"] == ""
     (span,) = attempt.named("random")
     assert span["kind"] == "other" and span["source_line"] == 4
@@ -290,7 +290,7 @@ def test_a_link_is_that_of_the_next_pause_of_its_branch(play: Any, source: str, 
             while len(executor.questions) < 2:
                 assert executor.run().code == 75
         for place in list(executor.questions):
-            asked.append(_places.resume_id("play-1", place))
+            asked.append(_identity.resume_id("play-1", place))
             executor.answer_at(place, {"n": len(asked)})
     assert executor.run(until_end=True).code == 0, executor.error
     first, items = executor.output
@@ -323,10 +323,10 @@ def main():
     "name, args", [("call:flow_library_search", {"query": "ä", "limit": 2}), ("sleep", None), ("webhook:paid", None)]
 )
 def test_the_coming_place_is_that_of_the_next_call(name: str, args: Any) -> None:
-    counter = _places.Counter()
+    counter = _identity.Counter()
     for _ in range(3):
-        coming = counter.coming(_places.ROOT_PLACE, '""', canonical(name), canonical(args))
-        assert coming == counter.place(_places.ROOT_PLACE, '""', canonical(name), canonical(args))
+        coming = counter.coming(_identity.ROOT_PLACE, '""', canonical(name), canonical(args))
+        assert coming == counter.place(_identity.ROOT_PLACE, '""', canonical(name), canonical(args))
 
 
 def test_what_is_pipelined_is_committed_before_a_call_leaves(play: Any) -> None:

@@ -4,7 +4,7 @@ import { Module } from '@nestjs/common';
 import { Answers } from './waits/answers.js';
 import { Asks } from './waits/asks.js';
 import { Background } from './background.js';
-import { Checks } from './checks/checks.js';
+import { Checks } from './schema-checks/checks.js';
 import { ChildStore } from './waits/child-store.js';
 import { Children } from './waits/children.js';
 import { ForkStore } from './plays/fork-store.js';

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
-from . import _places
+from . import _identity
 from ._commits import Commit
 from ._effects import Effects
 from ._errors import Failed
@@ -51,7 +51,7 @@ def begin(node: Node, label: str, step: Callable[[str, str], str]) -> Effects[Ou
 
 def _decide(node: Node, label: str, begins: int) -> Effects[dict[str, Any]]:
     session, name = node.session, f"decide:{label}"
-    place = _places.nth_place(node.place, quoted(f"pause:{name}"), begins)
+    place = _identity.nth_place(node.place, quoted(f"pause:{name}"), begins)
     if place in session.memory:
         yield Turn(session, place)
     remembered = session.memory.take(place)

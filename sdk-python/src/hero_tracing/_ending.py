@@ -6,7 +6,7 @@ import json
 from json.encoder import encode_basestring as quoted
 from typing import NoReturn
 
-from . import _events, _places
+from . import _events, _identity
 from ._error_json import arose_in, describe, spans_of
 from ._exit import leave
 from ._session import Reply, Session
@@ -18,7 +18,7 @@ def send_end(session: Session, status: str, output: str | None, error: BaseExcep
     if error is None:
         return _send(session, status, output, "null", [])
     told = {name: _events.cut(text) for name, text in describe(error).items()}
-    span_id = arose_in(error) or session.span_id(_places.ROOT_PLACE)
+    span_id = arose_in(error) or session.span_id(_identity.ROOT_PLACE)
     shown = json.dumps({**told, "span_id": span_id}, ensure_ascii=False)
     return _send(session, status, output, shown, spans_of(error))
 
@@ -26,7 +26,7 @@ def send_end(session: Session, status: str, output: str | None, error: BaseExcep
 def end_failed(session: Session, error: BaseException) -> NoReturn:
     """Ends the play from any thread, without unwinding user code."""
     session.before_leaving()
-    root = session.span_id(_places.ROOT_PLACE)
+    root = session.span_id(_identity.ROOT_PLACE)
     _send(session, "failed", None, json.dumps({**describe(error), "span_id": root}, ensure_ascii=False), [root])
     leave(0)
 

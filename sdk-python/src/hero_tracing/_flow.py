@@ -12,18 +12,18 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 from . import _command, _errors, _invoke, _methods, _pause, _values
 from ._awaited import Awaited, check_sync_here
 from ._blocks import StepBlock
+from ._call_site import Site
 from ._calls import call_async, call_now
 from ._declare import Declaration
 from ._errors import OptionError
+from ._identity import idempotency_key
 from ._local import run_local, run_local_async
 from ._map import map_items
 from ._node import current_node, here, no_context
 from ._open_call import OpenCall
 from ._options import check_option
 from ._outcome import result_of
-from ._places import idempotency_key
 from ._session import active
-from ._site import Site
 from ._spans import Span
 
 P = ParamSpec("P")

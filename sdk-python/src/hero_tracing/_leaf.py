@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from ._awaited import Awaited, check_sync_here
+from ._call_site import Site
 from ._canonical import load
 from ._commits import Commit
 from ._effects import Effects, run, run_async
@@ -21,7 +22,6 @@ from ._memory import step_json
 from ._node import Node, current, here
 from ._outcome import Outcome, result_of
 from ._recall import recalled
-from ._site import Site
 from ._spans import Span
 
 

@@ -9,12 +9,12 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from ._awaited import Awaited, check_sync_here
+from ._call_site import Site
 from ._declare import Declaration
 from ._errors import OptionError
 from ._map_tasks import TaskMap
 from ._map_threads import ThreadMap
 from ._node import here
-from ._site import Site
 
 WORKERS = 32
 

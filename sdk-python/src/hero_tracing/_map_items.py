@@ -17,13 +17,13 @@ import threading
 from collections import deque
 from typing import Any
 
-from . import _places
+from . import _identity
+from ._call_site import Site
 from ._declare import Declaration
 from ._error_json import describe, is_remembered, leaving, note_members
 from ._node import Node
 from ._outcome import Outcome
 from ._recall import remembered
-from ._site import Site
 from ._spans import Span
 from ._worker_slot import WorkerSlot
 
@@ -66,7 +66,7 @@ class Map:
             except Exception as error:
                 self.errors[index] = error
                 continue
-            place = _places.first_place(node.place, f'"{branch}"', declaration.name_json, args)
+            place = _identity.first_place(node.place, f'"{branch}"', declaration.name_json, args)
             if not self.in_turn(index, place):
                 known = remembered(declaration, node, place)
                 if known is None:

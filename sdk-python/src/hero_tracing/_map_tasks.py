@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
+from ._call_site import Site
 from ._calls import run_call
 from ._declare import Declaration
 from ._effects import run_async
@@ -14,7 +15,6 @@ from ._map_items import Map
 from ._node import Node
 from ._open_call import OpenCall
 from ._recall import remembered
-from ._site import Site
 from ._tasks import spawn
 
 

@@ -11,6 +11,7 @@ import threading
 from functools import partial
 from typing import Any
 
+from ._call_site import Site
 from ._calls import RunBody, body_now, commit
 from ._commits import Commit
 from ._declare import Declaration
@@ -20,7 +21,6 @@ from ._map_items import Map
 from ._node import Node, current
 from ._open_call import OpenCall
 from ._outcome import Outcome
-from ._site import Site
 
 WORKERS_AT_ONCE = 4
 RAMP_SECONDS = 0.0005

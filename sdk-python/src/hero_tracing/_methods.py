@@ -13,7 +13,7 @@ import json
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
-from . import _places
+from . import _identity
 from ._calls import PAYLOAD_LIMIT
 from ._canonical import canonical, dump
 from ._commits import Request
@@ -68,7 +68,7 @@ def _linked(node: Node, place: str, name: str, options: dict[str, int]) -> Effec
     session = node.session
     with Leaf(node, f"webhook:{name}", place=place, kind="rpc") as leaf:
         coming = node.coming_place(quoted(f"pause:{name}"), "null")  # rule 3
-        resume_id = _places.resume_id(session.play_sid, coming)
+        resume_id = _identity.resume_id(session.play_sid, coming)
         session.links.made(name, resume_id, node)
         if leaf.known is not None:
             return leaf.known

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, cast
 
 from ._errors import NoContext
-from ._places import Counter
+from ._identity import Counter
 from ._session import Session, active
 from ._spans import Span
 from ._stack import check_room

@@ -7,13 +7,13 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from ._awaited import Awaited, check_sync_here
+from ._call_site import Site
 from ._canonical import dump
 from ._error_json import recall
 from ._errors import NotJson, OptionError
+from ._identity import resume_id
 from ._names import check_name
 from ._node import Node, current, here
-from ._places import resume_id
-from ._site import Site
 from ._spans import Span, show_replayed
 from ._waits import Question, wait, wait_async
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import _places, _tasks
+from . import _identity, _tasks
 from ._control import ControlLane
 from ._declare import Declaration
 from ._ending import send_end
@@ -115,8 +115,8 @@ def _run(session: Session, start: dict[str, Any]) -> Outcome:
 
 def _failed_to_load(session: Session, start: dict[str, Any], error: BaseException) -> Outcome:
     """The source did not load, or has no such entry: the root span exists all the same, and says why."""
-    span = Span(session, session.span_id(_places.ROOT_PLACE), start["workflow_name"])
-    span.start(session.parent_span_id, "flow_root", _places.ROOT_PLACE, "{}", FILE, None)
+    span = Span(session, session.span_id(_identity.ROOT_PLACE), start["workflow_name"])
+    span.start(session.parent_span_id, "flow_root", _identity.ROOT_PLACE, "{}", FILE, None)
     if isinstance(error, (SystemExit, KeyboardInterrupt)):
         span.end("cancelled")
     else:

@@ -6,7 +6,7 @@ import asyncio
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from . import _outcome, _places
+from . import _identity, _outcome
 from ._calls import RunBody, body_now, body_of, encoded
 from ._commits import DurableCommits
 from ._declare import Declaration
@@ -40,8 +40,8 @@ def new_session(lane: Lane, events: EventLane, *, pipelined: bool = False, **ide
 
 def start_root(session: Session, declaration: Declaration) -> OpenCall:
     """Opens the root span; the body runs in its context from now on."""
-    span = Span(session, session.span_id(_places.ROOT_PLACE), declaration.name)
-    node = Node(session, None, span, _places.ROOT_PLACE, declaration.is_async)
+    span = Span(session, session.span_id(_identity.ROOT_PLACE), declaration.name)
+    node = Node(session, None, span, _identity.ROOT_PLACE, declaration.is_async)
     call = OpenCall(session, declaration, node)
     call.open(session.parent_span_id, "flow_root")
     return call

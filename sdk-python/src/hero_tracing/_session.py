@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from . import _places
+from . import _identity
 from ._errors import NotAwaited
 from ._links import Links
 from ._memory import Memory
@@ -150,8 +150,8 @@ class Session:
         self.telemetry = telemetry
         self.play_sid = play_sid
         self.version_sid = version_sid
-        self.step_key = partial(_places.step_key, version_sid)  # of a place
-        self.span_id = partial(_places.span_id, play_sid)  # of a place
+        self.step_key = partial(_identity.step_key, version_sid)  # of a place
+        self.span_id = partial(_identity.span_id, play_sid)  # of a place
         self.parent_span_id = parent_span_id  # of the caller, in another play
         self.spawns = spawns  # outside the runtime a child runs in the caller's process
         self.first = attempt == 1

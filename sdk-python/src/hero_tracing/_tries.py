@@ -16,7 +16,7 @@ from contextvars import Token
 from json.encoder import encode_basestring as quoted
 from typing import Protocol
 
-from . import _places
+from . import _identity
 from ._at_most_once import begin
 from ._commits import Commit
 from ._effects import Effect, Effects
@@ -53,7 +53,7 @@ class Try:
         self._token: Token[Node] | None = None
         if number:
             session, step = call.session, call.node
-            place = _places.nth_place(step.place, '"try"', number)
+            place = _identity.nth_place(step.place, '"try"', number)
             self.node = Node(
                 session, step, Span(session, session.span_id(place), f"try {number}"), place, step.is_async
             )
@@ -178,10 +178,10 @@ def _once(attempt: Try, body: Body) -> Effects[Outcome]:
 def _backoff(call: OpenCall, number: int) -> Effects[None]:
     """Waits before the next try (rule 2); before a remembered try the wait is already over."""
     session, node, declaration = call.session, call.node, call.declaration
-    place = _places.nth_place(node.place, '"backoff"', number)
+    place = _identity.nth_place(node.place, '"backoff"', number)
     if place in session.memory:
         yield Turn(session, place)
-    if session.memory.find(_places.nth_place(node.place, '"try"', number + 1)) is not None:
+    if session.memory.find(_identity.nth_place(node.place, '"try"', number + 1)) is not None:
         session.memory.take(place)
         return
     seconds = min(declaration.retry_delay * declaration.backoff ** (number - 1), LONGEST_BACKOFF)

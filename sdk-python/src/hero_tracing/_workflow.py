@@ -16,7 +16,7 @@ from json.encoder import encode_basestring as quoted
 from types import ModuleType
 from typing import Any
 
-from . import _places
+from . import _identity
 from ._canonical import dump
 from ._declare import Declaration
 from ._errors import FlowNotFound, InputsInvalid, PayloadTooLarge, Refused
@@ -66,7 +66,7 @@ def resolve_body(name: str, version_sid: str) -> str:
 def _resolved(session: Session, name: str, version_sid: str) -> dict[str, Any]:
     """Rule 1."""
     label = f"resolve:{name}"
-    place = _places.resolve_place(quoted(label), quoted(version_sid))
+    place = _identity.resolve_place(quoted(label), quoted(version_sid))
     item = session.memory.find(place)
     if item is not None:
         remembered: dict[str, Any] = json.loads(item.text)
@@ -93,7 +93,7 @@ def load_for_error(session: Session, module: str) -> None:
         if _module_name(found) != module:
             continue
         name = item.name.removeprefix("resolve:")
-        is_current = place == _places.resolve_place(quoted(item.name), quoted(""))
+        is_current = place == _identity.resolve_place(quoted(item.name), quoted(""))
         with session.sources.loading:
             if found["version_sid"] not in session.sources.modules:
                 loaded = _module(session, name, "" if is_current else found["version_sid"], found)

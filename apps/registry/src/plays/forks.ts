@@ -16,7 +16,7 @@ import { uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { type Committed, type ForkSource, ForkStore, type Rekeyed } from './fork-store.js';
-import { Checks } from '../checks/checks.js';
+import { Checks } from '../schema-checks/checks.js';
 import { noPlay, Plays } from './plays.js';
 import { Relay } from '../outbox/relay.js';
 import { resumeIdOf, ROOT_PLACE, spanIdOf } from '../life/ids.js';

@@ -4,7 +4,7 @@ import { Database, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { ACTIVE, changeOf, iso } from '../sql/words.js';
-import { inlineBytes, type Sized, sized, sizedOf } from './reply-budget.js';
+import { inlineBytes, type Sized, sized, sizedOf } from './large-values.js';
 
 const PLAY = `p.sid, p.name, p.workflow_sid, coalesce(w.name, '') AS workflow_name, p.version_sid, p.version_number, p.status,
   ${sized('i.input', 'i.input_bytes')} AS input_data, ${sized('p.output', 'p.output_bytes')} AS output_data, p.error, p.prefill_only,

@@ -29,7 +29,7 @@ import { type Moved, MoveStore } from '../life/move-store.js';
 import { type Locked, PlayStore, type Standing } from './play-store.js';
 import { Relay } from '../outbox/relay.js';
 import { ROOT_PLACE, spanIdOf } from '../life/ids.js';
-import { ReplyBudget } from './reply-budget.js';
+import { ReplyBudget } from './large-values.js';
 import { PAGE_BYTES, pageOf, playOf } from './shown-plays.js';
 import { sidOf } from '../sql/pages.js';
 import { storable } from '../life/endings.js';

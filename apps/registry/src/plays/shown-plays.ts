@@ -11,7 +11,7 @@ import {
 } from '@hero/contracts';
 import { sidCursor } from '../sql/pages.js';
 import type { PlayRow, ResumeRow } from './play-store.js';
-import { ReplyBudget } from './reply-budget.js';
+import { ReplyBudget } from './large-values.js';
 
 /** Size limit of a page, so that the reply stays below 1 MiB. */
 export const PAGE_BYTES = 900 * 1024;

@@ -18,10 +18,10 @@ import {
 import { fits } from '@hero/json';
 import { failpoint, uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
-import { Checks } from '../checks/checks.js';
+import { Checks } from '../schema-checks/checks.js';
 import { Plays } from './plays.js';
 import { refuseTooMany } from './prefill-limits.js';
-import { ReplyBudget } from './reply-budget.js';
+import { ReplyBudget } from './large-values.js';
 import { Relay } from '../outbox/relay.js';
 import { DEEPEST, type Hindrance, type NewPlay, StartStore } from './start-store.js';
 import { type Pinned, Versions } from '../workflows/versions.js';

@@ -25,7 +25,7 @@ import {
 import { jsonFaults, payloadFault, schemaFaults } from '@hero/json';
 import { isDataError, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
-import { Checks } from '../checks/checks.js';
+import { Checks } from '../schema-checks/checks.js';
 import type { Answered } from '../outbox/changes.js';
 import type { HeldPlay } from '../runs/run-store.js';
 import { nextPrefill } from './prefills.js';

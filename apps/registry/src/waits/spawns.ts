@@ -11,7 +11,7 @@ import { failpoint, uuidv7 } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { Change } from '../outbox/changes.js';
 import { ChildStore } from './child-store.js';
-import { Checks } from '../checks/checks.js';
+import { Checks } from '../schema-checks/checks.js';
 import { fits, jsonTextFault } from '@hero/json';
 import { Relay } from '../outbox/relay.js';
 import { resumeIdOf } from '../life/ids.js';

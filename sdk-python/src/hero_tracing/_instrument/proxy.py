@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .._awaited import Awaited, in_coroutine
+from .._call_site import Site
 from .._errors import OptionError
 from .._node import current_node, here
 from .._session import active
-from .._site import Site
 from . import remember
 from .disguise import Disguise, disguised, is_disguise, real_of
 from .fakes import stand_in

@@ -18,13 +18,13 @@ from importlib import import_module
 from typing import Any
 
 from .._awaited import Awaited
+from .._call_site import Site
 from .._calls import call_async, call_now
 from .._canonical import dump
 from .._declare import Declaration
 from .._errors import ArgumentNotJson, NotJson, OptionError, ResultNotJson
 from .._node import Node, here
 from .._outcome import result_of
-from .._site import Site
 from .results import is_manager, is_stream
 from .rpc import Method
 from .shown import _BY_THEIR_TEXT, fields_of

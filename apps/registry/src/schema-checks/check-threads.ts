@@ -21,7 +21,7 @@ const FREE_MS_OF_A_MILLION = 400;
 const MINUTE_MS = 60_000;
 
 /** The built file beside this one; when the sources run, that of the build. */
-const SCRIPT = ['./check-thread.js', '../../dist/checks/check-thread.js']
+const SCRIPT = ['./check-thread.js', '../../dist/schema-checks/check-thread.js']
   .map((path) => new URL(path, import.meta.url))
   .find((url) => existsSync(fileURLToPath(url)));
 

@@ -1,6 +1,6 @@
 /** Schemas of users: an expensive one delays no other play, and its owner has a bounded time. */
 import { type Json, playResume, playStart, playStatus, rawJson, workflowCreate } from '@hero/contracts';
-import { CheckThreads, Spent } from '../src/checks/check-threads.js';
+import { CheckThreads, Spent } from '../src/schema-checks/check-threads.js';
 import { codeOf, PlayService, question } from './play-service.js';
 import { source } from './workflow-service.js';
 
