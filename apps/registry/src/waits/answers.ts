@@ -25,7 +25,7 @@ import { noPlay } from '../plays/plays.js';
 import { requestOf } from '../plays/shown-plays.js';
 import { ReplyBudget } from '../plays/large-values.js';
 import { keptUnder, PrefillStore } from './prefill-store.js';
-import { type AskedRow, ResumeStore } from './resume-store.js';
+import { type AskedRow, type Given, ResumeStore } from './resume-store.js';
 import { Wakes, type Woken } from './wakes.js';
 
 type Answer = Result<typeof playResume>;
@@ -97,17 +97,13 @@ export class Answers {
     }
     const faults = await this.checks.answer(play_sid, question.schema, payload);
     if (faults.length > 0) throw misfit(faults);
-    const resumed_at = await this.store.give(
-      { id: question.id, payload, outcome: 'answer', resumed_by: 'interactive' },
-      sql,
-    );
+    const answer: Given = { id: question.id, payload, outcome: 'answer', resumed_by: 'interactive' };
+    const given = await this.store.giveByHand(play_sid, answer, sql);
     // The play is locked and the question was open, so no other transaction can have answered it.
-    if (resumed_at === undefined) throw new Error(`Question ${question.id} was answered under the lock of its play.`);
-    await this.prefills.interactive(play_sid, sql);
-    const more = await this.store.isAsking(play_sid, sql);
+    if (given === undefined) throw new Error(`Question ${question.id} was answered under the lock of its play.`);
     const answered = [{ resume_id: question.id, resumed_by: 'interactive' }];
-    const woken = await this.wakes.wake(play, question, answered, sql, more);
-    return { answer: { ok: true, resumed_at, kept: false }, woken };
+    const woken = await this.wakes.wake(play, question, answered, sql, given.asks);
+    return { answer: { ok: true, resumed_at: given.resumed_at, kept: false }, woken };
   }
 
   private find(

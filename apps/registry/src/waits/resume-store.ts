@@ -52,6 +52,8 @@ export interface Given {
 const ASKED = `id, name, schema, ${iso('resumed_at')} AS resumed_at, asked_epoch, withdrawn`;
 /** SQL condition of the index `resumes_untaken`. */
 const UNTAKEN = 'taken_epoch IS NULL AND NOT withdrawn';
+const GIVE = `UPDATE resumes r SET payload = $2, outcome = $3, resumed_by = $4, resumed_at = now(), due_at = NULL
+  WHERE id = $1 AND r.resumed_at IS NULL RETURNING ${iso('r.resumed_at')} AS resumed_at`;
 
 @Injectable()
 export class ResumeStore {
@@ -182,21 +184,33 @@ export class ResumeStore {
     return new Map(rows.map((row) => [row.id, row]));
   }
 
-  /** Whether a question of the play is open. */
-  async isAsking(playSid: string, sql: Sql): Promise<boolean> {
-    const text = `SELECT id FROM resumes WHERE play_sid = $1 AND ${UNTAKEN} AND resumed_at IS NULL AND kind = 'question' LIMIT 1`;
-    return (await sql.query('resumes_asking', text, [playSid])).length > 0;
-  }
-
   /** Answers an open question, once (I5); undefined if it was already answered. */
   async give(given: Given, sql: Sql): Promise<string | undefined> {
-    const [row] = await sql.query<{ resumed_at: string }>(
-      'resume_give',
-      `UPDATE resumes r SET payload = $2, outcome = $3, resumed_by = $4, resumed_at = now(), due_at = NULL
-       WHERE id = $1 AND r.resumed_at IS NULL RETURNING ${iso('r.resumed_at')} AS resumed_at`,
-      [given.id, given.payload, given.outcome, given.resumed_by],
-    );
+    const { id, payload, outcome, resumed_by } = given;
+    const [row] = await sql.query<{ resumed_at: string }>('resume_give', GIVE, [id, payload, outcome, resumed_by]);
     return row?.resumed_at;
+  }
+
+  /**
+   * The same for the answer of a person. It clears `prefill_only`: later questions may wait. `asks` says whether another question of
+   * the play is open.
+   */
+  async giveByHand(
+    playSid: string,
+    given: Given,
+    sql: Sql,
+  ): Promise<{ resumed_at: string; asks: boolean } | undefined> {
+    const { id, payload, outcome, resumed_by } = given;
+    const [row] = await sql.query<{ resumed_at: string; asks: boolean }>(
+      'resume_give_by_hand',
+      `WITH given AS (${GIVE}), by_hand AS (UPDATE plays SET prefill_only = false WHERE sid = $5 AND prefill_only)
+       SELECT given.resumed_at, EXISTS (
+         SELECT FROM resumes
+         WHERE play_sid = $5 AND id <> $1 AND ${UNTAKEN} AND resumed_at IS NULL AND kind = 'question') AS asks
+       FROM given`,
+      [id, payload, outcome, resumed_by, playSid],
+    );
+    return row;
   }
 }
 
