@@ -7,15 +7,6 @@ def main():
     return 1
 `;
 
-/** The same in a process that is kept from play to play. */
-export const KEPT = `
-from hero_tracing import flow
-
-@flow(name="kept", process="kept")
-def main():
-    return 1
-`;
-
 /** Sequential durable steps that do nothing: the milliseconds of one of them. */
 export const NOTHING_STEPS = `
 import time

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Street } from '@hero/conformance';
 import type { HeroClient } from '@hero/openrpc';
-import { FAN_OUT, KEPT, NOTHING_STEPS, PAUSE, spawns, TRIVIAL } from '../flows.js';
+import { FAN_OUT, NOTHING_STEPS, PAUSE, spawns, TRIVIAL } from '../flows.js';
 import { client, replay, run, save } from '../plays.js';
 import type { System, Work } from './system.js';
 
@@ -65,10 +65,6 @@ export async function startHero(): Promise<HeroSystem> {
         return await oneByOne(TRIVIAL, work.count);
       case 'together':
         return await sideBySide(TRIVIAL, work.count, work.together);
-      case 'kept':
-        return await oneByOne(KEPT, work.count);
-      case 'keptTogether':
-        return await sideBySide(KEPT, work.count, work.together);
       case 'steps':
         return await list(NOTHING_STEPS, { count: work.count });
       case 'fanOut':

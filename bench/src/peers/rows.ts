@@ -35,10 +35,10 @@ const shares = (took: readonly number[]): { p50: number; p99: number } => {
 
 const TOGETHER = 24;
 
-async function sideBySide(system: System, work: 'together' | 'keptTogether', count: number) {
+async function sideBySide(system: System, count: number) {
   const { result, ms } = await cpuOf(
     () => system.processes(),
-    () => system.run({ work, count, together: TOGETHER }),
+    () => system.run({ work: 'together', count, together: TOGETHER }),
   );
   const cpu = new Map([...ms].map(([name, each]) => [name, each / count]));
   const all = [...cpu.values()].reduce((sum, each) => sum + each, 0);
@@ -64,20 +64,8 @@ export const COMPARISONS: readonly Comparison[] = [
       { key: 'cpu', name: '… CPU of each, all processes of the system', unit: 'ms', goal: { most: 10 } },
     ],
     async take(system) {
-      const { rate, all, cpu } = await sideBySide(system, 'together', 1_000);
+      const { rate, all, cpu } = await sideBySide(system, 1_000);
       return { values: { together: rate, cpu: all }, cpu };
-    },
-  },
-  {
-    name: 'kept',
-    rows: [
-      { key: 'kept-p50', name: 'trivial workflow in a kept process, p50 of 200', unit: 'ms', goal: { most: 4 } },
-      { key: 'kept-together', name: `… ${TOGETHER} at a time`, unit: 'a second', goal: { least: 400 } },
-    ],
-    async take(system) {
-      const { p50 } = shares(await system.run({ work: 'kept', count: 200 }));
-      const { rate } = await sideBySide(system, 'keptTogether', 1_000);
-      return { values: { 'kept-p50': p50, 'kept-together': rate } };
     },
   },
   {
@@ -152,13 +140,11 @@ export const COMPARISONS: readonly Comparison[] = [
   },
 ];
 
-const SHARED = 'as above: one shared process';
 const NO_SUSPENSION = { 'answer-suspended': 'it stays in memory' };
-const NO_KEPT = { 'kept-p50': SHARED, 'kept-together': SHARED };
 
 /** What a system has no such thing of, and why; shown in its place. */
 export const MISSING: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  restate: { ...NO_KEPT, 'step-above': 'no PostgreSQL' },
-  dbos: { ...NO_KEPT, ...NO_SUSPENSION },
-  'dbos-python': { ...NO_KEPT, ...NO_SUSPENSION },
+  restate: { 'step-above': 'no PostgreSQL' },
+  dbos: NO_SUSPENSION,
+  'dbos-python': NO_SUSPENSION,
 };

@@ -15,10 +15,7 @@ export type Work =
   /** Workflows that wait for an answer, and are suspended first where that is a choice: from the answer to the line after the wait. */
   | { work: 'answer'; count: number; suspended?: boolean }
   /** One workflow that calls trivial ones, one after the other: the milliseconds of each call. */
-  | { work: 'spawn'; count: number }
-  /** As `trivial` and `together`, in a process that is kept from play to play. */
-  | { work: 'kept'; count: number }
-  | { work: 'keptTogether'; count: number; together: number };
+  | { work: 'spawn'; count: number };
 
 export interface SystemInfo {
   readonly id: SystemId;
