@@ -74,7 +74,8 @@ export class Children {
     signal.throwIfAborted();
     this.resting = false;
     this.restLater();
-    const [child] = this.armed;
+    // Without a lease the fork server must see the order: it refuses.
+    const [child] = this.options.wanted() ? this.armed : [];
     if (!child) return await this.fork(play, take, signal);
     this.armed.delete(child);
     try {

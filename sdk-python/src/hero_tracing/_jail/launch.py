@@ -45,7 +45,7 @@ def become_child(
     try:
         code = _run(jail, level, order, page, connect, rules)
     except BaseException as error:
-        _refuse(page, error)
+        refuse(page, error)
     finally:
         os._exit(code)
 
@@ -140,9 +140,10 @@ def _write_all(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
-def _refuse(page: mmap.mmap, error: BaseException) -> None:
-    if page.closed:
-        return  # the play began: this is its end
+def refuse(page: mmap.mmap, error: BaseException) -> None:
+    """Says why the play could not begin; of one that began this is the end."""
+    if page.closed or page[0] == BEGAN:
+        return
     text = f"{type(error).__name__}: {error}".encode(errors="replace")[:_TEXT_LIMIT]
     page[1 : len(text) + 2] = text + b"\0"
     page[0] = REFUSED

@@ -24,8 +24,8 @@ from typing import Any
 from . import kernel
 from .jail import Jail
 from .launch import what_happened
-from .sandbox import own_mounts, what_will_hold
-from .slot import Bare, Slot
+from .sandbox import what_will_hold
+from .slot import Bare, Slot, reusable
 
 # Slots without a child that wait for the next one.
 IDLE_SLOTS = 8
@@ -91,7 +91,7 @@ class Server:
             uid=jail.uid,
             gid=jail.gid,
             python=sys.version.split()[0],
-            arms=own_mounts(jail) and settings["sandbox"] != "off",
+            arms=reusable(jail, settings["sandbox"]),
         )
 
     def run(self) -> None:
@@ -187,6 +187,8 @@ class Server:
 
     def _hear(self, slot: Slot) -> None:
         """Its child has ended by itself."""
+        if slot.closed:
+            return  # it was reaped after `select` had found its socket ready
         ended = slot.ended()
         if slot.silent and slot.socket.fileno() in self.selector.get_map():
             self.selector.unregister(slot.socket)
@@ -195,7 +197,7 @@ class Server:
         status, again = ended
         if slot in self.running:
             self._report(self.running.pop(slot), status)
-        if again and not self.retired:
+        if again and not slot.killed and not self.retired:
             self.idle.append(slot)
             self._discard_idle(IDLE_SLOTS)
         else:
@@ -219,7 +221,7 @@ class Server:
                 if place in self.idle:
                     self.idle.remove(place)
             else:
-                place.kill()  # what is left of its process group
+                place.end_the_rest()
             attempt = self.running.pop(place, None)
             if attempt is not None:
                 self._report(attempt, status)

@@ -28,7 +28,7 @@ from typing import Any, NoReturn, Protocol
 
 from . import kernel, sandbox
 from .jail import Jail
-from .launch import become_child
+from .launch import NOT_STARTED, become_child, refuse
 
 
 class Connect(Protocol):
@@ -51,6 +51,9 @@ class Slot:
         self.inbox = b""
         self.leave_by: float | None = None
         self.silent = False  # init has closed its end: it is about to be reaped
+        self.killed = False
+        self.closed = False
+        self._used = False
         self.socket, theirs = socket.socketpair()
         try:
             kernel.unshare(kernel.CLONE_NEWPID)
@@ -58,6 +61,7 @@ class Slot:
                 self.pid = os.fork()
                 if self.pid == 0:
                     _be_init(jail, level, connect, theirs, self.page)
+                _keep_from_others(self.page)
             finally:
                 kernel.setns(jail.own_pid_ns_fd, kernel.CLONE_NEWPID)
         except BaseException:
@@ -68,7 +72,9 @@ class Slot:
         self.socket.setblocking(False)
 
     def fork(self, order: dict[str, Any]) -> None:
-        self.page[:1] = b"\0"
+        if self._used:
+            self.page[:1] = b"\0"
+        self._used = True
         self.socket.setblocking(True)
         try:
             self.socket.sendall(json.dumps(order).encode() + b"\n")
@@ -96,12 +102,14 @@ class Slot:
 
     def kill(self) -> None:
         """The end of init is the end of everything in its namespace."""
+        self.killed = True
         try:
             os.kill(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 
     def close(self) -> None:
+        self.closed = True
         self.socket.close()
         self.page.close()
 
@@ -115,8 +123,18 @@ class Bare:
         self.pid = os.fork()
         if self.pid == 0:
             become_child(jail, level, order, self.page, connect, None)
+        _keep_from_others(self.page)
 
     def kill(self) -> None:
+        """For a child that was not reaped yet: it may not be the leader of its process group yet."""
+        self.end_the_rest()
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def end_the_rest(self) -> None:
+        """Ends its process group, also when it was reaped itself."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -126,6 +144,12 @@ class Bare:
         self.page.close()
 
 
+def _keep_from_others(page: mmap.mmap) -> None:
+    """What is forked from now on does not have the page: it could forge what it says of another play."""
+    if hasattr(mmap, "MADV_DONTFORK"):
+        page.madvise(mmap.MADV_DONTFORK)
+
+
 def reusable(jail: Jail, level: str) -> bool:
     """Whether children may follow each other in a slot: everything between a play and its init must hold."""
     return level != "off" and jail.pid_ns and jail.mount_ns and jail.user_ns and kernel.landlock_abi() > 0
@@ -133,6 +157,7 @@ def reusable(jail: Jail, level: str) -> bool:
 
 def _be_init(jail: Jail, level: str, connect: Connect, orders: socket.socket, page: mmap.mmap) -> NoReturn:
     # Nothing may leave this function: above it is the fork server's own stack.
+    code = 0
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getpid() != 1:
@@ -150,8 +175,11 @@ def _be_init(jail: Jail, level: str, connect: Connect, orders: socket.socket, pa
             status = _end_of(pid, orders)
             again = lasts and _own_state() == before
             _tell(orders, t="ended", status=status, reusable=again)
+    except BaseException as error:
+        refuse(page, error)
+        code = NOT_STARTED
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 def _no_handlers() -> None:
