@@ -1,4 +1,4 @@
-"""Workers over an asyncio.Queue that sleep between their steps, longer in all than anybody would call a moment."""
+"""Workers over an asyncio.Queue that sleep between their steps, longer in all than anybody would call a moment; who is first is not a matter of time."""
 # {"output": [["s-0", "s-1", "s-2", "s-3", "s-4", "s-5", "s-6", "s-7"], ["same", 8]], "answers": {"look": 1}}
 
 
@@ -14,6 +14,6 @@ async def main(log):
             done.append(await async_effect(log, f"s-{n}", ms=5))
             await asyncio.sleep(pace)
 
-    await asyncio.gather(worker(0.3), worker(0.7))
+    await asyncio.gather(worker(0.6), worker(0.6))
     await flow.pause("look")
     return [sorted(done), ["same", len(set(done))]]
