@@ -180,3 +180,61 @@ def test_wrong_uses_of_run_are_said(folder: Path) -> None:
     assert 'call it under `if __name__ == "__main__":`' in run(folder, "inside.py").stderr
     ended = run(folder, "-m", "hero_tracing", "missing.py")
     assert ended.returncode == 2 and "missing.py cannot be read: No such file" in ended.stderr
+
+
+LEAVING = """
+import sys
+from hero_tracing import flow
+
+@flow
+def main(code: int):
+    print("leaves")
+    sys.exit(code)
+
+if __name__ == "__main__":
+    flow.run(main)
+"""
+
+
+@pytest.mark.parametrize("command", [("file.py",), ("-m", "hero_tracing", "file.py")])
+def test_json_says_that_the_flow_left_and_the_code_stays(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "file.py").write_text(LEAVING)
+    left = run(tmp_path, *command, "code=3", "--json")
+    error = {"type": "SystemExit", "message": "the flow called sys.exit(3)"}
+    assert left.returncode == 3 and json.loads(left.stdout) == {"status": "failed", "error": error}
+
+
+REMEMBERING = """
+from hero_tracing import flow, instrument
+
+class Reply:
+    def __init__(self, word):
+        self.word = word
+
+    @classmethod
+    def model_validate(cls, value):
+        return cls(**value)
+
+    def model_dump(self, **_):
+        return {"word": self.word}
+
+class Api:
+    def ask(self):
+        return Reply("tea")
+
+api = instrument(Api(), memo=True)
+
+@flow
+def main() -> str:
+    return type(api.ask()).__name__
+
+if __name__ == "__main__":
+    flow.run(main)
+"""
+
+
+@pytest.mark.parametrize("command", [("file.py",), ("-m", "hero_tracing", "file.py")])
+def test_the_classes_of_the_file_are_found_again(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "file.py").write_text(REMEMBERING)
+    ended = run(tmp_path, *command, "--json")
+    assert json.loads(ended.stdout) == {"status": "success", "output": "Reply"}, ended.stderr

@@ -85,3 +85,24 @@ def test_long_prompts_and_cache_writes_have_prices_of_their_own() -> None:
 def test_a_wrong_price_is_refused_with_an_example(wrong: Any) -> None:
     with pytest.raises(OptionError, match=r'for example \{"my-model": \{"input": 2.5, "output": 10\}\}'):
         instrument(Shop(), prices=wrong)
+
+
+def test_what_another_client_has_paid_for_costs_once() -> None:
+    prices = {"m": {"input": 2, "output": 10}}
+    reply = {"model": "m", "usage": {"prompt_tokens": 1000, "completion_tokens": 100}}
+    inner = instrument(Model(reply), prices=prices)
+
+    class Wrapper:
+        def ask(self) -> Any:
+            return inner.create()
+
+        def stream(self) -> Iterator[Any]:
+            yield from inner.stream()
+
+    outer = instrument(Wrapper(), prices=prices)
+    once = pytest.approx(1000 * 2e-6 + 100 * 10e-6)
+    asked = ran(lambda: bool(outer.ask()))
+    assert asked.tree == "✓ main\n  ✓ ask\n    ✓ create"
+    assert asked.cost_usd == asked.span("create")["cost_usd"] == once and asked.span("ask")["cost_usd"] == 0
+    assert ran(lambda: len(list(outer.stream()))).cost_usd == once
+    assert ran(lambda: [bool(outer.ask()), bool(inner.create())]).cost_usd == pytest.approx(2 * 0.003)

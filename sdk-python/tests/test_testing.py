@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import datetime, timedelta, timezone
+from queue import Queue
 from typing import Any
 
 import pytest
 
 from hero_tracing import CallFailed, OptionError, PauseTimeout, Refused, ask_user, flow, instrument
 from hero_tracing.testing import play
+from hero_tracing.testing.answers import TestLane
 
 
 class Shop:
@@ -209,3 +212,57 @@ def test_questions_beside_work_that_nobody_answers_end_the_run_and_not_the_proce
     ran = play(flow(name="main")(lambda: flow.map(asks, ["a", "slow", "b"])))
     assert isinstance(ran.error, Refused) and "✓ asks" in ran.tree
     assert isinstance(play(both).error, Refused)
+
+
+@pytest.mark.parametrize("wrong", ["zzz", object()])
+def test_an_answer_that_does_not_fit_ends_the_run_wherever_it_is_taken(wrong: Any) -> None:
+    asked = threading.Event()
+
+    @flow
+    def item(number: int) -> Any:
+        if number == 1:
+            assert asked.wait(10), "the question is sent while this item goes on"
+            return "done"
+        try:
+            return ask_user.choice("Which?", ["a", "b"], name="q1")
+        except Refused:
+            return "swallowed"
+        finally:
+            asked.set()
+
+    ran = play(flow(name="main")(lambda: flow.map(item, [1, 2])), answers={"q1": wrong})
+    assert isinstance(ran.error, OptionError) and "q1" in str(ran.error)
+    with pytest.raises(OptionError):
+        ran.output  # noqa: B018
+
+
+def test_an_answer_that_does_not_fit_is_an_error_of_an_async_flow_too() -> None:
+    @flow(name="main")
+    async def both() -> Any:
+        async def later() -> None:
+            await flow.sleep(5)
+
+        return await asyncio.gather(ask_user.choice("Which?", ["a", "b"], name="q1"), later())
+
+    ran = play(both, answers={"q1": "zzz"})
+    assert isinstance(ran.error, OptionError) and "must be one of" in str(ran.error)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_ask_that_breaks_does_not_keep_the_play_from_asking_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken: Queue[threading.Thread] = Queue()
+
+    def breaks(lane: TestLane, kind: str, body: str, arrived: Any) -> None:
+        broken.put(threading.current_thread())
+        raise LookupError("the lane is broken")
+
+    monkeypatch.setattr(TestLane, "send", breaks)
+
+    @flow
+    def item(number: int) -> Any:
+        if number == 1:
+            broken.get(timeout=10).join(10)
+            return "done"
+        return flow.pause("q")
+
+    assert play(flow(name="main")(lambda: flow.map(item, [1, 2])), answers={"q": "told"}).output == ["done", "told"]

@@ -6,28 +6,30 @@ nothing is remembered between two runs.
 
 from __future__ import annotations
 
-import runpy
 import sys
 
 from . import _command
 from ._flow import declaration_of
 from ._inspect import inspect_source
+from ._source import load_source
 
 
 def main(arguments: list[str]) -> int:
     options = _command.parser("python -m hero_tracing", file=True).parse_intermixed_args(arguments)
     try:
         with open(options.file, encoding="utf-8") as source:
-            found = inspect_source(source.read())
+            text = source.read()
     except OSError as error:
         print(f"{options.file} cannot be read: {error.strerror}", file=sys.stderr)
         return 2
+    found = inspect_source(text)
     errors = [issue for issue in found["issues"] if issue["severity"] == "error" or not found["entry"]]
     for issue in errors:
         print(f"{options.file}:{issue['line']}:{issue['column']}: {issue['message']}", file=sys.stderr)
     if errors:
         return 2
-    entry = runpy.run_path(options.file, run_name="__play__")[found["entry"]]
+    module, _ = load_source(text, options.file)  # it stays in sys.modules, where its classes are looked up by name
+    entry = getattr(module, found["entry"])
     declaration = declaration_of(entry)
     assert declaration is not None
     return _command.run(entry, declaration, found["inputs"], options)

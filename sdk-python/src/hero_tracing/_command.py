@@ -68,6 +68,11 @@ def run(
     except MemoryUnusable as error:
         print(error, file=sys.stderr)
         return 2
+    except SystemExit as leaving:
+        if options.json:
+            message = f"the flow called sys.exit({leaving.code!r})"
+            _say(stdout, {"status": "failed", "error": {"type": "SystemExit", "message": message}})
+        raise
     except Exception as error:
         if not options.json:
             raise

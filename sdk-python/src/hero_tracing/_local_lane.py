@@ -13,8 +13,9 @@ from ._inspect import inspect_source
 from ._local_memory import LocalMemory
 
 Question = dict[str, Any]
-# Answers questions: a text of JSON for each place that is answered. `at_rest`: nothing goes on without an answer.
-Answer = Callable[[list[Question], bool], Mapping[str, str]]
+# Answers questions: for each place that is answered, `answer` or `refused` and a text of JSON. It never raises: it is called in a
+# thread of the SDK, where nobody takes the error. `at_rest`: nothing goes on without an answer.
+Answer = Callable[[list[Question], bool], Mapping[str, tuple[str, str]]]
 
 
 class LocalLane:
@@ -64,7 +65,9 @@ class LocalLane:
         told = []
         for place, (kind, payload) in answers.items():
             with self._lock:
-                self._memory.answered(self._asked.pop(place), kind, payload)
+                question = self._asked.pop(place)
+                if kind != "refused":  # a refusal is not remembered: the next run asks again
+                    self._memory.answered(question, kind, payload)
             told.append({"place": place, "kind": kind, "payload": payload})
         return {"t": "answers", "answers": told}
 
@@ -73,7 +76,7 @@ class LocalLane:
         questions = [question for question in self._asked.values() if question["kind"] == "question"]
         given = self._answer(questions, at_rest) if questions else {}
         if given:
-            return {place: ("answer", payload) for place, payload in given.items()}
+            return dict(given)
         timed = [question for question in self._asked.values() if self.ends(question)]
         now = self.monotonic()
         if at_rest and timed:

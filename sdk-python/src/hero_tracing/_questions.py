@@ -209,9 +209,8 @@ class Questions:
 
     def _ask(self, turns: LoopTurns | None) -> None:
         session = self._session
-        body, new = self._body()
+        new: list[Question] = []
         loop = None if turns is None else turns.loop
-        session.lane.listen(loop, self.woken)
 
         def arrived(reply: Reply) -> None:
             if turns is not None and turns.loop.is_running():
@@ -221,7 +220,13 @@ class Questions:
                 self._replies.append((reply, new))
                 self._changed.notify_all()
 
-        session.lane.send("ask", f"{body},{session.told()}", arrived)
+        try:
+            body, new = self._body()
+            session.lane.listen(loop, self.woken)
+            session.lane.send("ask", f"{body},{session.told()}", arrived)
+        except BaseException:
+            self._asked()
+            raise
 
     def _pause(self) -> None:
         """Sends `pause`, because every branch waits; the process may have to exit."""

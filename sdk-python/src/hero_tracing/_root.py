@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -19,6 +20,10 @@ from ._questions import Questions
 from ._session import EventLane, Lane, Session
 from ._spans import Span
 from ._turns import Turns
+
+before_end: list[
+    Callable[[], None]
+] = []  # called before the root's span ends, by what still has spans of its own to end
 
 
 class Outcome(NamedTuple):
@@ -60,6 +65,8 @@ def end_root(call: OpenCall, outcome: _outcome.Outcome) -> Outcome:
             session.check_awaited()
         except Exception as missing:
             text, error = None, missing
+    for end in before_end:
+        end()
     if error is None:
         span.end("success", duration_ms=duration_ms, output=text, soft=False)
     elif isinstance(error, (SystemExit, KeyboardInterrupt)):

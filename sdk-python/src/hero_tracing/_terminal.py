@@ -38,13 +38,13 @@ def print_tree(lines: list[str], to: TextIO) -> None:
     to.flush()
 
 
-def answer_on_terminal(questions: list[dict[str, Any]], at_rest: bool) -> dict[str, str]:
+def answer_on_terminal(questions: list[dict[str, Any]], at_rest: bool) -> dict[str, tuple[str, str]]:
     """Asks each question once nothing else goes on, and gives the answers by place. An answer is JSON, or else text."""
     answers = {}
     for question in questions if at_rest else ():
         payload = _ask(question)
         if payload is not None:
-            answers[question["place"]] = payload
+            answers[question["place"]] = "answer", payload
     return answers
 
 

@@ -2,11 +2,13 @@
 
 Rules:
  1. `isinstance(disguise, TheirClass)` holds, attributes are read from and written to the real object.
- 2. A special method is there exactly where the real object's class has it: `callable`, `iter`, `len`, `with` answer as before.
+ 2. A copy is a disguise of a copy; what is pickled must be the real object, which another process has nothing to see of.
+ 3. A special method is there exactly where the real object's class has it: `callable`, `iter`, `len`, `with` answer as before.
 """
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Callable
 from functools import lru_cache
@@ -51,6 +53,21 @@ class Disguise:
     def __hash__(self) -> int:
         return hash(object.__getattribute__(self, _REAL))
 
+    def __copy__(self) -> Any:
+        return self._hero_like(copy.copy(object.__getattribute__(self, _REAL)))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self._hero_like(copy.deepcopy(object.__getattribute__(self, _REAL), memo))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        name = type(object.__getattribute__(self, _REAL)).__name__
+        raise TypeError(
+            f"an instrumented {name} cannot be pickled: pickle the {name} itself, and instrument what is loaded"
+        )
+
+    def _hero_like(self, real: Any) -> Any:
+        return disguised(type(self).__bases__[0], real, object.__getattribute__(self, _STATE))
+
 
 def _passed_on(call: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, *args: call(object.__getattribute__(self, _REAL), *args)
@@ -80,7 +97,7 @@ def _class_for(kind: type[Disguise], names: tuple[str, ...]) -> type[Disguise]:
 
 
 def disguised(kind: type[D], real: Any, state: Any) -> D:
-    """A disguise of this kind for the object (rule 2)."""
+    """A disguise of this kind for the object (rule 3)."""
     names = tuple(name for name in {**_PASSED_ON, **kind._hero_methods} if _has(type(real), name))
     made = object.__new__(_class_for(kind, names))  # type: ignore[arg-type]
     object.__setattr__(made, _REAL, real)

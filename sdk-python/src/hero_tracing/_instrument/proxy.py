@@ -82,6 +82,8 @@ def _client_name(client: Any) -> str:
 class Client(Disguise):
     """The stand-in for a client, or for a part of it; its state is its path and the settings."""
 
+    __slots__ = ()
+
     def __getattr__(self, name: str) -> Any:
         real = real_of(self)
         found = getattr(real, name)
@@ -96,10 +98,14 @@ def attribute(found: Any, path: str, settings: Settings) -> Any:
     if isinstance(found, type) or inspect.ismodule(found):
         return found
     if inspect.isroutine(found) or isinstance(found, functools.partial):
-        if str(getattr(found, "__annotations__", {}).get("return")).rpartition(".")[2] == "Self":
+        if _gives_self(found) and not inspect.iscoroutinefunction(inspect.unwrap(found)):
             return _same(found, path.rpartition(".")[0], settings)
         return _function(Method(settings, path, found))
     return _part(found, path, settings) if is_part(found) else found
+
+
+def _gives_self(fn: Callable[..., Any]) -> bool:
+    return str(getattr(fn, "__annotations__", {}).get("return")).rpartition(".")[2] == "Self"
 
 
 def _same(fn: Callable[..., Any], path: str, settings: Settings) -> Callable[..., Any]:
@@ -149,8 +155,9 @@ def called(method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     end_found()
     kwargs = method.with_defaults(kwargs)
     is_async = _is_async(method.fn)
+    memo = method.settings.memo and not _gives_self(method.fn)  # a client is no JSON
     method = stand_in(method, is_async)
-    if method.settings.memo and remember.is_outside_a_step(node):
+    if memo and remember.is_outside_a_step(node):
         return remember.remembered(method, args, kwargs, node, is_async, called)
     if is_async:
         site = Site(node, name_json(method))
@@ -182,7 +189,16 @@ async def _called_async(method: Method, args: tuple[Any, ...], kwargs: dict[str,
         rpc.fail(error)
         raise
     rpc.leave()
-    return deliver(rpc, result)
+    return _like_its_client(method, deliver(rpc, result))
+
+
+def _like_its_client(method: Method, result: Any) -> Any:
+    """An object of the class that has the method (`connect` that returns `self`), or of the client's, is instrumented like it."""
+    if is_disguise(result) or not is_part(result):
+        return result
+    if type(result) is type(getattr(method.fn, "__self__", None)):
+        return _part(result, method.path.rpartition(".")[0], method.settings)
+    return _part(result, "", method.settings) if type(result) is method.settings.kind else result
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:

@@ -5,19 +5,25 @@ Each is handed on in disguise: it looks and behaves like the client's own object
 Rules:
  1. A stream ends where its iterator does, where it is closed, where its `with` block is left, or where nobody holds it any more.
  2. What is entered may be a stream: its span ends with the `with` block.
- 3. What the garbage collector finds is ended by the next call: the collector may run while this thread holds a lock of the SDK.
- 4. Any other object is a result that is whole, also one that can be entered (a response, a connection, a file).
+ 3. What the garbage collector finds is ended by the next call, or at the end of the play: the collector may run while this thread
+    holds a lock of the SDK.
+ 4. A coroutine is handed on as a coroutine: `gather` and `create_task` run it without its `__await__`, so a disguise sees nothing.
+ 5. Any other object is a result that is whole, also one that can be entered (a response, a connection, a file).
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import inspect
+import weakref
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 
+from .._root import before_end
 from .disguise import Disguise, disguised
-from .rpc import Rpc
+from .rpc import Inside, Rpc
 from .usage import field
 
 _TEXT_LIMIT = 32 * 1024
@@ -56,12 +62,28 @@ def end_found() -> None:
 
 def deliver(rpc: Rpc, result: Any) -> Any:
     """What the caller gets: the result, or its disguise while the call goes on."""
-    if inspect.isawaitable(result) or is_stream(result) or is_manager(result):
-        if _on_collection not in gc.callbacks:
-            gc.callbacks.append(_on_collection)
-        return disguised(Result, result, _State(rpc))
-    rpc.end(result)
-    return result
+    if not (inspect.isawaitable(result) or is_stream(result) or is_manager(result)):
+        rpc.end(result)
+        return result
+    if _on_collection not in gc.callbacks:
+        gc.callbacks.append(_on_collection)
+        before_end.append(end_found)
+    state = _State(rpc)
+    if isinstance(result, Coroutine) and not hasattr(type(result), "__aenter__"):
+        made = _awaited(result, state)
+        weakref.finalize(made, _lost, state).atexit = False
+        return made
+    if asyncio.isfuture(result):
+        result.add_done_callback(state.settled)  # `gather` and `wait` read a future without awaiting it
+    return disguised(Result, result, state)
+
+
+def _lost(state: _State) -> None:
+    """Nobody holds the result any more (rules 1 and 3)."""
+    if _collecting:
+        _found.append(state)
+    else:
+        state.dropped()
 
 
 class _State:
@@ -95,6 +117,15 @@ class _State:
 
     def failed(self, error: BaseException) -> None:
         self.rpc.fail(error)
+
+    def settled(self, future: asyncio.Future[Any]) -> None:
+        """The future is done. What goes on after it is left to who awaits it."""
+        if future.cancelled():
+            self.failed(asyncio.CancelledError())
+        elif (error := future.exception()) is not None:
+            self.failed(error)
+        elif not (is_stream(future.result()) or is_manager(future.result())):
+            self.rpc.end(future.result())
 
     def dropped(self) -> None:
         """Nobody can read on."""
@@ -142,6 +173,7 @@ def snapshot_of(entered: Any) -> Any:
 class Result(Disguise):
     """A stream, a context manager or an awaitable of a client."""
 
+    __slots__ = ()
     _hero_state: _State
 
     def __getattr__(self, name: str) -> Any:
@@ -154,11 +186,7 @@ class Result(Disguise):
 
     def __del__(self) -> None:
         try:
-            state: _State = object.__getattribute__(self, _STATE)
-            if _collecting:
-                _found.append(state)
-            else:
-                state.dropped()
+            _lost(object.__getattribute__(self, _STATE))
         except Exception:  # the interpreter shuts down
             pass
 
@@ -196,7 +224,8 @@ def _iter(self: Any) -> Any:
 def _next(self: Any) -> Any:
     real, state = _parts(self)
     try:
-        chunk = next(real)
+        with Inside(state.rpc):
+            chunk = next(real)
     except StopIteration:
         state.ended()
         raise
@@ -215,7 +244,8 @@ def _aiter(self: Any) -> Any:
 async def _anext(self: Any) -> Any:
     real, state = _parts(self)
     try:
-        chunk = await real.__anext__()
+        with Inside(state.rpc):
+            chunk = await real.__anext__()
     except StopAsyncIteration:
         state.ended()
         raise
@@ -239,7 +269,8 @@ def _handed_on(self: Any, state: _State, real: Any, entered: Any) -> Any:
 def _enter(self: Any) -> Any:
     real, state = _parts(self)
     try:
-        entered = real.__enter__()
+        with Inside(state.rpc):
+            entered = real.__enter__()
     except BaseException as error:
         state.failed(error)
         raise
@@ -260,7 +291,8 @@ def _exit(self: Any, *exc: Any) -> Any:
 async def _aenter(self: Any) -> Any:
     real, state = _parts(self)
     try:
-        entered = await real.__aenter__()
+        with Inside(state.rpc):
+            entered = await real.__aenter__()
     except BaseException as error:
         state.failed(error)
         raise
@@ -288,15 +320,18 @@ def _left(state: _State, exc: tuple[Any, ...]) -> None:
 
 def _await(self: Any) -> Any:
     real, state = _parts(self)
-    return _awaited(real, state).__await__()
+    return _awaited(real, state, self).__await__()
 
 
-async def _awaited(real: Any, state: _State) -> Any:
+async def _awaited(real: Any, state: _State, held: Any = None) -> Any:
+    """`held` is the disguise: `await` drops it, and with nobody to hold it the span would end too early."""
     try:
-        result = await real
+        with Inside(state.rpc):
+            result = await real
     except BaseException as error:
         state.failed(error)
         raise
+    state.owner = False  # from now on the span ends with the result
     return deliver(state.rpc, result)
 
 

@@ -5,12 +5,13 @@ Rules:
     being suspended. Its span stays open until the stream ends.
  2. The caller gets what the client returned or raised. Nothing that is only shown may change or end the call.
  3. A pipelined play waits for its commits before the call: it leaves the play.
+ 4. Tokens cost once: a call in which another instrumented client has added a cost adds none of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import Token
+from contextvars import ContextVar, Token
 from inspect import Signature, signature
 from json.encoder import encode_basestring as quoted
 from time import perf_counter
@@ -24,7 +25,7 @@ from .._node import Node, current
 from .._sanitise import clean, clean_object, tags_json
 from .._spans import Span
 from .prices import Price, price_of
-from .shown import ARGUMENTS_LIMIT, shown
+from .shown import ARGUMENTS_LIMIT, masked, shown
 from .usage import Usage, field, http_response, json_of, status_of
 
 NAME_LIMIT = 200
@@ -92,6 +93,27 @@ class Method:
         return named
 
 
+_running: ContextVar[Rpc | None] = ContextVar("hero_rpc", default=None)  # the call whose client's code runs
+
+
+class Inside:
+    """The code of a call's client runs again, after the call has returned: a stream gives its next chunk, a coroutine runs."""
+
+    __slots__ = ("_rpc", "_token")
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    def __enter__(self) -> None:
+        self._token = _running.set(self._rpc)
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            _running.reset(self._token)
+        except ValueError:  # a coroutine that was closed in another context
+            pass
+
+
 class Rpc:
     """An open call: its node while the client's code runs (rule 1), its span, and what its replies said about tokens."""
 
@@ -100,7 +122,9 @@ class Rpc:
         self._method = method
         self._usage = Usage()
         self.ended = False
-        self._token: Token[Node] | None = None
+        self._outer = _running.get()
+        self._paid_below = False  # rule 4
+        self._tokens: tuple[Token[Node], Token[Rpc | None]] | None = None
         arguments = method.arguments(args, kwargs)
         self._asked_model = arguments.get("model")
         self.span = Span(session, session.span_id(place), method.name)
@@ -116,16 +140,17 @@ class Rpc:
 
     def enter(self) -> None:
         """The client's code runs from now on: what it prints and calls belongs to this span."""
-        self._token = current.set(self.node)
+        self._tokens = current.set(self.node), _running.set(self)
 
     def leave(self) -> None:
         """It has returned."""
-        if self._token is not None:
+        if self._tokens is not None:
             try:
-                current.reset(self._token)
+                current.reset(self._tokens[0])
+                _running.reset(self._tokens[1])
             except ValueError:  # a coroutine that was closed in another context
                 pass
-            self._token = None
+            self._tokens = None
         if not self.node.closed:
             self.node.close()
 
@@ -162,18 +187,25 @@ class Rpc:
             self.span.end("cancelled")
             return
         happened_in(error, self.span.id)
-        self.span.end("failed", error=describe(error))
+        told = describe(error)
+        self.span.end(
+            "failed", error={**told, "message": masked(told["message"]), "traceback": masked(told["traceback"])}
+        )
 
     def _cost(self) -> None:
         """Adds the cost of the tokens; of a model without a price only the tokens."""
         tokens = self._usage.tokens()
-        if not tokens:
+        if not tokens or self._paid_below:
             return
         asked = self._asked_model
         model = self._usage.model or (asked if isinstance(asked, str) else None)
         price = price_of(model, self._method.settings.prices) if model else None
         if price is None:
             self.tag("cost", f"unknown: no price for {model}" if model else "unknown: the reply names no model")
+        outer = self._outer if price is not None else None
+        while outer is not None:
+            outer._paid_below = True
+            outer = outer._outer
         self.span.cost(0.0 if price is None else price.cost(tokens), {"model": model, **tokens})
 
 

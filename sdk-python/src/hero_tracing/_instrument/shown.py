@@ -33,6 +33,7 @@ _SECRET = re.compile(
     r"|(^|[-_. ])(auth|token|pwd|signature|session)$|(access|refresh|auth|bearer|session|csrf|id)[-_]?token$",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # begins here in camelCase
 _IN_URL = re.compile(r"(\w://)[^/\s@]+@")
 _PARAMETER = re.compile(r"([?&;])([^=&;#\s?]+)=([^&;#\s]+)")
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+(?=\S*[\d=])[\w.~+/=-]{8,}", re.IGNORECASE)
@@ -41,10 +42,10 @@ _BEARER = re.compile(r"\b(Bearer|Basic)\s+(?=\S*[\d=])[\w.~+/=-]{8,}", re.IGNORE
 def is_secret(name: str) -> bool:
     """Whether a value of this name is not shown.
 
-    >>> [is_secret(name) for name in ("api_key", "Authorization", "github_token", "max_tokens", "author")]
+    >>> [is_secret(name) for name in ("api_key", "Authorization", "apiToken", "max_tokens", "author")]
     [True, True, True, False, False]
     """
-    return _SECRET.search(name) is not None
+    return _SECRET.search(name) is not None or _SECRET.search(_WORD.sub("_", name)) is not None
 
 
 def masked(text: str) -> str:
@@ -104,7 +105,7 @@ def _shown(value: Any, depth: int, room: list[int]) -> Any:
 
 
 def fields_of(value: Any) -> Mapping[Any, Any] | None:
-    """The fields of data: of a mapping, a pydantic model or a dataclass."""
+    """The fields of data: of a mapping, a pydantic model, a dataclass or a named tuple."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, type):
@@ -115,6 +116,9 @@ def fields_of(value: Any) -> Mapping[Any, Any] | None:
         return {name: inner for name, inner in value if name in given or name in extra}
     if dataclasses.is_dataclass(value):
         return {one.name: getattr(value, one.name, None) for one in dataclasses.fields(value)}
+    names = getattr(type(value), "_fields", None)
+    if isinstance(value, tuple) and names is not None:
+        return dict(zip(names, value))
     return None
 
 

@@ -2,7 +2,8 @@
 
 Rules:
  1. As `prefill_resumes` of a play: an exact name goes before a glob, a list is a sequence, an answer is used once.
- 2. An answer that the question's form would refuse is an error of the test.
+ 2. An answer that the question's form would refuse is an error of the test: the question is refused, so that the flow ends, and
+    `play` gives the error, whatever the flow made of the refusal.
  3. Time passes only where every branch waits and no answer is left: to the first timer or timeout.
 """
 
@@ -34,13 +35,14 @@ class Answers:
             if not self._given[key]:
                 continue
             value = self._given[key].pop(0)
+            try:
+                payload = dump(value, f"answers[{key!r}]")
+            except NotJson as error:
+                raise OptionError(f"play: {error}") from None
             problem = misfit(value, question["schema"] or {})
             if problem:
                 raise OptionError(f"play: the answer to {name!r} {problem}, not {value!r}")
-            try:
-                return dump(value, f"answers[{key!r}]")
-            except NotJson as error:
-                raise OptionError(f"play: {error}") from None
+            return payload
         return None
 
 
@@ -53,12 +55,23 @@ class TestLane(LocalLane):
         self, file: str | None, memory: LocalMemory, answers: Answers, clock: Clock, methods: Mapping[str, Any]
     ) -> None:
         super().__init__(file, memory, self._take, methods=methods)
+        self.misfit: OptionError | None = None  # the first (rule 2)
         self._given = answers
         self._clock = clock
 
-    def _take(self, questions: list[Question], at_rest: bool) -> dict[str, str]:
-        found = {question["place"]: self._given.take(question) for question in questions}
-        return {place: payload for place, payload in found.items() if payload is not None}
+    def _take(self, questions: list[Question], at_rest: bool) -> dict[str, tuple[str, str]]:
+        answers = {}
+        for question in questions:
+            try:
+                payload = self._given.take(question)
+            except OptionError as error:
+                self.misfit = self.misfit or error
+                told = json.dumps({"code": "INVALID_ANSWER", "message": str(error)})
+                answers[question["place"]] = "refused", told
+                continue
+            if payload is not None:
+                answers[question["place"]] = "answer", payload
+        return answers
 
     def ends(self, question: Question) -> bool:
         return "ends" in question

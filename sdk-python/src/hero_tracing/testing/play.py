@@ -78,13 +78,20 @@ class _Test(_local.Surroundings):
         self._answers = answers
         self._clock = clock
         self._methods = methods
+        self._lane: TestLane | None = None
         self.show = self.lines.extend
 
     def memory(self, *_: Any) -> LocalMemory:
         return self._memory
 
     def lane(self, file: str | None, memory: LocalMemory, lines: list[str]) -> LocalLane:
-        return TestLane(file, memory, self._answers, self._clock, self._methods)
+        self._lane = TestLane(file, memory, self._answers, self._clock, self._methods)
+        return self._lane
+
+    @property
+    def misfit(self) -> OptionError | None:
+        """The error of the first answer that did not fit its question."""
+        return self._lane.misfit if self._lane is not None else None
 
 
 def play(
@@ -127,7 +134,7 @@ def play(
     def run() -> Ran:
         test = _Test(memory, given, clock, methods or {})
         output, error = _run(declaration, flow, dict(inputs or {}), test, clock, fakes or {})
-        return Ran(Spans(test.lines), output, error, run)
+        return Ran(Spans(test.lines), output, test.misfit or error, run)
 
     return run()
 
