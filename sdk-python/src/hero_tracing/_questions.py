@@ -225,6 +225,9 @@ class Questions:
             session.lane.listen(loop, self.woken)
             session.lane.send("ask", f"{body},{session.told()}", arrived)
         except BaseException:
+            with self._lock:
+                # Nobody has them: those that still wait go into the next request.
+                self._new[:0] = [question for question in new if question.node.place in self._open]
             self._asked()
             raise
 
