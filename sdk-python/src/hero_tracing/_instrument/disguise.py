@@ -2,7 +2,7 @@
 
 Rules:
  1. `isinstance(disguise, TheirClass)` holds, attributes are read from and written to the real object.
- 2. A copy is a disguise of a copy; what is pickled must be the real object, which another process has nothing to see of.
+ 2. A copy is a disguise of a copy of the real object. A disguise cannot be pickled: its state belongs to this process.
  3. A special method is there exactly where the real object's class has it: `callable`, `iter`, `len`, `with` answer as before.
 """
 
