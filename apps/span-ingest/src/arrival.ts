@@ -38,13 +38,14 @@ const INT_LIMIT = 2 ** 31 - 1;
 const SOURCE_LIMIT = 200;
 const SID_LIMIT = 64;
 
-export function arrive({ play_sid, stream_seq, data, pushed }: RawBatch, log: Log): Arrival {
+export function arrive({ play_sid, stream_seq, line, data, pushed }: RawBatch, log: Log): Arrival {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
   const text = bytes.toString('utf8');
   const read = readBatch(text, play_sid);
   if (typeof read === 'string') {
-    log.error({ play_sid, stream_seq, fault: read }, 'unreadable batch replaced by a dropped event');
-    const envelope = { play_sid, attempt: 0, source: `unreadable-${stream_seq}`, batch: 1 };
+    log.error({ play_sid, stream_seq, line, fault: read }, 'unreadable batch replaced by a dropped event');
+    // Each line of a message has an identity of its own, the same at each delivery.
+    const envelope = { play_sid, attempt: 0, source: `unreadable-${stream_seq}`, batch: 1 + line };
     return arrival(envelope, [droppedFor(undefined, `unreadable: ${read}`)]);
   }
   const { envelope, given } = read;

@@ -51,7 +51,7 @@ export class Intake {
 
   /** Stores one batch that did not come from the stream. */
   push(play_sid: string, data: Uint8Array): Promise<Verdict> {
-    const batch: RawBatch = { play_sid, stream_seq: 0, data, pushed: true };
+    const batch: RawBatch = { play_sid, stream_seq: 0, line: 0, data, pushed: true };
     return new Promise((resolve, reject) => {
       const stopped = new HeroError('UNAVAILABLE', 'span-ingest is stopping; push the event again.');
       this.writers.add({ batch, done: resolve, abandon: () => reject(stopped) });
@@ -91,13 +91,13 @@ export class Intake {
   }
 
   /** One, of the play that the subject names; or several, of the plays that they name themselves, one a line. */
-  private batchesIn({ subject, seq, data }: PulledMessage): { play_sid: string; data: Uint8Array }[] {
+  private batchesIn({ subject, seq, data }: PulledMessage): Pick<RawBatch, 'play_sid' | 'line' | 'data'>[] {
     const play_sid = subject.slice(SUBJECT_PREFIX.length);
-    if (play_sid !== TELEMETRY_OF_MANY) return [{ play_sid, data }];
-    return linesOf(data).flatMap((line) => {
-      const sid = playOf(line);
-      if (sid !== undefined) return [{ play_sid: sid, data: line }];
-      this.log.error({ stream_seq: seq, bytes: line.length }, 'a line that names no play was thrown away');
+    if (play_sid !== TELEMETRY_OF_MANY) return [{ play_sid, line: 0, data }];
+    return linesOf(data).flatMap((bytes, line) => {
+      const sid = playOf(bytes);
+      if (sid !== undefined) return [{ play_sid: sid, line, data: bytes }];
+      this.log.error({ stream_seq: seq, line, bytes: bytes.length }, 'a line that names no play was thrown away');
       return [];
     });
   }

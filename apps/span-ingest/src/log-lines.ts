@@ -1,7 +1,8 @@
 /**
  * Log lines as queries get them. Their text is in the batches only: a batch is read where it has lines that are asked for, and a
- * bounded number of bytes at a time.
+ * bounded number of bytes at a time. Each batch is parsed in a turn of the event loop of its own, so that other work goes on.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { type AnyEvent, MIB } from '@hero/contracts';
 import type { Sql } from '@hero/persistence';
 import { eventsIn } from './event-json.js';
@@ -10,6 +11,11 @@ import { eventsIn } from './event-json.js';
 const PART_BYTES = 4 * MIB;
 const PART_LINES = 2_000;
 const PART_BATCHES = 200;
+/** Bytes of batches that are parsed for the lines of one answer of spans. */
+const PARSED_BYTES = 64 * MIB;
+/** What a line shown with a span takes in the answer beside its text, and the least that a text takes: two quotes. */
+const LINE_BYTES = 60;
+const SHORTEST_TEXT = 2;
 
 type LogEvent = AnyEvent & { type: 'log' };
 
@@ -26,25 +32,32 @@ export interface SpanLog {
   text: string;
 }
 
-/** The lines shown with spans: of the run that is shown, the first 200 of each (`logs`), up to so many bytes. */
+/**
+ * The lines shown with spans: of the run that is shown, the first 200 of each (`logs`), up to so many bytes of lines, and as far as
+ * PARSED_BYTES of batches reach.
+ */
 export async function readSpanLogs(sql: Sql, sid: string, spans: readonly string[], bytes: number): Promise<SpanLog[]> {
   const shown = await sql.query<{ span_id: string; attempt: number; seq: number }>(
     'read_span_lines',
     `SELECT l.span_id, l.attempt, l.seq FROM logs l JOIN spans s ON s.play_sid = l.play_sid AND s.id = l.span_id
-     WHERE l.play_sid = $1 AND l.attempt >= s.started_in AND s.id = ANY($2) ORDER BY l.seq`,
-    [sid, spans],
+     WHERE l.play_sid = $1 AND l.attempt >= s.started_in AND s.id = ANY($2) ORDER BY l.seq LIMIT $3`,
+    [sid, spans, Math.floor(bytes / (LINE_BYTES + SHORTEST_TEXT))],
   );
   const lines: SpanLog[] = [];
   let room = bytes;
+  let parsed = 0;
   for (let next = 0; next < shown.length; ) {
     const part = shown.slice(next, next + PART_LINES).map(({ seq }) => seq);
     const batches = await batchesWith(sql, sid, part);
     if (batches.length === 0) break;
     for (const { first_seq, last_seq, body } of batches) {
+      parsed += body.length;
+      if (parsed > PARSED_BYTES) return lines;
+      await turn();
       const events = eventsIn(body);
       for (let line = shown[next]; line && line.seq <= last_seq; line = shown[++next]) {
         const { at, text } = events[line.seq - first_seq] as LogEvent;
-        room -= 60 + jsonBytes(text);
+        room -= LINE_BYTES + jsonBytes(text);
         if (room < 0) return lines;
         lines.push({ span_id: line.span_id, attempt: line.attempt, at, text });
       }
@@ -81,6 +94,7 @@ export async function readLogs(sql: Sql, sid: string, limit: number, bytes: numb
   for (let before: number | undefined; ; ) {
     const batches = await newestWithLines(sql, sid, before);
     for (const { body } of batches) {
+      await turn();
       for (const event of eventsIn(body).reverse()) {
         if (event.type !== 'log') continue;
         const { at, text, span_id, stream } = event;

@@ -8,7 +8,8 @@
  * N4 A fault of the data is halved away: first between batches, then between the events of one. What is left of an
  *    event that cannot be stored is `dropped {count: 1}` in its place (I10).
  * N5 A span that starts in a first attempt is taken for new: nobody looks for its row. Where it has one (its end was stored
- *    before its start), the primary key says so, and the group is stored again with all rows looked for.
+ *    before its start, or it starts again), the primary key says so, and the group is stored again with all rows looked for. From
+ *    then on the rows of that play are always looked for: it costs the group it is in one repeat, not one each time.
  */
 import type { Log } from '@hero/bus';
 import { messageOf } from '@hero/contracts';
@@ -29,12 +30,17 @@ export type Outcome =
   | { kind: 'stored' | 'repeated'; told?: Numbered; refused?: true }
   | { kind: 'locked' | 'deleted' | 'unknown' | 'final'; refused?: true };
 
+/** N5: how many are remembered, some hundred bytes each. */
+const RESTARTING_PLAYS = 10_000;
+
 const LOCKED: Outcome = { kind: 'locked' };
 class PlayLocked extends Error {}
 
 export class Ingest {
   /** Buffers of transactions that have ended. */
   private readonly spare: Rows[] = [];
+  /** N5: plays whose starts are looked for. */
+  private readonly restarting = new Set<string>();
 
   constructor(
     private readonly database: Database,
@@ -106,17 +112,29 @@ export class Ingest {
 
   private async transaction(group: readonly Arrival[], end: 'COMMIT' | 'ROLLBACK' = 'COMMIT'): Promise<Outcome[]> {
     try {
-      return await this.tryOnce(group, end, true);
+      return await this.tryOnce(group, end, (sid) => !this.restarting.has(sid));
     } catch (error) {
       if (!isKnownSpan(error)) throw error;
-      return this.tryOnce(group, end, false); // N5
+      this.remember(playOfKnownSpan(error)); // N5
+      return this.tryOnce(group, end, () => false);
+    }
+  }
+
+  /** The one remembered longest ago is forgotten, which costs one more repeat. */
+  private remember(sid: string | undefined): void {
+    if (sid === undefined) return;
+    this.restarting.add(sid);
+    if (this.restarting.size <= RESTARTING_PLAYS) return;
+    for (const oldest of this.restarting) {
+      this.restarting.delete(oldest);
+      return;
     }
   }
 
   private async tryOnce(
     group: readonly Arrival[],
     end: 'COMMIT' | 'ROLLBACK',
-    startsAreNew: boolean,
+    startsAreNew: (sid: string) => boolean,
   ): Promise<Outcome[]> {
     const rows = this.spare.pop() ?? new Rows();
     const outcomes = await this.database.with(async (client) => {
@@ -148,7 +166,11 @@ interface Folded {
 }
 
 /** Reads what the group touches, numbers its events and applies them. */
-async function fold(client: PoolClient, group: readonly Arrival[], startsAreNew: boolean): Promise<Folded> {
+async function fold(
+  client: PoolClient,
+  group: readonly Arrival[],
+  startsAreNew: Opening['startsAreNew'],
+): Promise<Folded> {
   const sids = [...new Set(group.map((a) => a.play_sid))].sort();
   const make = new Set(group.filter((a) => !a.pushed).map((a) => a.play_sid));
   const plays = await lockPlays(client, sids, make);
@@ -205,7 +227,8 @@ interface Opening {
   group: readonly Arrival[];
   plays: ReadonlyMap<string, PlayState>;
   seen: Seen;
-  startsAreNew: boolean;
+  /** N5: of this play. */
+  startsAreNew(sid: string): boolean;
 }
 
 async function openFolds(client: PoolClient, opening: Opening): Promise<Map<string, PlayFold>> {
@@ -222,7 +245,7 @@ async function openFolds(client: PoolClient, opening: Opening): Promise<Map<stri
     if (PlayFold.needsOpen(play, one.attempt, one.events)) openOf.add(play.sid);
     const ids = setOf(named, play.sid);
     for (const event of one.events) if ('span_id' in event && event.span_id !== null) ids.add(event.span_id);
-    if (!opening.startsAreNew || one.attempt > 1 || play.attempt > 1 || play.spans > SURELY_SHOWN) continue;
+    if (!opening.startsAreNew(play.sid) || one.attempt > 1 || play.attempt > 1 || play.spans > SURELY_SHOWN) continue;
     const starts = setOf(begun, play.sid);
     for (const event of one.events) if (event.type === 'span_started') starts.add(event.span_id);
   }
@@ -256,3 +279,9 @@ function isFaultOfData(error: unknown): boolean {
 /** N5 */
 const isKnownSpan = (error: unknown): boolean =>
   sqlState(error) === '23505' && (error as { constraint?: unknown }).constraint === 'spans_pkey';
+
+/** The play of that span: the message of PostgreSQL has it, in whichever language, as `(play_sid, id)=(…, …)`. */
+function playOfKnownSpan(error: unknown): string | undefined {
+  const { detail } = error as { detail?: unknown };
+  return /\(play_sid, id\)=\((.+), [^,]*\)/.exec(String(detail))?.[1];
+}

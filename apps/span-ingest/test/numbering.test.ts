@@ -133,6 +133,40 @@ describe('what many plays say at the same time', () => {
   });
 });
 
+describe('lines of one message that cannot be read', () => {
+  it('are each counted in the history of their play, once', async () => {
+    await using s = await testIngest();
+    const play = s.play('unreadable-lines');
+    const line = (attempt: unknown): string => JSON.stringify({ play_sid: play.sid, attempt, source: 'x1', batch: 1 });
+    const message = [line('one'), line('two')].join('\n');
+    for (let times = 0; times < 2; times++) await s.bus.js.publish(telemetry(TELEMETRY_OF_MANY), message);
+    await s.redeliver();
+    await play.say(log(null, 'good'));
+    const events = await expectNumbered(play, 5);
+    expect(events.map(({ type }) => type)).toEqual(['dropped', 'dropped', 'dropped', 'dropped', 'log']);
+  });
+});
+
+it('a play that starts a span of its first attempt again and again has one group stored again, not each', async () => {
+  await using s = await testIngest();
+  const play = s.play('restarting');
+  await play.say(started(1, null, 'main'));
+  await play.stored();
+  // A sequence also counts what is rolled back.
+  await s.db.query(`
+    CREATE SEQUENCE tries;
+    CREATE FUNCTION count_try() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM nextval(''spans.tries''); RETURN NEW; END';
+    CREATE TRIGGER count_try BEFORE INSERT ON spans FOR EACH ROW EXECUTE FUNCTION count_try();`);
+  for (let times = 0; times < 5; times++) {
+    await play.say(started(1, null, 'main'));
+    await play.stored();
+  }
+  await expectNumbered(play, 6);
+  const { rows } = await s.db.query<{ tries: string }>('SELECT last_value AS tries FROM tries');
+  expect(rows).toEqual([{ tries: '1' }]);
+});
+
 describe('a poisoned event', () => {
   it('is dropped and counted in its place; its batch, its play and others go on', async () => {
     await using s = await testIngest();

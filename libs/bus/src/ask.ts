@@ -14,6 +14,7 @@ import {
   type Msg,
   type MsgHdrs,
   NoRespondersError,
+  PermissionViolationError,
   RequestError,
   TimeoutError,
 } from '@nats-io/transport-node';
@@ -144,6 +145,13 @@ function mapFault(error: unknown, contract: Contract, timeoutMs: number): unknow
     return new HeroError('TIMEOUT', `${contract.service} did not answer ${contract.name} within ${timeoutMs} ms.`, {
       cause: error,
     });
+  }
+  if (error instanceof PermissionViolationError) {
+    return new HeroError(
+      'INTERNAL',
+      `NATS refuses ${contract.name} of ${contract.service} (${error.message}); change the permissions of this service's account.`,
+      { cause: error },
+    );
   }
   if (
     error instanceof ClosedConnectionError ||

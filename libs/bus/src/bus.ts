@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Contract, ParamsInput, Result } from '@hero/contracts';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { type AskOptions, exchange } from './ask.js';
 import type { Connection } from './connection.js';
 import { type GatherOptions, gather } from './gather.js';
@@ -171,6 +171,7 @@ export class Bus implements Connection {
         for (const listener of Array.from(this.reconnectListeners)) listener();
       } else if (status.type === 'error') {
         this.log.error({ err: status.error }, 'NATS reports an error');
+        if (status.error instanceof PermissionViolationError) this.replies.refused(status.error);
       }
     }
     this.up = false;

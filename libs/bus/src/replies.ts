@@ -4,6 +4,8 @@
  *
  * 1. A question ends once: with its reply, because nobody listens, at its time limit, or where its caller or the connection ends it.
  * 2. A question that may be repeated ends at a reconnect, because its reply may be lost.
+ * 3. Where the server refuses the subscription, the questions that wait for it fail, and the next one subscribes again. Where it refuses
+ *    a subject, the questions to that subject fail.
  */
 import {
   ClosedConnectionError,
@@ -12,7 +14,7 @@ import {
   type MsgHdrs,
   type NatsConnection,
   NoRespondersError,
-  RequestError,
+  type PermissionViolationError,
   TimeoutError,
 } from '@nats-io/transport-node';
 
@@ -42,7 +44,11 @@ export class Replies {
   private asked = 0;
 
   constructor(private readonly nc: NatsConnection) {
-    void nc.closed().then((error) => this.failAll(error ?? new ClosedConnectionError()));
+    void nc.closed().then((cause) => {
+      const closed = new ClosedConnectionError();
+      if (cause) closed.cause = cause;
+      this.failWhere(() => true, closed);
+    });
   }
 
   ask({ subject, body, headers, timeoutMs, repeatable, signal }: Question): Promise<Reply> {
@@ -79,12 +85,20 @@ export class Replies {
     for (const { repeatable, end } of Array.from(this.waiting.values())) if (repeatable) end(RECONNECTED);
   }
 
+  /** Rule 3, of a subject. The refusal of a subscription comes to the subscription. */
+  refused(error: PermissionViolationError): void {
+    if (error.operation === 'publish') this.failWhere(({ subject }) => subject === error.subject, error);
+  }
+
   private listen(): void {
     if (this.inbox !== '') return;
-    this.inbox = createInbox();
-    this.nc.subscribe(`${this.inbox}.*`, {
+    const inbox = createInbox(inboxPrefixOf(this.nc));
+    this.nc.subscribe(`${inbox}.*`, {
       callback: (error, message) => {
-        if (error) return this.failAll(new RequestError(error.message, { cause: error }));
+        if (error) {
+          if (this.inbox === inbox) this.inbox = '';
+          return this.failWhere((_, token) => token.startsWith(`${inbox}.`), error);
+        }
         const waiting = this.waiting.get(message.subject);
         if (!waiting) return;
         if (message.data.length === 0 && message.headers?.code === NOBODY) {
@@ -92,12 +106,17 @@ export class Replies {
         } else waiting.end(message);
       },
     });
+    this.inbox = inbox;
   }
 
-  private failAll(error: unknown): void {
-    for (const { fail } of Array.from(this.waiting.values())) fail(error);
+  private failWhere(isMeant: (waiting: Waiting, token: string) => boolean, error: unknown): void {
+    for (const [token, waiting] of Array.from(this.waiting)) if (isMeant(waiting, token)) waiting.fail(error);
   }
 }
+
+/** The client's types do not show the options that a connection was made with. An account may be allowed to listen below its prefix only. */
+const inboxPrefixOf = (nc: NatsConnection & { options?: { inboxPrefix?: string } }): string | undefined =>
+  nc.options?.inboxPrefix;
 
 /** What the server itself replies where nobody listens on a subject. */
 const NOBODY = 503;
