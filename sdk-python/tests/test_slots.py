@@ -138,8 +138,8 @@ def test_a_play_cannot_take_another_name() -> None:
 def test_what_a_play_leaves_is_not_there_for_the_next_one_in_its_slot(executor: Executor, text: str) -> None:
     before, after, kept = follows(executor, text)
     assert after == before
-    # Below /tmp there may be mount points: of the interpreter, or of a checkout that is there.
-    assert before["files"][0] == before["files"][2] == [] and before["processes"] == ["1", "2"]
+    # In /tmp, which is /dev/shm as well, there may be mount points: of the interpreter, or of a checkout that is there.
+    assert before["files"][0] == [] and before["processes"] == ["1", "2"]
     assert kept
 
 
