@@ -38,9 +38,13 @@ async function busWith(options: NodeConnectionOptions): Promise<Bus> {
   return new Bus({ nc, js: jetstream(nc), jsm, ...settings });
 }
 
-/** The server reads its new permissions a moment after the signal. */
+/**
+ * The server reads its new permissions a moment after the signal. It may leave a connection that is made at that moment
+ * without an answer for ever, so each attempt is short.
+ */
 async function limitedBus(options: NodeConnectionOptions = {}): Promise<Bus> {
-  return await until(() => busWith({ ...LIMITED, ...options }).catch(() => undefined));
+  const attempt = () => busWith({ ...LIMITED, timeout: 1000, ...options }).catch(() => undefined);
+  return await until(attempt, { within: 20_000, what: 'a connection with the new permissions' });
 }
 
 const failure = (asked: Promise<unknown>): Promise<unknown> =>
