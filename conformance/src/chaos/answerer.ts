@@ -1,22 +1,23 @@
 /**
- * Somebody who answers: at random, out of order, twice at once, by signed links that plays leave in their folder, before they are
- * asked, long after they were answered or cancelled, and in a race with cancels and time-outs.
+ * Answers the questions of a run: at random, out of order, twice at the same time, by signed links that plays leave in their folder,
+ * before the questions are asked, long after they were answered or cancelled, and in a race with cancels and timeouts.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HeroClient, shapes } from '@hero/openrpc';
 import { postTo } from '../post.js';
+import { repeat } from './repeat.js';
 import { pick } from './statements.js';
 
-/** What somebody was told of the answers that he gave, by the name of the question. */
+/** The answers that were sent for one name of questions, by the reply to them. */
 export interface Given {
   accepted: shapes.Json[];
   /** Answers whose reply was lost: one of them may have been accepted. */
   possible: shapes.Json[];
 }
 
-/** What says that an answer was not taken: it decided nothing. */
+/** Error codes of answers that were not accepted. */
 const REFUSALS = ['ALREADY_RESUMED', 'INVALID_STATE', 'NOT_FOUND', 'INVALID_PARAMS'];
 
 const REMEMBERED = 200;
@@ -24,55 +25,51 @@ const REMEMBERED = 200;
 export class Answerer {
   readonly given = new Map<string, Given>();
   answers = 0;
-  /** Questions that were open and that nobody has answered here. */
+  /** Questions that were open and were not answered here. */
   private readonly open = new Map<string, shapes.ResumeRequest>();
   private readonly patience = new Map<string, number>();
   private readonly answered: shapes.ResumeRequest[] = [];
   private readonly used = new Set<string>();
-  private stopped = false;
-  private working?: Promise<void>;
+  private halt = (): Promise<void> => Promise.resolve();
 
   constructor(
     private readonly hero: HeroClient,
     private readonly random: () => number,
     private readonly folder: string,
-    /** Where the gateway takes HTTP. */
+    /** The socket on which the gateway serves HTTP. */
     private readonly socket: string,
-    /** The part of the questions that stay open for one to three seconds. */
+    /** Share of the questions that stay open for one to three seconds. */
     private readonly slow = 0.3,
   ) {}
 
   start(): void {
-    this.working = this.work();
+    this.halt = repeat(() => this.round());
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    await this.working;
+    await this.halt();
   }
 
-  private async work(): Promise<void> {
-    while (!this.stopped) {
-      await delay(100);
-      const open = await this.hero.play_pending_resumes({}).catch(() => []);
-      const late = this.late(open);
-      const links = (await readdir(this.folder)).filter((file) => file.endsWith('.link') && !this.used.has(file));
-      await Promise.all([
-        ...open.filter((request) => this.isWilling(request)).map((request) => this.answer(request)),
-        ...late.map((request) => this.give(request, true)),
-        ...links.filter(() => this.random() < 0.2).map((file) => this.follow(file)),
-      ]);
-    }
+  private async round(): Promise<void> {
+    await delay(100);
+    const open = await this.hero.play_pending_resumes({}).catch(() => []);
+    const late = this.late(open);
+    const links = (await readdir(this.folder)).filter((file) => file.endsWith('.link') && !this.used.has(file));
+    await Promise.all([
+      ...open.filter((request) => this.isWilling(request)).map((request) => this.answer(request)),
+      ...late.map((request) => this.give(request, true)),
+      ...links.filter(() => this.random() < 0.2).map((file) => this.follow(file)),
+    ]);
   }
 
-  /** Some questions wait for long: their plays are gone from the machine. */
+  /** Some questions wait long enough that their plays have no process any more. */
   private isWilling({ id }: shapes.ResumeRequest): boolean {
     const after = this.patience.get(id) ?? Date.now() + (this.random() < this.slow ? 1_000 + this.random() * 2_000 : 0);
     this.patience.set(id, after);
     return Date.now() >= after && this.random() < 0.4;
   }
 
-  /** Answers that come too late: to questions that are gone, and to one that has its answer. */
+  /** Questions to answer too late: those that are no longer open, and one that was already answered. */
   private late(open: readonly shapes.ResumeRequest[]): shapes.ResumeRequest[] {
     const ids = new Set(open.map(({ id }) => id));
     const gone = [...this.open.values()].filter(({ id }) => !ids.has(id));
@@ -99,7 +96,7 @@ export class Answerer {
     await Promise.all(Array.from({ length: times }, () => this.give(request)));
   }
 
-  /** By id only, where the question may be answered already: an answer by name would be kept for the next one. */
+  /** Answers by id or name; only by id if the question may already be answered, because an answer by name would be kept for the next one. */
   private give({ play_sid, id, name }: shapes.ResumeRequest, byId = this.random() < 0.5): Promise<void> {
     const target = byId ? { resume_id: id } : { name };
     return this.say(name, async (payload) => {
@@ -113,7 +110,7 @@ export class Answerer {
     });
   }
 
-  /** A link is good once. */
+  /** Answers by a link, which is valid once. */
   private async follow(file: string): Promise<void> {
     this.used.add(file);
     const path = await readFile(join(this.folder, file), 'utf8');

@@ -1,9 +1,10 @@
-/** Looks at this machine, while everything runs, for processes of plays that wait (I11). */
+/** Searches this machine for processes of waiting plays during a run (I11). */
 import { readdir, readlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Street } from '../street.js';
 import type { Violation } from './checks.js';
+import { repeat } from './repeat.js';
 
 const LOOK_EVERY_MS = 300;
 /** The folder of a process that waits for a play, in place of the play's. */
@@ -32,29 +33,23 @@ export async function processesOfPlays(home: string): Promise<Map<string, number
 export class WaitingProbe {
   readonly violations: Violation[] = [];
   looks = 0;
-  private stopped = false;
-  private working?: Promise<void>;
+  private halt = (): Promise<void> => Promise.resolve();
 
   constructor(private readonly street: Street) {}
 
   start(): void {
-    this.working = this.work();
+    this.halt = repeat(async () => {
+      // The database may be stopped just now, which is a fault of this run and not a violation.
+      this.violations.push(...(await this.look().catch(() => [])));
+      await delay(LOOK_EVERY_MS);
+    });
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    await this.working;
+    await this.halt();
   }
 
-  private async work(): Promise<void> {
-    while (!this.stopped) {
-      // The database may be gone just now: that is another fault's business.
-      this.violations.push(...(await this.look().catch(() => [])));
-      await delay(LOOK_EVERY_MS);
-    }
-  }
-
-  /** A play that waits before and after the look at the machine, for the same wake-up, waited all the time. */
+  /** A play that waits before and after the search, with the same run_seq, waited during the whole search. */
   async look(): Promise<Violation[]> {
     const before = await this.waiting();
     const processes = await processesOfPlays(this.street.home);
