@@ -29,7 +29,7 @@ from time import monotonic, sleep
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from . import _rest
+from . import _loop_idle
 from ._futures import Waiting, resolve
 from ._session import Session
 from ._thread_turns import ThreadTurns, Ticket
@@ -134,7 +134,7 @@ class LoopTurns:
         if threads.given and self._arrived and session.memory.first() is None:
             return self._block(A_LOOK)
         if session.memory.first() is not None and (self._asked or self._arrived or session.questions):
-            sleeps = _rest.has_timer(self.loop)
+            sleeps = _loop_idle.has_timer(self.loop)
             patience = session.turns.sleep_patience if sleeps else session.turns.patience
             if patience > 0 and self._may_lead_on():
                 began, first = monotonic(), session.memory.first()
@@ -198,24 +198,26 @@ class LoopTurns:
     def _may_lead_on(self) -> bool:
         """Whether a timer, I/O or a thread may still lead to the first item (rule 3)."""
         return (
-            _rest.has_timer(self.loop)
-            or _rest.has_connection(self._selector)
+            _loop_idle.has_timer(self.loop)
+            or _loop_idle.has_connection(self._selector)
             or self.session.tree.thread_works()
             or self.session.turns.others_run(self)
         )
 
     def stuck(self) -> bool:
         """No branch of this loop can go on without an answer."""
-        if self._asked or self._arrived or _rest.has_timer(self.loop):
+        if self._asked or self._arrived or _loop_idle.has_timer(self.loop):
             return False
         last = self._last_active
-        if last is not None and not last.done() and _rest.goes_on(last, self):
+        if last is not None and not last.done() and _loop_idle.goes_on(last, self):
             return False
-        self._last_active = next((task for task in self.tasks if not task.done() and _rest.goes_on(task, self)), None)
+        self._last_active = next(
+            (task for task in self.tasks if not task.done() and _loop_idle.goes_on(task, self)), None
+        )
         return self._last_active is None
 
     def has_connection(self) -> bool:
-        return _rest.has_connection(self._selector)
+        return _loop_idle.has_connection(self._selector)
 
 
 class Turns:

@@ -7,7 +7,7 @@ Rules, for a Task that is not done while nothing in the loop is ready:
     carries a flow's context is a leaf of the tree, which says whether it waits.
  3. A future of the flow's own (`loop.create_future()`) is assumed to be resolved by another Task; but if
     connections are open it may be I/O of the flow's own.
-    4. A timer that is not one of asyncio's timeouts makes the loop continue. Connections and threads that no Task awaits do not count.
+ 4. A timer that is not one of asyncio's timeouts makes the loop continue. Connections and threads that no Task awaits do not count.
 """
 
 from __future__ import annotations
