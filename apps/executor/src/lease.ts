@@ -14,6 +14,8 @@ type Asked = Params<typeof executorLease>;
 export type Held = Asked['plays'][number];
 
 const PERIOD_MS = 1_000;
+/** Until it holds a lease for the first time: the registry may just be starting beside it. */
+const FIRST_RETRY_MS = 100;
 const REPLY_WITHIN_MS = 2_000;
 
 export interface LeaseOptions {
@@ -71,6 +73,7 @@ export class Lease {
     } catch (err) {
       if (!this.lost) this.bus.log.warn({ err }, 'the lease could not be renewed; plays end when it runs out');
       this.lost = true;
+      if (this.untilMs === 0) setTimeout(() => this.timer?.now(), FIRST_RETRY_MS);
     }
   }
 }

@@ -19,7 +19,8 @@ import { Relay } from '../outbox/relay.js';
 import { ResumeStore } from './resume-store.js';
 import { Wakes, type Woken } from './wakes.js';
 
-const SWEEP_MS = 500;
+/** As the outbox waits before it publishes what a dead registry left: nothing else needs the sweep, and it looks all day. */
+const SWEEP_MS = 2_000;
 const BATCH = 100;
 
 @Injectable()
