@@ -67,7 +67,7 @@ async function pytest() {
 }
 
 const python = (module, ...args) => plain(pythonEnv(root), ['-m', module, ...args]);
-const PYTHON = ['sdk-python', 'flows', 'bench/peers'];
+const PYTHON = ['sdk-python', 'flows', 'examples', 'bench/peers'];
 const settings = 'sdk-python/pyproject.toml';
 
 async function wheel() {
