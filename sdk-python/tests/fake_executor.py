@@ -82,6 +82,8 @@ class FakeExecutor:
         self.library: dict[str, str] = {}  # sources by workflow
         self.resolved: list[str] = []
         self.methods: dict[str, Any] = {}
+        self.secrets: dict[str, str] = {}
+        self.broker: dict[str, str] | None = None  # url and model
         self.attempts: list[Attempt] = []
         self.output: Any = None
         self.error: dict[str, Any] | None = None
@@ -293,6 +295,17 @@ class FakeExecutor:
         if method is None:
             return {"t": "refused", "id": frame["id"], "code": "FORBIDDEN", "message": "This play may not."}
         return {"t": "result", "id": frame["id"], "result": json.dumps(method(**json.loads(frame["params"])))}
+
+    def _secret(self, frame: dict[str, Any]) -> dict[str, Any]:
+        value = self.secrets.get(frame["name"])
+        if value is None:
+            return {"t": "refused", "id": frame["id"], "code": "NOT_FOUND", "message": "There is no such secret."}
+        return {"t": "secret", "id": frame["id"], "value": value}
+
+    def _broker(self, frame: dict[str, Any]) -> dict[str, Any]:
+        if self.broker is None:
+            return {"t": "refused", "id": frame["id"], "code": "NOT_FOUND", "message": "There is no language model."}
+        return {"t": "broker", "id": frame["id"], **self.broker}
 
     def _end(self, frame: dict[str, Any]) -> dict[str, Any]:
         self.end = frame

@@ -316,7 +316,28 @@ def test_ai_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         ai()
 
 
-def test_ai_in_a_play_says_that_it_needs_secrets() -> None:
-    executor = FakeExecutor("from hero_tracing import ai, flow\n@flow\ndef main():\n    ai()\n")
+IN_A_PLAY = """
+from hero_tracing import ai, flow
+
+@flow(secrets=["AIBROKER_API_KEY"])
+def main():
+    client = ai(memo=True, max_retries=0)
+    reply = client.chat.completions.create(messages=[{"role": "user", "content": "hello"}])
+    flow.pause("go on")
+    return [reply.choices[0].message.content, client.api_key]
+"""
+
+
+def test_ai_in_a_play_asks_the_executor_for_the_endpoint_and_for_its_key(broker: ScriptedBroker) -> None:
+    executor = FakeExecutor(IN_A_PLAY)
     executor.run()
-    assert executor.error is not None and "ai() in a play needs its key as a secret" in executor.error["message"]
+    assert executor.error is not None and executor.error["message"] == "ai(): There is no language model."
+    executor = FakeExecutor(IN_A_PLAY)
+    executor.broker, executor.secrets = {"url": broker.url, "model": "any-model"}, {"AIBROKER_API_KEY": "k-secret-5"}
+    assert executor.run().code == 75
+    executor.answer("go on", None)
+    executor.run()
+    assert len(broker.requests) == 1, "the answer is remembered"
+    assert broker.requests[0]["model"] == "any-model"
+    assert executor.error is not None and executor.error["type"] == "ContainsSecret", "the key is not to be returned"
+    assert "k-secret-5" not in json.dumps([[attempt.frames, attempt.events] for attempt in executor.attempts])

@@ -30,6 +30,7 @@ WRONG: dict[str, Any] = {
     "at_most_once": "yes",
     "durability": "quick",
     "grants": "workflow_list",
+    "secrets": ["not a name"],
 }
 
 

@@ -10,19 +10,9 @@ const MOST_EXECUTORS = 64;
 /** A mistake of the user: printed as a sentence, without a stack. */
 export class UsageError extends Error {}
 
-/** Variables that have no meaning before their issue has landed: they are refused, not ignored. */
-const NOT_YET: Record<string, string> = {
-  HERO_SECRETS_FILE: 'secrets for plays have not landed yet',
-  AIBROKER_URL: 'flows that use a language model have not landed yet',
-  AIBROKER_API_KEY: 'flows that use a language model have not landed yet',
-  AIBROKER_MODEL: 'flows that use a language model have not landed yet',
-};
-
 export function readEnvironment(env: NodeJS.ProcessEnv): UpEnvironment {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const faults = Object.entries(NOT_YET).flatMap(([name, why]) =>
-    given[name] === undefined ? [] : [`${name} is set, but ${why}; unset it`],
-  );
+  const faults: string[] = [];
   const executors = Number(given.HERO_EXECUTORS ?? 1);
   if (!Number.isInteger(executors)) faults.push('HERO_EXECUTORS must be a whole number');
   else if (executors < 1 || executors > MOST_EXECUTORS)

@@ -8,7 +8,7 @@ describe('the environment of up', () => {
     expect(readEnvironment({ HERO_EXECUTORS: '64' }).HERO_EXECUTORS).toBe(64);
   });
 
-  it('names every fault in one error', () => {
+  it('says what is wrong with a number', () => {
     for (const [value, fault] of [
       ['many', 'must be a whole number'],
       ['1.5', 'must be a whole number'],
@@ -16,8 +16,5 @@ describe('the environment of up', () => {
       ['65', 'at most 64'],
     ] as const)
       expect(() => readEnvironment({ HERO_EXECUTORS: value })).toThrow(fault);
-    expect(() => readEnvironment({ HERO_EXECUTORS: '0', HERO_SECRETS_FILE: 'x' })).toThrow(
-      /HERO_SECRETS_FILE is set.*\n.*HERO_EXECUTORS/,
-    );
   });
 });

@@ -12,6 +12,7 @@ import {
   HeroError,
   type MemoryPage,
   messageOf,
+  type PlayFrame,
   playExit,
   playMemory,
   playRelease,
@@ -27,9 +28,12 @@ import type { ForkServers } from './fork-servers.js';
 import { History, now } from './history.js';
 import type { Lane, Lanes } from './lanes.js';
 import { OutputLane } from './output-lane.js';
+import type { Broker } from './settings.js';
 import type { Publisher } from './publisher.js';
 import type { RegistryCalls } from './registry-calls.js';
 import { Requests } from './requests.js';
+import { refusal, SecretGuard } from './secrets/guard.js';
+import { declaredSecrets, type Secrets } from './secrets/secrets.js';
 import type { Slot } from './slots.js';
 import { TelemetryLane } from './telemetry-lane.js';
 import { Waiters } from './waiters.js';
@@ -48,6 +52,8 @@ export interface Surroundings {
   lanes: Lanes;
   workdirs: Workdirs;
   publisher: Publisher;
+  secrets: Secrets;
+  broker: Broker | undefined;
   alwaysReplay: boolean;
   log: Log;
 }
@@ -55,6 +61,7 @@ export interface Surroundings {
 export class Attempt {
   private readonly stopped = new AbortController();
   private readonly history: History;
+  private readonly guard: SecretGuard;
   private readonly control: ControlLane;
   private readonly telemetry: TelemetryLane;
   private readonly output: OutputLane;
@@ -72,14 +79,18 @@ export class Attempt {
     private readonly around: Surroundings,
   ) {
     this.history = new History(run, around.publisher);
+    this.guard = new SecretGuard(around.secrets, declaredSecrets(run.options));
     const garbage = (what: string): void => this.kill('protocol', what);
-    this.telemetry = new TelemetryLane(this.history);
-    this.output = new OutputLane(this.history, () => this.kill('limit', 'The play wrote more than 1 GiB of output.'));
-    this.control = new ControlLane((frame) => this.requests.take(frame), garbage);
+    this.telemetry = new TelemetryLane(this.history, this.guard);
+    const tooMuch = (): void => this.kill('limit', 'The play wrote more than 1 GiB of output.');
+    this.output = new OutputLane(this.history, this.guard, tooMuch);
+    this.control = new ControlLane((frame) => this.take(frame), garbage);
     this.requests = new Requests(around.calls, around.commits, {
       run,
       bus: around.bus,
       slot,
+      guard: this.guard,
+      broker: around.broker,
       control: this.control,
       telemetry: this.telemetry,
       history: this.history,
@@ -145,11 +156,17 @@ export class Attempt {
   }
 
   kill(reason: KillReason, message = ''): void {
-    this.killed ??= { reason, message };
+    this.killed ??= { reason, message: this.guard.text(message) };
     // What waits for an answer on its behalf is no longer needed, except a commit that is under way at the registry.
     if (reason !== 'lingered' && reason !== 'protocol') this.stopped.abort();
     this.child?.kill();
     this.requests.release();
+  }
+
+  private take(frame: PlayFrame): void {
+    const guarded = this.guard.frame(frame);
+    if ('t' in guarded) return this.requests.take(guarded);
+    this.control.reply({ t: 'refused', id: frame.id, code: 'FORBIDDEN', message: refusal(guarded.secret) });
   }
 
   private async tellExit(cause: ExitCause, signal: AbortSignal): Promise<void> {

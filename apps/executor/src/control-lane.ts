@@ -72,6 +72,7 @@ function parse(line: Buffer): unknown {
   try {
     return JSON.parse(line.toString('utf8'));
   } catch {
-    throw new Error(`not JSON: ${JSON.stringify(line.subarray(0, 80).toString('latin1'))}`);
+    const shown = line.subarray(0, 80).toString('latin1');
+    throw new Error(`not JSON: ${JSON.stringify(line.length > 80 ? `${shown}…` : shown)}`);
   }
 }

@@ -16,7 +16,9 @@ import { Publisher } from './publisher.js';
 import { resolvePython } from './python.js';
 import { RegistryCalls } from './registry-calls.js';
 import { RunningPlays } from './running-plays.js';
-import { checkMounts, type ExecutorEnv } from './settings.js';
+import { BROKER_KEY, Secrets } from './secrets/secrets.js';
+import { openSecretFile } from './secrets/secret-file.js';
+import { brokerOf, checkMounts, type ExecutorEnv } from './settings.js';
 import { openWorkdirs } from './workdirs.js';
 
 const EVENTS_STORED_WITHIN_MS = 2_000;
@@ -31,7 +33,12 @@ export class Executor {
 
   static async open(context: ServiceContext<ExecutorEnv>): Promise<Executor> {
     const { bus, env, instance, log, paths } = context;
-    checkMounts(env.HERO_MOUNTS, paths.var);
+    checkMounts(env.HERO_MOUNTS, paths.var, env.HERO_SECRETS_FILE);
+    const key = env.AIBROKER_API_KEY;
+    const secrets = new Secrets(
+      openSecretFile(env.HERO_SECRETS_FILE),
+      new Map(key === undefined ? [] : [[BROKER_KEY, key]]),
+    );
     const python = await resolvePython(env.HERO_PYTHON);
     const workdirs = await openWorkdirs(paths.plays, instance, python.executable, log);
     const lanes = await openLanes(join(paths.var, 'executors', instance), log);
@@ -57,7 +64,20 @@ export class Executor {
       log,
     );
     const commits = new Commits(calls);
-    const around = { bus, calls, commits, forks, children, lanes, workdirs, publisher, alwaysReplay, log };
+    const around = {
+      bus,
+      calls,
+      commits,
+      forks,
+      children,
+      lanes,
+      workdirs,
+      publisher,
+      secrets,
+      broker: brokerOf(env),
+      alwaysReplay,
+      log,
+    };
     const plays = new RunningPlays(bus, around, {
       slots: env.HERO_SLOTS,
       drainMs: env.HERO_DRAIN_MS,

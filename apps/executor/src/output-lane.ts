@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { wellFormed } from '@hero/json';
 import { GIB } from './play-limits.js';
 import { type History, now } from './history.js';
+import type { SecretGuard } from './secrets/guard.js';
 
 const LINE_LIMIT = 64 * 1024;
 const LINES_A_SECOND = 1_000;
@@ -26,6 +27,7 @@ export class OutputLane {
 
   constructor(
     private readonly history: History,
+    private readonly guard: SecretGuard,
     private readonly onTooMuch: () => void,
   ) {}
 
@@ -74,7 +76,7 @@ export class OutputLane {
       this.linesInWindow = 0;
     }
     if (++this.linesInWindow > LINES_A_SECOND) this.left++;
-    else this.tell(wellFormed(text) + missing);
+    else this.tell(this.guard.text(wellFormed(text) + missing));
   }
 
   private tellLeftOut(): void {

@@ -30,6 +30,8 @@ import { type Commits, sizeOfGroup } from './commits.js';
 import type { ControlLane } from './control-lane.js';
 import { UnorderedRequests } from './unordered-requests.js';
 import { type History, now } from './history.js';
+import type { SecretGuard } from './secrets/guard.js';
+import type { Broker } from './settings.js';
 import type { RegistryCalls } from './registry-calls.js';
 import type { Slot } from './slots.js';
 import type { TelemetryLane } from './telemetry-lane.js';
@@ -47,6 +49,8 @@ export interface RequestsOf {
   run: Run;
   bus: Bus;
   slot: Slot;
+  guard: SecretGuard;
+  broker: Broker | undefined;
   control: ControlLane;
   telemetry: TelemetryLane;
   history: History;
@@ -75,10 +79,12 @@ export class Requests {
     private readonly commits: Commits,
     private readonly of: RequestsOf,
   ) {
-    const { run, bus, control, history, signal } = of;
+    const { run, bus, guard, broker, control, history, signal } = of;
     this.unordered = new UnorderedRequests(calls, {
       run,
       bus,
+      guard,
+      broker,
       control,
       history,
       signal,

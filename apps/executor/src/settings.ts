@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { StartFault } from '@hero/service-kit';
 import { z } from 'zod';
+import { secretFault } from './secrets/secret-file.js';
 
 export interface Mount {
   path: string;
@@ -31,12 +32,6 @@ const mounts = list.transform((entries, check): Mount[] =>
     return { path: resolve(path), writable };
   }),
 );
-
-const notYet = (what: string) =>
-  z
-    .undefined({ error: `${what} have not landed yet` })
-    .optional()
-    .describe('Leave it out.');
 
 const port = String.raw`[^\s:,]+:\d+`;
 const egress = z
@@ -77,20 +72,49 @@ export const executorEnv = z.object({
     .describe('1: every play is suspended and replayed after each commit (for tests).'),
   HERO_DRAIN_MS: whole(0, 600_000).default(22_000).describe('How long running plays may go on after SIGTERM, in ms.'),
   HERO_RECYCLE: whole(1, 1_000_000).default(2_000).describe('Plays of one fork server before it is replaced.'),
-  HERO_SECRETS_FILE: notYet('Secrets'),
-  AIBROKER_URL: notYet('Language models'),
-  AIBROKER_API_KEY: notYet('Language models'),
-  AIBROKER_MODEL: notYet('Language models'),
+  HERO_SECRETS_FILE: z
+    .string()
+    .refine(isAbsolute, 'must be an absolute path')
+    .optional()
+    .describe(
+      'A file of NAME=value lines with mode 0600, read again when it changes; plays ask with flow.secret(NAME).',
+    ),
+  AIBROKER_URL: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => new URL(url).username === '' && new URL(url).password === '', 'must not have a password in it')
+    .optional()
+    .describe('The OpenAI-compatible endpoint of hero_tracing.ai(), for example https://api.openai.com/v1.'),
+  AIBROKER_API_KEY: z
+    .string()
+    .superRefine((key, check) => {
+      const fault = secretFault(key);
+      if (fault !== undefined) check.addIssue({ code: 'custom', message: fault });
+    })
+    .optional()
+    .describe('Its key, unless HERO_SECRETS_FILE has it under this name.'),
+  AIBROKER_MODEL: z.string().optional().describe('The model of calls that name none.'),
 });
 export type ExecutorEnv = z.output<typeof executorEnv>;
 
-/** A mount must not show plays what belongs to the services. */
-export function checkMounts(given: readonly Mount[], varFolder: string): void {
+/** Where the language model is. Its key is a secret, which plays ask for by name. */
+export interface Broker {
+  url: string;
+  model: string;
+}
+
+export function brokerOf({ AIBROKER_URL: url, AIBROKER_MODEL: model }: ExecutorEnv): Broker | undefined {
+  return url === undefined ? undefined : { url, model: model ?? '' };
+}
+
+/** A mount must not show plays what belongs to the services, nor the secrets. */
+export function checkMounts(given: readonly Mount[], varFolder: string, secretsFile?: string): void {
   const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
   const faults = given
     .filter(({ path }) => within(path, varFolder) || within(varFolder, path))
     .map(
       ({ path }) => `HERO_MOUNTS: ${path} shows plays the services’ own files in ${varFolder}; name another folder.`,
     );
+  const shown = given.find(({ path }) => secretsFile !== undefined && within(resolve(secretsFile), path));
+  if (shown) faults.push(`HERO_MOUNTS: ${shown.path} shows plays HERO_SECRETS_FILE; keep that file elsewhere.`);
   if (faults.length > 0) throw new StartFault('executor cannot start: its environment is not right.', faults);
 }

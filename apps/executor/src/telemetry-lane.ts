@@ -12,6 +12,7 @@ import { wellFormed } from '@hero/json';
 import type { Socket } from 'node:net';
 import type { History } from './history.js';
 import { LineSplitter } from './line-splitter.js';
+import type { SecretGuard } from './secrets/guard.js';
 import { Waiters } from './waiters.js';
 
 export class TelemetryLane {
@@ -20,7 +21,10 @@ export class TelemetryLane {
   private readonly splitter = new LineSplitter(EVENT_LIMIT, () => this.drop(`has more than ${EVENT_LIMIT} bytes`));
   private readonly reached = new Waiters();
 
-  constructor(private readonly history: History) {}
+  constructor(
+    private readonly history: History,
+    private readonly guard: SecretGuard,
+  ) {}
 
   attach(socket: Socket, first: Buffer): void {
     socket.on('data', (chunk: Buffer) => this.read(chunk));
@@ -52,27 +56,27 @@ export class TelemetryLane {
       this.history.drop('overload');
       return;
     }
-    const event = parseEvent(line);
+    const text = line.toString('utf8');
+    const event = parseEvent(text);
     if (typeof event === 'string') return this.drop(event);
     this.lines++;
-    this.history.add(event, line.length);
+    this.history.add(this.guard.event(event, text), line.length);
   }
 
   private drop(why: string): void {
     this.lines++;
-    this.history.drop('malformed', `telemetry line ${this.lines} ${why}`);
+    this.history.drop('malformed', this.guard.text(`telemetry line ${this.lines} ${why}`));
   }
 }
 
 /** The event, or what is wrong with the line. */
-function parseEvent(line: Buffer): EmittedEvent | string {
-  const text = line.toString('utf8');
+function parseEvent(text: string): EmittedEvent | string {
   if (tooDeep(text)) return `has more than ${DEPTH_LIMIT} levels`;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return `is not JSON: ${JSON.stringify(text.slice(0, 80))}`;
+    return `is not JSON: ${JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)}`;
   }
   const parsed = EmittedEvent.safeParse(value);
   if (parsed.success) return UNSTORABLE.test(text) ? (wellFormed(parsed.data) as EmittedEvent) : parsed.data;

@@ -1,5 +1,5 @@
 /**
- * What a play asks for beside its commits: children, sources, methods. They wait for nothing that the play asked before, and
+ * What a play asks for beside its commits: children, sources, methods, secrets. They wait for nothing that the play asked before, and
  * are no groups.
  *
  * 1. A spawn is fenced and may be repeated: the place names the child (docs/protocol.md, section 8).
@@ -26,16 +26,23 @@ import { failpoint } from '@hero/service-kit';
 import type { ControlLane } from './control-lane.js';
 import { type History, now } from './history.js';
 import type { RegistryCalls } from './registry-calls.js';
+import type { SecretGuard } from './secrets/guard.js';
+import type { Broker } from './settings.js';
 
 type Frame<T extends PlayFrame['t']> = Extract<PlayFrame, { t: T }>;
-export type UnorderedRequest = Frame<'spawn' | 'resolve' | 'call'>;
+export type UnorderedRequest = Frame<'spawn' | 'resolve' | 'call' | 'secret' | 'broker'>;
 
 /** What every play may call. */
 const ALWAYS = new Set(['flow_library_search']);
 
+const NO_BROKER =
+  'The executor has no language model: start it with AIBROKER_URL, AIBROKER_API_KEY (or a secret of that name) and AIBROKER_MODEL.';
+
 export interface UnorderedRequestsOf {
   run: Run;
   bus: Bus;
+  guard: SecretGuard;
+  broker: Broker | undefined;
   control: ControlLane;
   history: History;
   signal: AbortSignal;
@@ -43,6 +50,9 @@ export interface UnorderedRequestsOf {
 }
 
 export class UnorderedRequests {
+  /** Names of secrets whose use is in the log. */
+  private readonly told = new Set<string>();
+
   constructor(
     private readonly calls: RegistryCalls,
     private readonly of: UnorderedRequestsOf,
@@ -58,6 +68,10 @@ export class UnorderedRequests {
           return await this.resolve(frame);
         case 'call':
           return await this.call(frame);
+        case 'secret':
+          return this.giveSecret(frame);
+        case 'broker':
+          return this.tellBroker(frame.id);
       }
     } catch (error) {
       if (this.of.signal.aborted) return;
@@ -94,6 +108,21 @@ export class UnorderedRequests {
       throw new HeroError('PAYLOAD_TOO_LARGE', `The result of ${method} has more than 16 MiB; ask for less of it.`);
     }
     this.of.control.reply({ t: 'result', id, result });
+  }
+
+  private giveSecret({ id, name }: Frame<'secret'>): void {
+    const { run, bus, guard, control } = this.of;
+    const value = guard.give(name);
+    if (!this.told.has(name)) bus.log.info({ play_sid: run.play_sid, epoch: run.epoch, secret: name }, 'secret given');
+    this.told.add(name);
+    control.reply({ t: 'secret', id, value });
+  }
+
+  /** The key is asked for as a secret. */
+  private tellBroker(id: number): void {
+    const { broker, control } = this.of;
+    if (!broker) throw new HeroError('NOT_FOUND', NO_BROKER);
+    control.reply({ t: 'broker', id, ...broker });
   }
 
   /** Rule 3. */

@@ -21,6 +21,7 @@ import {
   HeroError,
   inspectSource,
   type Inspection,
+  type JsonObject,
   type MemoryItem,
   type Params,
   playAsk,
@@ -57,6 +58,7 @@ export interface FakePlay {
   claims: number;
   memory: MemoryItem[];
   grants: string[];
+  options: JsonObject;
   pauses: ('linger' | 'park' | 'plain')[];
   children: { place: string; sid: string; input: unknown }[];
   steps: StepOutcome[];
@@ -148,6 +150,7 @@ export class FakeRegistry {
       claims: 0,
       memory: [],
       grants: [],
+      options: {},
       pauses: [],
       children: [],
       steps: [],
@@ -240,7 +243,7 @@ function moduleFor(of: () => FakeRegistry): new () => object {
           workflow_name: 'test',
           source: play.source,
           entry: play.entry,
-          options: {},
+          options: play.options,
           input: JSON.stringify(play.input),
           remaining_ms: play.remainingMs,
           parent_span_id: null,

@@ -23,8 +23,10 @@ describe('the environment of an executor', () => {
     [{ HERO_EGRESS: 'public' }, 'the proxy, which has not landed yet'],
     [{ HERO_EGRESS: 'example.org:443' }, 'the proxy, which has not landed yet'],
     [{ HERO_EGRESS: 'everything' }, 'is not known'],
-    [{ HERO_SECRETS_FILE: '/etc/secrets' }, 'not landed yet'],
-    [{ AIBROKER_API_KEY: 'x' }, 'not landed yet'],
+    [{ HERO_SECRETS_FILE: 'secrets' }, 'must be an absolute path'],
+    [{ AIBROKER_API_KEY: 'x' }, 'fewer than 8 characters'],
+    [{ AIBROKER_URL: 'http://me:password@host/v1' }, 'must not have a password'],
+    [{ AIBROKER_URL: 'file:///v1' }, 'AIBROKER_URL'],
     [{ HERO_SLOTS: '0' }, 'HERO_SLOTS'],
   ])('refuses %o with a sentence', (env, sentence) => {
     expect(() => read(env)).toThrow(sentence);
@@ -45,6 +47,7 @@ describe('the environment of an executor', () => {
     const mounts = [{ path: '/home/me', writable: false }];
     expect(() => checkMounts(mounts, '/home/me/hero/var')).toThrow('services’ own files');
     expect(() => checkMounts(mounts, '/srv/hero/var')).not.toThrow();
+    expect(() => checkMounts(mounts, '/srv/hero/var', '/home/me/secrets')).toThrow('shows plays HERO_SECRETS_FILE');
   });
 
   test('needs a Python that runs and is new enough', async () => {

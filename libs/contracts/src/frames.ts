@@ -50,6 +50,8 @@ export const PlayFrame = z.discriminatedUnion('t', [
     version_sid: z.string().nullable().default(null),
   }),
   z.strictObject({ t: z.literal('call'), id: Id, method: z.string(), params: JsonText }),
+  z.strictObject({ t: z.literal('secret'), id: Id, name: z.string() }),
+  z.strictObject({ t: z.literal('broker'), id: Id }),
   z.strictObject({
     t: z.literal('ask'),
     id: Id,
@@ -119,6 +121,8 @@ export const ExecutorFrame = z.discriminatedUnion('t', [
     entry: z.string(),
   }),
   z.object({ t: z.literal('result'), id: Id, result: JsonText }),
+  z.object({ t: z.literal('secret'), id: Id, value: z.string() }),
+  z.object({ t: z.literal('broker'), id: Id, url: z.string(), model: z.string() }),
   z.object({ t: z.literal('suspended'), id: Id }),
   z.object({ t: z.literal('refused'), id: Id, code: z.string(), message: z.string() }),
 ]);

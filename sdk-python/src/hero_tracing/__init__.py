@@ -13,6 +13,7 @@ from ._errors import (
     ArgumentNotJson,
     CallFailed,
     ChildFailed,
+    ContainsSecret,
     Disconnected,
     Failed,
     FlowError,
@@ -27,6 +28,7 @@ from ._errors import (
     PayloadTooLarge,
     Refused,
     ResultNotJson,
+    SecretUnavailable,
     StepTimeout,
 )
 from ._flow import flow
@@ -36,6 +38,7 @@ __all__ = [
     "ArgumentNotJson",
     "CallFailed",
     "ChildFailed",
+    "ContainsSecret",
     "Disconnected",
     "Failed",
     "FlowError",
@@ -50,6 +53,7 @@ __all__ = [
     "PayloadTooLarge",
     "Refused",
     "ResultNotJson",
+    "SecretUnavailable",
     "StepTimeout",
     "ai",
     "ask_user",

@@ -25,6 +25,7 @@ from ._node import Node
 from ._open_call import OpenCall
 from ._outcome import Outcome
 from ._recall import remembered
+from ._secrets.check import secret_in
 from ._step_timeout import Limited
 from ._tries import Body, Try, tries
 
@@ -168,7 +169,8 @@ def encoded(declaration: Declaration, value: Any) -> tuple[str | None, BaseExcep
             )
         if declaration.outputs is not None:
             check_outputs(declaration.outputs, value)
-        return text, None
+        exposed = secret_in(text, value, "result", f"return data without it (returned by {declaration.name!r})")
+        return (text, None) if exposed is None else (None, exposed)
     except NotJson as problem:
         return None, ResultNotJson(problem.path, f"{problem.problem} (returned by {declaration.name!r})")
     except OutputMismatch as problem:

@@ -178,7 +178,7 @@ class ControlLane:
             if self._sock is None:
                 raise Disconnected("this process is a fork of the play's: call flows in the play's own process")
             id = self._last_id + 1
-            data = f'{{"t":"{kind}","id":{id},{body}}}\n'.encode()
+            data = f'{{"t":"{kind}","id":{id}{"," if body else ""}{body}}}\n'.encode()
             if len(data) > FRAME_LIMIT:
                 waiter.reply = {"t": "refused", "id": id, "code": "TOO_LARGE", "message": _too_large(len(data))}
                 if waiter.future is not None:

@@ -12,6 +12,7 @@ from ._errors import ArgumentNotJson, NotJson, OptionError
 from ._fields import Field, fields_of
 from ._names import check_name
 from ._options import DEFAULTS, OPTIONS, check_option, check_together
+from ._secrets.check import refuse_secret
 
 _SIMPLE = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _NONE = inspect.Parameter.empty
@@ -28,6 +29,7 @@ class Declaration:
     jitter: float
     timeout: float | None
     at_most_once: bool
+    secrets: tuple[str, ...]
 
     def __init__(self, fn: Callable[..., Any], **options: Any) -> None:
         if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
@@ -45,6 +47,7 @@ class Declaration:
         self.name_json = quoted(self.name)
         for option in _OF_STEPS:
             setattr(self, option, given[option])
+        self.secrets = tuple(given["secrets"])  # has an effect on the entry flow only
         retried, limited = bool(self.retries), self.timeout is not None
         self.guarded = retried or limited or self.at_most_once
         self.is_async = inspect.iscoroutinefunction(fn)
@@ -107,9 +110,12 @@ class Declaration:
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Canonical JSON of the bound arguments."""
         try:
-            return canonical(self.bind(args, kwargs), "arguments")
+            bound = self.bind(args, kwargs)
+            text = canonical(bound, "arguments")
         except NotJson as error:
             raise ArgumentNotJson(error.path, f"{error.problem} (in the call of {self.name!r})") from None
+        refuse_secret(text, bound, "arguments", f"call flow.secret inside {self.name!r}, which its arguments identify")
+        return text
 
 
 def _fields(options: Mapping[str, Any], which: str) -> list[Field] | None:

@@ -18,6 +18,8 @@ Exception
     ├── InputsInvalid         `flow.invoke` with inputs that do not fit; `.issues` has every fault
     ├── ChildFailed           a spawned play ended without an output; `.status`, `.play_sid` and `.error_type` say how
     ├── CallFailed            a `flow.call` was refused; `.code` says why
+    ├── SecretUnavailable     a `flow.secret` that is not declared or does not exist; `.name` and `.code` say which and why
+    ├── ContainsSecret        a secret in what would be remembered or sent on; `.path` says where
     └── Disconnected          the runtime cannot be reached, or this process is a fork of the play's
 """
 
@@ -141,6 +143,29 @@ class CallFailed(FlowError):
     def __init__(self, message: str = "", code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+class SecretUnavailable(FlowError):
+    """The play gets no secret of this name; the message says what to do, and `code` is the stable error code."""
+
+    def __init__(self, message: str = "", name: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+        self.code = code
+
+
+class ContainsSecret(FlowError):
+    """A value that would be remembered, asked or sent on has a secret in it: pass on something else, or the secret's name.
+
+    >>> str(ContainsSecret("result.headers", "API_KEY", "return data without it"))
+    'result.headers contains the secret API_KEY, which must not be stored: return data without it'
+    """
+
+    def __init__(self, path: str = "", name: str = "", remedy: str = "") -> None:
+        super().__init__(f"{path} contains the secret {name}, which must not be stored: {remedy}")
+        self.path = path
+        self.name = name
+        self.remedy = remedy
 
 
 class Disconnected(FlowError):

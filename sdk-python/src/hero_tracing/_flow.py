@@ -23,6 +23,7 @@ from ._node import current_node, here, no_context
 from ._open_call import OpenCall
 from ._options import check_option
 from ._outcome import result_of
+from ._secrets.ask import secret
 from ._session import active
 from ._spans import Span
 
@@ -120,12 +121,13 @@ class Flow:
         at_most_once: bool = False,
         durability: str = "durable",
         grants: Iterable[str] = (),
+        secrets: Iterable[str] = (),
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
     def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]
         """Declares a flow: `@flow`, or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, …)`.
 
-        docs/authoring.md has the table of options; `durability` and `grants` have an effect only on the entry flow.
+        docs/authoring.md has the table of options; `durability`, `grants` and `secrets` have an effect only on the entry flow.
 
         Arguments and results are JSON, up to 16 MiB; the caller gets the decoded JSON of the result, in the first run as in a
         replay. With `memo=False` the call is only a span, and runs again in every attempt.
@@ -215,6 +217,15 @@ class Flow:
         Raises CallFailed with the error's `.code`, also in a replay. In a coroutine: `await flow.call(…)`.
         """
         return _methods.call(method, params)
+
+    def secret(self, name: str, /) -> str:
+        """The value of a secret that the entry flow declares: `@flow(secrets=["API_KEY"])`. It is never awaited, not even in a coroutine.
+
+        The executor reads it from HERO_SECRETS_FILE when it is asked. It is no remembered value: each attempt asks again. What the
+        play logs shows its name instead; a result, an argument or a question that contains it raises ContainsSecret. Raises
+        SecretUnavailable if it is not declared or does not exist.
+        """
+        return secret(name)
 
     def webhook(self, name: str, /, *, expires: float | None = None) -> Any:
         """Makes a signed link (`/hooks/resume/<token>` at the gateway) that answers the next `flow.pause(name)` once.

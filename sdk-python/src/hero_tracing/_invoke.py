@@ -27,6 +27,7 @@ from ._node import Node, here
 from ._open_call import OpenCall
 from ._outcome import Outcome
 from ._recall import remembered
+from ._secrets.check import refuse_secret
 from ._waits import Question
 from ._workflow import refusal, resolve_body, workflow_of
 
@@ -42,6 +43,7 @@ def invoke(name: str, spawn: bool, version_sid: str, inputs: dict[str, Any]) -> 
         text = dump(inputs)
     except NotJson as error:
         raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
+    refuse_secret(text, inputs, "inputs", f"declare it in the workflow, and call flow.secret there (in {what})")
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
         raise PayloadTooLarge(f"{what}: the inputs have {len(text.encode()) >> 20} MiB; the limit is 16 MiB")
     if not spawn:

@@ -14,6 +14,7 @@ from ._declare import Declaration
 from ._local_lane import LocalLane
 from ._local_memory import FileMemory, LocalMemory
 from ._root import Outcome, new_session, run_root, run_root_async
+from ._secrets import redactor
 from ._session import Session, activate
 from ._terminal import answer_on_terminal, print_tree
 
@@ -25,7 +26,7 @@ class LocalEvents:
         self.lines: list[str] = []
 
     def emit(self, line: str, soft: bool = False) -> None:
-        self.lines.append(line)
+        self.lines.append(redactor.event(line))
 
     def flush(self, seconds: float = 0) -> int:
         return len(self.lines)
@@ -99,8 +100,10 @@ def _begin(
     code = getattr(declaration.fn, "__code__", None)
     file = code.co_filename if code else None
     memory = _surroundings.memory(declaration, file, args, kwargs)
+    lane = _surroundings.lane(file, memory, events.lines)
+    lane.secrets.declared = declaration.secrets
     session = new_session(
-        _surroundings.lane(file, memory, events.lines),
+        lane,
         events,
         play_sid=memory.play_sid,
         version_sid="local",

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ._errors import SecretUnavailable
 from ._inspect import inspect_source
 from ._local_memory import LocalMemory
+from ._secrets.local import LocalSecrets
 
 Question = dict[str, Any]
 # Answers questions: for each place that is answered, `answer` or `refused` and a text of JSON. It never raises: it is called in a
@@ -22,12 +24,19 @@ class LocalLane:
     """Requests of a flow that runs outside the runtime."""
 
     def __init__(
-        self, file: str | None, memory: LocalMemory, answer: Answer, *, methods: Mapping[str, Any] | None = None
+        self,
+        file: str | None,
+        memory: LocalMemory,
+        answer: Answer,
+        *,
+        methods: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = Path(file).resolve().parent if file else Path.cwd()
         self._memory = memory
         self._answer = answer
         self._methods = methods
+        self.secrets = LocalSecrets(secrets)
         self._lock = threading.Lock()
         self._asked: dict[str, Question] = {}  # what waits, by place
 
@@ -44,6 +53,11 @@ class LocalLane:
             return self._resolve(frame["workflow_name"])
         if kind == "call" and self._methods is not None:
             return self._call(frame["method"], json.loads(frame["params"]))
+        if kind == "secret":
+            try:
+                return {"t": "secret", "value": self.secrets.get(frame["name"])}
+            except SecretUnavailable as error:
+                return refused(error.code, str(error))
         return refused("UNAVAILABLE", f"there is no {kind} outside the runtime: start the flow as a play")
 
     # --- waits --------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ._leaf import Leaf, operate
 from ._names import check_name
 from ._node import Node, here
 from ._outcome import Outcome
+from ._secrets.check import refuse_secret
 
 LONGEST_LINK = 366 * 24 * 3600
 
@@ -38,6 +39,7 @@ def call(method: str, params: dict[str, Any]) -> Any:
         args, text = canonical(params, "arguments"), dump(params)
     except NotJson as error:
         raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
+    refuse_secret(text, params, "arguments", f"call the method without it (in {what})")
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
         raise PayloadTooLarge(f"{what}: the parameters have {len(text.encode()) >> 20} MiB; the limit is 16 MiB")
     return operate(what, node, f"call:{method}", args, lambda node, place: _called(node, place, method, text))

@@ -5,6 +5,7 @@ A new option is one entry here, its parameter in the overload of `Flow.__call__`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -81,6 +82,16 @@ def _names(example: str) -> Callable[[str, Any], None]:
     return check
 
 
+SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+
+
+def _secrets(option: str, value: Any) -> None:
+    example = "a list of names of letters, digits and _, for example ['API_KEY']"
+    _names(example)(option, value)
+    if not all(SECRET_NAME.fullmatch(name) for name in value):
+        raise OptionError(f"@flow: {option} must be {example}, not {value!r}")
+
+
 OPTIONS: dict[str, Option] = {
     "name": Option(
         None, _name, "the name in the tree and in the library, 1 to 200 characters", "library", "the function's name"
@@ -138,6 +149,13 @@ OPTIONS: dict[str, Option] = {
         (),
         _names("a list of method names, for example ['workflow_list']"),
         "methods that `flow.call` may call",
+        "play",
+        "none",
+    ),
+    "secrets": Option(
+        (),
+        _secrets,
+        "names of what [`flow.secret`](secrets.md) may ask for",
         "play",
         "none",
     ),

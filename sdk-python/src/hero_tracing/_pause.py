@@ -14,6 +14,7 @@ from ._errors import NotJson, OptionError
 from ._identity import resume_id
 from ._names import check_name
 from ._node import Node, current, here
+from ._secrets.check import refuse_secret
 from ._spans import Span, show_replayed
 from ._waits import Question, wait, wait_async
 
@@ -33,6 +34,9 @@ def pause(
     node = here(what)
     check_name(name, "flow.pause")
     spec = (name, _object(schema, "schema"), _object(ui, "ui"), _milliseconds(timeout), _default(default))
+    for part, value in (("name", name), ("schema", schema), ("ui", ui), ("default", default)):
+        if value is not None and value is not MISSING:
+            refuse_secret(dump(value), value, part, f"ask without it (in {what})")
     if spec[3] is None and spec[4] is not None:
         raise OptionError("flow.pause: default is the answer after the timeout, so pass timeout, too")
     site = Site(node, quoted(f"pause:{name}"))

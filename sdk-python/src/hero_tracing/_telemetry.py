@@ -4,7 +4,8 @@ Rules:
  1. A line is written whole or not at all; lines that could not be written are counted and reported in a `dropped` event.
  2. Up to 5 lines in 10 ms are written immediately. Further lines, and soft ones (replayed steps, ends), are written together:
     with the next line, at 64 KiB, or after 10 ms.
- 3. Lines that the lane does not take wait in a queue of 4 MiB. If it is full, a writer waits 50 ms once; while it stays
+ 3. What was given to the play as a secret is not in a line (`_secrets`).
+ 4. Lines that the lane does not take wait in a queue of 4 MiB. If it is full, a writer waits 50 ms once; while it stays
     full, the next writers do not wait at all, and their lines are dropped.
 """
 
@@ -17,6 +18,7 @@ import time
 from collections import deque
 
 from . import _events
+from ._secrets import redactor
 
 EVENT_LIMIT = 512 * 1024
 PRESSURE_SECONDS = 0.05
@@ -45,7 +47,7 @@ class Telemetry:
         self.emitted = 0  # lines that were written, or begun: those will be finished
 
     def emit(self, line: str, soft: bool = False) -> None:
-        data = line.encode("utf-8", "replace")
+        data = redactor.event(line).encode("utf-8", "replace")
         size = len(data)
         with self._lock:
             if self._lost and self._size < QUEUE_BYTES // 2:

@@ -21,7 +21,7 @@ from ._at_most_once import begin
 from ._commits import Commit
 from ._effects import Effect, Effects
 from ._error_json import describe, error_json, happened_in, is_remembered, rebuild
-from ._errors import NoContext, NotAwaited, NotJson, OptionError, Refused
+from ._errors import ContainsSecret, NoContext, NotAwaited, NotJson, OptionError, Refused, SecretUnavailable
 from ._memory import step_json
 from ._node import Node, current, leave
 from ._open_call import OpenCall
@@ -32,7 +32,7 @@ from ._spans import Span, show_replayed
 from ._waits import Question
 
 LONGEST_BACKOFF = 24 * 3600.0
-WRITTEN_WRONGLY = (NotJson, OptionError, NotAwaited, NoContext, Refused)
+WRITTEN_WRONGLY = (NotJson, OptionError, NotAwaited, NoContext, Refused, ContainsSecret, SecretUnavailable)
 
 
 class Body(Effect, Protocol):

@@ -7,6 +7,7 @@ import traceback
 
 from .._errors import Failed
 from .._sanitise import clean_text
+from .._secrets import redactor
 from .._stack import with_stack
 from .frames import of_sdk
 from .trail import attribute
@@ -37,7 +38,7 @@ def text_of(error: BaseException) -> str:
         text = with_stack(lambda: str(error))
     except Exception:
         text = f"<{type(error).__name__}: its __str__ failed>"
-    return clean_text(text)
+    return redactor.text(clean_text(text))
 
 
 def traceback_of(error: BaseException) -> str:
@@ -51,6 +52,7 @@ def traceback_of(error: BaseException) -> str:
     if sys.version_info < (3, 11):
         notes = attribute(error, "__notes__") or ()
         text += "".join(f"{clean_text(note)}\n" for note in notes if isinstance(note, str))
+    text = redactor.text(text)  # before it is cut
     if len(text) > TRACEBACK_LIMIT:
         half = TRACEBACK_LIMIT // 2
         text = f"{text[:half]}\n… ({len(text) - 2 * half} characters left out)\n{text[-half:]}"

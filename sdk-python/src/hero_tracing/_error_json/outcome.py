@@ -4,7 +4,8 @@ Rules:
  1. SystemExit, KeyboardInterrupt, GeneratorExit and cancellation are never remembered.
  2. The caller gets the rebuilt error, in the first run as in a replay.
  3. Every error can be remembered: text that cannot be stored is cleaned, too large a value is shortened, and a note says so.
- 4. `str()` of the rebuilt error is the same, whatever its class computes from the kept arguments.
+ 4. It holds no secret: the name stands for it, also in the error that the caller gets (rule 2).
+ 5. `str()` of the rebuilt error is the same, whatever its class computes from the kept arguments.
 
 The outcome is `{type, module, message, data, traceback, span}`. `data` has `args`, `attributes`, `bases`, `notes`, `frames`,
 `spans`, for a group its `text` and `members`, and `related`: causes, contexts, members and errors in attributes, each of the
@@ -21,6 +22,7 @@ from typing import Any
 from .._canonical import load
 from .._errors import Failed
 from .._sanitise import clean_text
+from .._secrets import redactor
 from .._stack import with_stack
 from . import instances
 from .classes import number_of, real_class
@@ -98,7 +100,7 @@ class _Written:
             if len(text) <= OUTCOME_LIMIT // 4 or len(text.encode()) <= OUTCOME_LIMIT:
                 break
             text = self._json(shortened(self.entries, limits, size))
-        return text
+        return redactor.json(text)
 
     def _json(self, entries: list[dict[str, Any]]) -> str:
         first = entries[0]

@@ -125,6 +125,7 @@ class _Reading:
         self.options = options[self.entry]
         self._describe(self.entry, scope)
         self._warn_of_options_of_plays(declared)
+        self._warn_of_undeclared_secrets(tree)
         self._warn_of_changing_arguments(tree, {node.name for node in declared})
 
     def _parse(self) -> ast.Module | None:
@@ -190,7 +191,7 @@ class _Reading:
         return found
 
     def _warn_of_options_of_plays(self, declared: dict[Function, ast.expr]) -> None:
-        """Warns of durability and grants on other flows than the entry, where they have no effect."""
+        """Warns of durability, grants and secrets on other flows than the entry, where they have no effect."""
         for node, decorator in declared.items():
             for keyword in decorator.keywords if isinstance(decorator, ast.Call) and node is not self.entry else ():
                 if keyword.arg in OF_PLAYS:
@@ -241,6 +242,21 @@ class _Reading:
             if field["required"] and field["name"] not in inputs:
                 text = f"{node.name}() needs {field['name']!r}, but inputs does not declare it: no play can pass it"
                 self._at(node, text)
+
+    def _warn_of_undeclared_secrets(self, tree: ast.Module) -> None:
+        """Warns of `flow.secret("NAME")` with a name that the entry flow does not declare."""
+        declared = self.options.get("secrets", ())
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or len(call.args) != 1:
+                continue
+            name, of = call.args[0], getattr(call.func.value, "id", "")
+            if call.func.attr != "secret" or of not in self.flow_names or not isinstance(name, ast.Constant):
+                continue
+            asked = name.value
+            if isinstance(asked, str) and asked not in declared:
+                names = ", ".join(f'"{one}"' for one in (*declared, asked))
+                text = f"{asked} is not declared, so a play cannot have it: write @flow(secrets=[{names}]) on the entry flow"
+                self._at(call, text, "warning")
 
     def _warn_of_changing_arguments(self, tree: ast.Module, functions: set[str]) -> None:
         for call in ast.walk(tree):

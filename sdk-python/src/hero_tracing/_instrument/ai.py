@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._errors import OptionError
+from .._secrets import redactor
+from .._secrets.ask import secret
+from .._secrets.local import LEAST_SECRET
 from .._session import active
 from .proxy import instrumented
 
@@ -23,24 +26,33 @@ def ai(
     """Returns the `openai` client, instrumented, for AIBROKER_URL and AIBROKER_API_KEY; `model` is AIBROKER_MODEL where a call names none.
 
     `asynchronous=True` gives the client whose calls are awaited; `memo` and `prices` are those of `instrument`, other options the
-    client's own (`timeout`, `max_retries`). Outside the runtime only: in a play the key has to come as a secret, which the
-    runtime does not have yet. Raises OptionError, which says what is missing.
+    client's own (`timeout`, `max_retries`). In a play the executor says where the endpoint is, and the key is a secret that the entry
+    flow declares: `@flow(secrets=["AIBROKER_API_KEY"])`. Raises OptionError, which says what is missing, or SecretUnavailable.
 
         reply = ai().chat.completions.create(messages=[{"role": "user", "content": "hello"}])
     """
-    session = active()
-    if session is not None and session.spawns:
-        raise OptionError(
-            "ai() in a play needs its key as a secret, which this version of the runtime cannot give: run the file with plain Python "
-            "(python -m hero_tracing FILE), or use a client of your own with instrument()"
-        )
-    missing = [name for name in _VARIABLES if not os.environ.get(name)]
-    if missing:
-        raise OptionError("ai() needs " + "; ".join(f"{name} ({_VARIABLES[name]})" for name in missing))
+    url, key, model = _endpoint()
     try:
         import openai
     except ImportError:
         raise OptionError("ai() needs the openai package: pip install openai") from None
     make = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-    client = make(base_url=os.environ["AIBROKER_URL"], api_key=os.environ["AIBROKER_API_KEY"], **options)
-    return instrumented(client, memo, prices, {"model": os.environ["AIBROKER_MODEL"]})
+    client = make(base_url=url, api_key=key, **options)
+    return instrumented(client, memo, prices, {"model": model} if model else {})
+
+
+def _endpoint() -> tuple[str, str, str]:
+    """The address, the key and the model: of the executor, or of the environment outside the runtime."""
+    session = active()
+    if session is not None and session.spawns:
+        reply = session.lane.request("broker", "")
+        if reply.get("t") == "refused":
+            raise OptionError(f"ai(): {reply.get('message', '')}")
+        return reply["url"], secret("AIBROKER_API_KEY"), reply["model"]
+    missing = [name for name in _VARIABLES if not os.environ.get(name)]
+    if missing:
+        raise OptionError("ai() needs " + "; ".join(f"{name} ({_VARIABLES[name]})" for name in missing))
+    key = os.environ["AIBROKER_API_KEY"]
+    if len(key) >= LEAST_SECRET:  # a shorter one is a text for the scripted broker
+        redactor.add("AIBROKER_API_KEY", key)
+    return os.environ["AIBROKER_URL"], key, os.environ["AIBROKER_MODEL"]

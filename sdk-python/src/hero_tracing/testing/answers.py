@@ -52,9 +52,15 @@ class TestLane(LocalLane):
     __test__ = False  # no test of pytest's
 
     def __init__(
-        self, file: str | None, memory: LocalMemory, answers: Answers, clock: Clock, methods: Mapping[str, Any]
+        self,
+        file: str | None,
+        memory: LocalMemory,
+        answers: Answers,
+        clock: Clock,
+        methods: Mapping[str, Any],
+        secrets: Mapping[str, str],
     ) -> None:
-        super().__init__(file, memory, self._take, methods=methods)
+        super().__init__(file, memory, self._take, methods=methods, secrets=secrets)
         self.misfit: OptionError | None = None  # the first (rule 2)
         self._given = answers
         self._clock = clock

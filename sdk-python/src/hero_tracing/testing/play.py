@@ -71,13 +71,21 @@ class Ran:
 class _Test(_local.Surroundings):
     """No terminal: answers are given, the clock skips, the events are kept."""
 
-    def __init__(self, memory: LocalMemory, answers: Answers, clock: _clock.Clock, methods: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        memory: LocalMemory,
+        answers: Answers,
+        clock: _clock.Clock,
+        methods: Mapping[str, Any],
+        secrets: Mapping[str, str],
+    ) -> None:
         super().__init__()
         self.lines: list[str] = []
         self._memory = memory
         self._answers = answers
         self._clock = clock
         self._methods = methods
+        self._secrets = secrets
         self._lane: TestLane | None = None
         self.show = self.lines.extend
 
@@ -85,7 +93,7 @@ class _Test(_local.Surroundings):
         return self._memory
 
     def lane(self, file: str | None, memory: LocalMemory, lines: list[str]) -> LocalLane:
-        self._lane = TestLane(file, memory, self._answers, self._clock, self._methods)
+        self._lane = TestLane(file, memory, self._answers, self._clock, self._methods, self._secrets)
         return self._lane
 
     @property
@@ -101,13 +109,14 @@ def play(
     answers: Mapping[str, Any] | None = None,
     fakes: Mapping[Any, Any] | None = None,
     methods: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
     start: datetime = START,
 ) -> Ran:
     """Runs a flow, sync or async, in this process, and returns what it came to; an error is kept in `.error`.
 
     `answers`: for pauses, by name or glob, the exact name first; a list is used up in order. A pause without one fails the run.
     `fakes`: for instrumented clients, by class or class name: an object, or a mapping of method paths to functions, values or
-    errors. `methods`: results for `flow.call`. `flow.sleep`, timers and backoffs take no time, and `flow.now()` begins at `start`.
+    errors. `methods`: results for `flow.call`; `secrets`: those of `flow.secret`. `flow.sleep`, timers and backoffs take no time, and `flow.now()` begins at `start`.
 
     >>> from hero_tracing import flow, instrument
     >>> class Shop:
@@ -132,7 +141,7 @@ def play(
     clock = _clock.SkippingClock(start)
 
     def run() -> Ran:
-        test = _Test(memory, given, clock, methods or {})
+        test = _Test(memory, given, clock, methods or {}, secrets or {})
         output, error = _run(declaration, flow, dict(inputs or {}), test, clock, fakes or {})
         return Ran(Spans(test.lines), output, test.misfit or error, run)
 
