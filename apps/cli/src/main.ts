@@ -152,6 +152,15 @@ program
       say(`${name}  ${description.split('\n')[0]}  (${matched.join(', ')})`);
   });
 
+program
+  .command('broker')
+  .description('a scripted language model for AIBROKER_URL: its answers come from a file (docs/testing.md)')
+  .requiredOption('--script <file>', 'the answers, as JSON')
+  .option('--port <port>', 'the port on 127.0.0.1; default: a free one, which it says', '0')
+  .action(async (options: { script: string; port: string }) => {
+    process.exitCode = await (await import('./broker.js')).broker(options);
+  });
+
 /** A fault of the caller or of the service is a sentence; anything else keeps its stack. */
 function report(error: unknown): void {
   if (isHeroError(error)) {

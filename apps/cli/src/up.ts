@@ -80,9 +80,11 @@ function children(each: boolean, executors: number, env: NodeJS.ProcessEnv, serv
     name,
     args: [HOST, '--env-by-ipc', ...apps.map(main)],
   });
+  // Only an executor gives the key of the language model to anybody.
+  const { AIBROKER_API_KEY: _key, ...withoutKey } = env;
   const services = groups.map(({ name, apps }) => ({
     ...process(name, apps),
-    env,
+    env: withoutKey,
     laterEnv: async () => {
       await servers.up;
       return { NATS_URL: servers.natsUrl, DATABASE_URL: servers.databaseUrl };
