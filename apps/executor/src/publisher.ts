@@ -2,8 +2,8 @@
  * Numbered batches of events on their way into JetStream. What plays hold in all is bounded here (`room`), so that a
  * stream that takes nothing costs events (counted, I10) and never memory; publishing delays no commit.
  */
-import { type Bus, backoff, ensureStream, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
-import { type EventBatch, MIB, telemetry } from '@hero/contracts';
+import { BatchPublisher, type Bus, backoff, ensureStream, TELEMETRY_SETTINGS } from '@hero/bus';
+import { type EventBatch, MIB } from '@hero/contracts';
 import { failpoint } from '@hero/service-kit';
 
 const ALL_PLAYS_LIMIT = 64 * MIB;
@@ -15,9 +15,11 @@ export class Publisher {
   private readonly closing = new AbortController();
   private readonly pending = new Set<Promise<void>>();
 
+  private readonly batches: BatchPublisher;
   private readonly ready: Promise<unknown>;
 
   constructor(private readonly bus: Bus) {
+    this.batches = new BatchPublisher(bus);
     // Without its stream a first batch would wait for an answer that nobody gives.
     this.ready = ensureStream(bus.jsm, TELEMETRY_SETTINGS.stream).catch(() => undefined);
   }
@@ -51,13 +53,12 @@ export class Publisher {
 
   private async untilStored(batch: EventBatch): Promise<void> {
     await this.ready;
-    const msgID = `${batch.play_sid}:${batch.source}:${batch.batch}`;
     const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
     while (!this.closing.signal.aborted) {
       try {
         await failpoint('executor.publish.before');
         if (this.bus.connected) {
-          await publishJson(this.bus.js, telemetry(batch.play_sid), batch, { msgID });
+          await this.batches.publish(batch);
           await failpoint('executor.publish.after');
           return;
         }

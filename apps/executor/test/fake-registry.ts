@@ -120,7 +120,9 @@ export class FakeRegistry {
       max: () => 500,
       onMessages: (messages) => {
         for (const message of messages) {
-          registry.hear(message.json() as EventBatch);
+          // One batch, or several, one a line.
+          const lines = Buffer.from(message.data).toString().split('\n').filter(Boolean);
+          for (const line of lines) registry.hear(JSON.parse(line) as EventBatch);
           message.ack();
         }
       },

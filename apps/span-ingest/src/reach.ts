@@ -3,11 +3,20 @@
  *
  * 1. Woken by what whichever instance announces after its commit; nothing is polled.
  * 2. A mark may never be reached: the executor died after it committed the play's end and before it published its last events. A
- *    play that ended LAST_BATCH_WITHIN_MS ago and of which the stream holds nothing gets no more; nobody waits for it.
+ *    play that ended LAST_BATCH_WITHIN_MS ago, and of which the stream holds nothing, gets no more: nobody waits for it. Its last batch
+ *    may be in a message of several plays: then that message is older than that.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Bus } from '@hero/bus';
-import { type Params, playSpans, type Result, type spansReached, TELEMETRY_STREAM, telemetry } from '@hero/contracts';
+import { Bus, oldestStored } from '@hero/bus';
+import {
+  type Params,
+  playSpans,
+  type Result,
+  type spansReached,
+  TELEMETRY_OF_MANY,
+  TELEMETRY_STREAM,
+  telemetry,
+} from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
 import { Database } from '@hero/persistence';
 import { countBatches, findPlay } from './tree-store.js';
@@ -50,14 +59,17 @@ export class Reach {
   /** Rule 2. Where it cannot be told, it may. */
   private async mayStillCome(sid: string): Promise<boolean> {
     const play = await findPlay(this.database, sid);
-    const endedAt = Date.parse(play?.final_at ?? '');
-    if (Number.isNaN(endedAt) || Date.now() - endedAt < LAST_BATCH_WITHIN_MS) return true;
-    const subject = telemetry(sid);
+    const lastBatchBy = Date.parse(play?.final_at ?? '') + LAST_BATCH_WITHIN_MS;
+    if (Number.isNaN(lastBatchBy) || Date.now() < lastBatchBy) return true;
     try {
-      const { state } = await this.bus.jsm.streams.info(TELEMETRY_STREAM, { subjects_filter: subject });
-      return (state.subjects?.[subject] ?? 0) > 0;
+      const [alone, together] = await Promise.all([this.oldest(sid), this.oldest(TELEMETRY_OF_MANY)]);
+      return alone !== undefined || (together !== undefined && together.getTime() < lastBatchBy);
     } catch {
       return true;
     }
+  }
+
+  private oldest(whose: string): Promise<Date | undefined> {
+    return oldestStored(this.bus.jsm, { stream: TELEMETRY_STREAM, subject: telemetry(whose) });
   }
 }

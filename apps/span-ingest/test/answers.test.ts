@@ -7,7 +7,10 @@ import {
   spanPush,
   spansDelete,
   spansReached,
+  telemetry,
+  TELEMETRY_OF_MANY,
 } from '@hero/contracts';
+import { until } from '@hero/testing';
 import {
   at,
   attempt,
@@ -183,6 +186,33 @@ describe('spans_reached', () => {
     await client.query('COMMIT');
     client.release();
     expect(await oldAnswer).toEqual({ reached: true });
+  });
+
+  it('waits for one in a message of several plays, unless that was published long after the end', async () => {
+    const heldBack = async (play: PlayEmitter, publish: () => Promise<unknown>): Promise<() => Promise<void>> => {
+      const client = await s.db.connect();
+      await client.query('BEGIN');
+      await client.query('SELECT FROM plays WHERE sid = $1 FOR UPDATE', [play.sid]);
+      await publish();
+      return async () => {
+        await client.query('COMMIT');
+        client.release();
+      };
+    };
+    // Some seconds before nothing more can come: within them its last batch is published, together with others.
+    const endedAt = Date.now() - 7_000;
+    const { play, asked } = await endedWithoutLastBatch(endedAt);
+    const long = await endedWithoutLastBatch(Date.now() - 60_000);
+    const last = { play_sid: play.sid, attempt: 1, ...asked.mark, events: [ended(1)] };
+    const letGo = await heldBack(play, () =>
+      s.bus.js.publish(telemetry(TELEMETRY_OF_MANY), `${JSON.stringify(last)}\n`),
+    );
+    expect(await s.bus.ask(spansReached, long.asked, { timeoutMs: 3_000 })).toEqual({ reached: false });
+    await until(async () => Date.now() > endedAt + 10_000);
+    const answer = s.bus.ask(spansReached, asked);
+    await s.bus.flush();
+    await letGo();
+    expect(await answer).toEqual({ reached: true });
   });
 
   it('answers as soon as the batch is stored, whichever instance stores it', async () => {

@@ -1,6 +1,7 @@
 export type { Backoff } from './backoff.js';
 export { backoff } from './backoff.js';
 export type { AskOptions } from './ask.js';
+export { BatchPublisher } from './batch-publisher.js';
 export { Bus } from './bus.js';
 export type { BusServerOptions } from './bus-server.js';
 export { BusServer } from './bus-server.js';
@@ -19,4 +20,4 @@ export { PulledMessage } from './pulled.js';
 export { TELEMETRY_SETTINGS, WORK_SETTINGS } from './stream-settings.js';
 export { LATE, within } from './within.js';
 export type { ConsumerSettings, PublishOptions, StreamAndConsumer, StreamSettings } from './streams.js';
-export { ensureConsumer, ensureStream, oldestUndelivered, publishJson } from './streams.js';
+export { ensureConsumer, ensureStream, oldestStored, oldestUndelivered, publishJson } from './streams.js';

@@ -66,8 +66,16 @@ export async function oldestUndelivered(
   { stream, consumer, subject }: { stream: string; consumer: string; subject: string },
 ): Promise<Date | undefined> {
   const info = await found(jsm.consumers.info(stream, consumer), JetStreamApiCodes.ConsumerNotFound);
+  return oldestStored(jsm, { stream, subject, after: info?.delivered.stream_seq });
+}
+
+/** When the oldest message of a subject was stored that is still in the stream. */
+export async function oldestStored(
+  jsm: JetStreamManager,
+  { stream, subject, after = 0 }: { stream: string; subject: string; after?: number | undefined },
+): Promise<Date | undefined> {
   // The client passes the request on as it is; its types know `next_by_subj` only for direct gets.
-  const request = { seq: (info?.delivered.stream_seq ?? 0) + 1, next_by_subj: subject } as { seq: number };
+  const request = { seq: after + 1, next_by_subj: subject } as { seq: number };
   const message = await found(jsm.streams.getMessage(stream, request), JetStreamApiCodes.NoMessageFound);
   return message?.time;
 }
@@ -94,10 +102,19 @@ export async function publishJson(
   js: JetStreamClient,
   subject: string,
   data: unknown,
+  options: PublishOptions = {},
+): Promise<PubAck> {
+  return publishBytes(js, subject, encode(data), options);
+}
+
+export async function publishBytes(
+  js: JetStreamClient,
+  subject: string,
+  data: Uint8Array,
   { msgID, timeout = 5_000 }: PublishOptions = {},
 ): Promise<PubAck> {
   try {
-    const stored = js.publish(subject, encode(data), { timeout, retries: 0, ...(msgID && { msgID }) });
+    const stored = js.publish(subject, data, { timeout, retries: 0, ...(msgID && { msgID }) });
     const bus = connections.get(js);
     return await (bus ? unlessReconnected(bus, stored) : stored);
   } catch (cause) {

@@ -8,13 +8,12 @@
  * 3. A wake-up never waits for telemetry: from memory it goes out even where the row's events cannot.
  * 4. Events go out in the order of their rows: after a failure none is published from memory until a sweep has caught up.
  */
-import { Bus, publishJson } from '@hero/bus';
+import { BatchPublisher, Bus, publishJson } from '@hero/bus';
 import {
   change as changeSubject,
   type ExecutorNotice,
   executorNotice,
   spansDelete,
-  telemetry,
   WORK_SUBJECT,
 } from '@hero/contracts';
 import { every, failpoint, type Log, type Timer } from '@hero/service-kit';
@@ -44,12 +43,15 @@ export class Relay {
   private stopped = false;
   /** Called after the commit of a play's end, by the registry that committed it. */
   onEnded: (change: Change) => void = () => undefined;
+  private readonly batches: BatchPublisher;
   private log?: Log;
 
   constructor(
     private readonly store: OutboxStore,
     private readonly bus: Bus,
-  ) {}
+  ) {
+    this.batches = new BatchPublisher(bus, STORED_WITHIN_MS);
+  }
 
   start(log: Log): void {
     this.log = log;
@@ -150,7 +152,7 @@ export class Relay {
     const events = (answered ?? []).map((answer) => ({ type: 'answered', at, ...answer }));
     const all = moved ? [...events, { type: 'status', at, status }] : events;
     if (all.length === 0) return;
-    await this.publish(telemetry(play_sid), { play_sid, attempt, source: `r${id}`, batch: 1, events: all }, `r${id}`);
+    await this.batches.publish({ play_sid, attempt, source: `r${id}`, batch: 1, events: all });
   }
 
   private async deletion({ play_sid, deleted }: Change): Promise<void> {
