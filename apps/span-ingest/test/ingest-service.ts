@@ -14,6 +14,7 @@ import {
   playSpansMethod,
   type Span,
   spansReached,
+  TELEMETRY_OF_MANY,
   TELEMETRY_STREAM,
   telemetry,
 } from '@hero/contracts';
@@ -36,6 +37,8 @@ export interface TestIngest extends AsyncDisposable {
   /** Delivers at once what nobody acked, instead of after 30 s. */
   redeliver(): Promise<void>;
   play(sid: string): PlayEmitter;
+  /** A batch of each play, in one message. */
+  sayTogether(...said: [PlayEmitter, ...AnyEvent[]][]): Promise<void>;
 }
 
 /** Starts them; `database` where the test has one of its own. */
@@ -101,6 +104,10 @@ export async function testIngest(options: { instances?: number; databaseUrl?: st
       await bus.jsm.consumers.delete(TELEMETRY_STREAM, durable_name);
     },
     play: (sid) => new PlayEmitter(bus, sid),
+    sayTogether: async (...said) => {
+      const lines = said.map(([play, ...events]) => `${JSON.stringify(play.next(events))}\n`);
+      await bus.js.publish(telemetry(TELEMETRY_OF_MANY), lines.join(''));
+    },
     [Symbol.asyncDispose]: async () => {
       for (const end of ends.reverse()) await end();
     },
@@ -110,6 +117,14 @@ export async function testIngest(options: { instances?: number; databaseUrl?: st
 /** Processes run what is built, so it is built here: a second with nothing to do. */
 export const build = (): Promise<unknown> =>
   promisify(execFile)('node', ['node_modules/typescript/bin/tsc', '-b', 'apps/span-ingest'], { cwd: root });
+
+interface Emitted {
+  play_sid: string;
+  attempt: number;
+  source: string;
+  batch: number;
+  events: unknown[];
+}
 
 /** One play: what it emits, and what others see of it. */
 export class PlayEmitter {
@@ -127,10 +142,16 @@ export class PlayEmitter {
   }
 
   async sayAs(source: string, ...events: unknown[]): Promise<{ source: string; batch: number }> {
+    const batch = this.next(events, source);
+    await this.publish(batch);
+    return { source, batch: batch.batch };
+  }
+
+  /** A batch with the next number. */
+  next(events: unknown[], source = `x${this.attempt}`): Emitted {
     const batch = (this.batches.get(source) ?? 0) + 1;
     this.batches.set(source, batch);
-    await this.publish({ source, batch, events });
-    return { source, batch };
+    return { play_sid: this.sid, attempt: this.attempt, source, batch, events };
   }
 
   /** What is sent again is sent by this. */

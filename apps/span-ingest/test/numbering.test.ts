@@ -62,6 +62,7 @@ describe('a process that dies', () => {
   ])('at %s loses nothing, stores nothing twice, and what it did not tell is told', async (failpoint) => {
     await using s = await testIngest({ instances: 0 });
     const play = s.play('killed');
+    const beside = s.play('beside');
     const told = new Set<number>();
     await play.follow((batch) => {
       for (const event of batch.events) told.add(event.seq);
@@ -69,11 +70,12 @@ describe('a process that dies', () => {
     const dying = await s.process(`${failpoint}=kill@2`);
     await play.say(log(null, 'one'), log(null, 'two'));
     await play.stored();
-    await play.say(log(null, 'three'), log(null, 'four'));
+    await s.sayTogether([play, log(null, 'three'), log(null, 'four')], [beside, log(null, 'mine')]);
     expect(await dying.ended).toEqual([null, 'SIGKILL']);
     await s.redeliver();
     await s.start();
     await play.say(log(null, 'five'));
+    expect(textsOf(await expectNumbered(beside, 1))).toEqual(['mine']);
     expect(textsOf(await expectNumbered(play, 5))).toEqual(['one', 'two', 'three', 'four', 'five']);
     await s.bus.flush();
     expect([...told].sort()).toEqual([1, 2, 3, 4, 5]);
