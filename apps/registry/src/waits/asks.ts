@@ -15,7 +15,8 @@ import { storable } from '../life/endings.js';
 import { MoveStore } from '../life/move-store.js';
 import { Relay } from '../outbox/relay.js';
 import { RunStore } from '../runs/run-store.js';
-import { Questions } from './questions.js';
+import { firstDue, Questions } from './questions.js';
+import { Timers } from './timers.js';
 
 type Ask = Params<typeof playAsk>;
 type Asked = Result<typeof playAsk>;
@@ -27,14 +28,16 @@ export class Asks {
     private readonly questions: Questions,
     private readonly moves: MoveStore,
     private readonly relay: Relay,
+    private readonly timers: Timers,
   ) {}
 
   async ask(p: Ask): Promise<Asked> {
     await failpoint('registry.ask.before');
     try {
-      const { result, told } = await this.runs.database.tx((sql) => this.commit(p, sql));
+      const { result, told, dueMs } = await this.runs.database.tx((sql) => this.commit(p, sql));
       await failpoint('registry.ask.after');
       if (told) this.relay.tell(told);
+      if (dueMs !== undefined) this.timers.expect(dueMs);
       return result;
     } catch (error) {
       if (!isDataError(error)) throw error;
@@ -42,7 +45,7 @@ export class Asks {
     }
   }
 
-  private async commit(p: Ask, sql: Sql): Promise<{ result: Asked; told?: Change }> {
+  private async commit(p: Ask, sql: Sql): Promise<{ result: Asked; told?: Change; dueMs?: number }> {
     const { play_sid, group, cost_usd, diverged } = p;
     const held = await this.runs.hold(p, sql);
     const again = held?.group_no === group;
@@ -62,7 +65,7 @@ export class Asks {
     // Clients that list open questions must read them again.
     const told =
       found.told.length + resume_ids.length > 0 ? await this.moves.tell(play_sid, found.told, sql) : undefined;
-    return { result: { result: 'answered', ...handed, resume_ids }, told };
+    return { result: { result: 'answered', ...handed, resume_ids }, told, dueMs: firstDue(found) };
   }
 }
 

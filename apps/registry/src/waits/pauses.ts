@@ -18,8 +18,9 @@ import { storable } from '../life/endings.js';
 import { MoveStore } from '../life/move-store.js';
 import { Relay } from '../outbox/relay.js';
 import { RunStore } from '../runs/run-store.js';
-import { type Found, Questions } from './questions.js';
+import { type Found, firstDue, Questions } from './questions.js';
 import { ResumeStore } from './resume-store.js';
+import { Timers } from './timers.js';
 
 type Pause = Params<typeof playPause>;
 type PauseResult = Result<typeof playPause>;
@@ -32,14 +33,16 @@ export class Pauses {
     private readonly resumes: ResumeStore,
     private readonly moves: MoveStore,
     private readonly relay: Relay,
+    private readonly timers: Timers,
   ) {}
 
   async pause(p: Pause): Promise<PauseResult> {
     await failpoint('registry.pause.before');
     try {
-      const { result, told } = await this.runs.database.tx((sql) => this.commit(p, sql));
+      const { result, told, dueMs } = await this.runs.database.tx((sql) => this.commit(p, sql));
       await failpoint('registry.pause.after');
       if (told) this.relay.tell(told);
+      if (dueMs !== undefined) this.timers.expect(dueMs);
       return result;
     } catch (error) {
       if (!isDataError(error)) throw error;
@@ -47,7 +50,7 @@ export class Pauses {
     }
   }
 
-  private async commit(p: Pause, sql: Sql): Promise<{ result: PauseResult; told?: Change }> {
+  private async commit(p: Pause, sql: Sql): Promise<{ result: PauseResult; told?: Change; dueMs?: number }> {
     const { play_sid, group, events, diverged } = p;
     const held = await this.runs.hold(p, sql);
     const again = held?.group_no === group;
@@ -87,7 +90,7 @@ export class Pauses {
     );
     const told = found.told.length > 0 ? await this.moves.tell(play_sid, found.told, sql) : undefined;
     const resume_ids = found.open.flatMap(({ id, kind }) => (kind === 'question' ? [id] : []));
-    return { result: { result, ...handed, resume_ids, remaining_ms }, told };
+    return { result: { result, ...handed, resume_ids, remaining_ms }, told, dueMs: firstDue(found) };
   }
 }
 

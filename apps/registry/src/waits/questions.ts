@@ -195,7 +195,7 @@ export class Questions {
 
   /** Rule 2. */
   private async endTimers(untaken: UntakenRow[], sql: Sql): Promise<Answered[]> {
-    const due = untaken.flatMap((wait) => (wait.due ? [wait.id] : []));
+    const due = untaken.flatMap(({ id, due_ms }) => (due_ms !== null && due_ms <= 0 ? [id] : []));
     const ended: Answered[] = [];
     if (due.length === 0) return ended;
     for (const wait of await this.timers.expiries(due, sql)) {
@@ -227,6 +227,10 @@ function withoutAnswer({ name, span_id }: UntakenRow): PlayError {
   const message = `The pause ${JSON.stringify(name)} has no prefilled answer, and the play was started with prefill only; add ${JSON.stringify(name)} to prefill_resumes.`;
   return { type: 'PauseWithoutAnswer', message, traceback: '', span_id };
 }
+
+/** When the first of the open waits is due. */
+export const firstDue = ({ open }: Found): number =>
+  Math.min(...open.map(({ due_ms }) => due_ms ?? Number.POSITIVE_INFINITY));
 
 const refusal = (place: string, message: string): WaitAnswer => ({
   place,

@@ -6,6 +6,7 @@ import type { JsonObject, Question, MemoryRole, WaitAnswer, WaitKind } from '@he
 import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 import { iso, textArray } from '../sql/words.js';
+import { DUE_MS } from './timer-store.js';
 
 export interface Asked extends Question {
   id: string;
@@ -31,8 +32,8 @@ export interface UntakenRow {
   answered: boolean;
   /** Size of the answer. */
   bytes: number;
-  /** Its time limit has passed, but the sweep has not answered it yet. */
-  due: boolean;
+  /** Until its time limit; below 0: it has passed, but the sweep has not answered it yet. */
+  due_ms: number | null;
   /** Whether it may end soon: a timer that ends within two seconds, or a child. */
   soon: boolean;
 }
@@ -112,7 +113,7 @@ export class ResumeStore {
     return sql.query(
       'resumes_untaken',
       `SELECT id, kind, role, name, span_id, resumed_at IS NOT NULL AS answered,
-              coalesce(octet_length(payload::text), 0) AS bytes, resumed_at IS NULL AND due_at <= now() AS due,
+              coalesce(octet_length(payload::text), 0) AS bytes, CASE WHEN resumed_at IS NULL THEN ${DUE_MS} END AS due_ms,
               kind = 'child' OR (kind = 'timer' AND due_at <= now() + interval '2 seconds') AS soon
        FROM resumes r WHERE play_sid = $1 AND ${UNTAKEN} AND asked_epoch = $2 ORDER BY r.resumed_at, asked_no`,
       [playSid, epoch],

@@ -6,6 +6,8 @@ import { ACTIVE } from '../sql/words.js';
 export interface Due {
   id: string;
   play_sid: string;
+  /** Not above 0: it is due. */
+  due_ms: number;
 }
 
 /** The fields that an answer by timeout needs. */
@@ -27,16 +29,19 @@ export interface DueRow extends Expiry {
 
 const EXPIRY = `r.name, r.fallback::text AS fallback, extract(epoch FROM r.expires_at - r.asked_at)::float8 AS seconds`;
 
+export const DUE_MS = 'extract(epoch FROM due_at - now())::float8 * 1000';
+
 @Injectable()
 export class TimerStore {
   constructor(readonly database: Database) {}
 
-  /** The waits of all plays whose time limit has passed. */
-  due(limit: number): Promise<Due[]> {
+  /** The waits of all plays whose time limit has passed, or will pass so soon. */
+  due(withinMs: number, limit: number): Promise<Due[]> {
     return this.database.query(
       'resumes_due',
-      'SELECT id, play_sid FROM resumes WHERE due_at <= now() ORDER BY due_at LIMIT $1',
-      [limit],
+      `SELECT id, play_sid, ${DUE_MS} AS due_ms FROM resumes
+       WHERE due_at <= now() + $1 * interval '1 millisecond' ORDER BY due_at LIMIT $2`,
+      [withinMs, limit],
     );
   }
 

@@ -1,6 +1,10 @@
 /**
  * Time limits of questions, sleeps, backoffs and timeouts. The registry's sweep answers a wait that is due, unless a group of the
  * play takes it first. The answer is the default; without one an error is remembered at the place, and the pause raises it.
+ *
+ * 1. Each sweep plans the next one for the wait that is due first, and whoever commits a wait says when it is due: so a wait is
+ *    answered when it is due, and a registry that has none looks once a second.
+ * 2. A wait that another registry committed is answered by that one; if it has died, by the sweep of any.
  */
 import { every, type Log, type Timer } from '@hero/service-kit';
 import type { Sql } from '@hero/persistence';
@@ -9,12 +13,18 @@ import { type Given, ResumeStore } from './resume-store.js';
 import { type Due, type Expiry, TimerStore } from './timer-store.js';
 import { Wakes, type Woken } from './wakes.js';
 
-const LOOK_MS = 200;
+const LOOK_MS = 1_000;
+/** Waits that are due within so long are answered by one sweep. */
+const GRAIN_MS = 20;
+/** A due wait of a play that another transaction holds. */
+const HELD_AGAIN_MS = 200;
 const BATCH = 100;
 
 @Injectable()
 export class Timers {
   private timer?: Timer;
+  private soon?: NodeJS.Timeout;
+  private soonAt = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly store: TimerStore,
@@ -28,12 +38,30 @@ export class Timers {
 
   async stop(): Promise<void> {
     await this.timer?.stop();
+    clearTimeout(this.soon);
+  }
+
+  /** Rule 1: a wait whose commit has ended is due in so long. */
+  expect(ms: number): void {
+    if (ms >= LOOK_MS) return;
+    const at = Math.ceil((performance.now() + Math.max(0, ms)) / GRAIN_MS) * GRAIN_MS;
+    if (at >= this.soonAt) return;
+    clearTimeout(this.soon);
+    this.soonAt = at;
+    const look = (): void => {
+      this.soonAt = Number.POSITIVE_INFINITY;
+      this.timer?.now();
+    };
+    this.soon = setTimeout(look, at - performance.now());
   }
 
   /** Answers every wait that is due. */
   async expire(): Promise<void> {
     for (;;) {
-      const due = await this.store.due(BATCH);
+      const waits = await this.store.due(LOOK_MS, BATCH);
+      const due = waits.filter(({ due_ms }) => due_ms <= 0);
+      const [next] = waits.slice(due.length);
+      if (next) this.expect(next.due_ms);
       let expired = 0;
       for (const wait of due) {
         const woken = await this.store.database.tx((sql) => this.expireOne(wait, sql));
@@ -41,6 +69,7 @@ export class Timers {
         expired++;
         if (woken) this.wakes.tell(woken);
       }
+      if (expired < due.length) this.expect(HELD_AGAIN_MS);
       if (expired < BATCH) return;
     }
   }
