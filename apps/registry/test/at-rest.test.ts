@@ -14,7 +14,7 @@ const PERIODS_MS: Record<string, number> = {
   plays_overdue: 2_000,
 };
 
-test('at rest a registry asks the database seven times a second', async () => {
+test('at rest a registry asks the database no more than its sweeps need', async () => {
   const queries = jest.spyOn(Database.prototype, 'query');
   const connections = jest.spyOn(Database.prototype, 'with');
   await using registry = await PlayService.start();
