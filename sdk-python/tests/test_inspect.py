@@ -183,6 +183,23 @@ def test_the_hash_of_a_function_is_the_same_when_it_runs() -> None:
     assert moved["source_sha256"] == declared["source_sha256"] and moved["line"] == declared["line"] + 1
 
 
+def test_docstrings_are_told_also_beside_a_description() -> None:
+    found = inspect_source("""
+from hero_tracing import flow
+@flow
+def fill(): pass
+@flow(description="Boils water.")
+def main():
+    '''Fills the kettle,
+
+    then waits.'''
+""")
+    assert found["description"] == "Boils water."
+    assert [one.get("docstring") for one in found["flows"]] == [None, "Fills the kettle,\n\nthen waits."]
+    long = inspect_source(f"from hero_tracing import flow\n@flow\ndef main():\n    '{'x' * 3000}'")
+    assert len(long["flows"][0]["docstring"]) == 2000
+
+
 def test_options_of_the_entry_are_checked_and_told() -> None:
     found = inspect_source("""
 from hero_tracing import flow

@@ -26,6 +26,7 @@ export async function systemStatus(bus: Bus, home: string, setting: string): Pro
     nats: { url: urlOf(bus), version: bus.nc.info?.version ?? '', ...(embedded.nats ?? NOT_EMBEDDED) },
     postgres: { version: registry?.postgres_version ?? null, ...(embedded.postgres ?? NOT_EMBEDDED) },
     sandbox: weakest(services) ?? setting,
+    search: services.map(({ search }) => search).find((state) => state !== undefined) ?? null,
     queue: registry?.queue ?? null,
   };
 }

@@ -148,8 +148,10 @@ program
   .action(async (words: string[]) => {
     const hits = await connect(home).flow_library_search({ query: words.join(' ') });
     if (hits.length === 0) say('nothing found');
-    for (const { name, description, matched } of hits)
-      say(`${name}  ${description.split('\n')[0]}  (${matched.join(', ')})`);
+    for (const { name, description, why, weak } of hits) {
+      const reasons = why.map(({ field, words }) => (words.length > 0 ? `${field}: ${words.join(' ')}` : field));
+      say(`${name}  ${description.split('\n')[0]}  (${weak ? 'weak; ' : ''}${reasons.join(', ')})`);
+    }
   });
 
 program

@@ -22,7 +22,8 @@ export function printStatus(status: SystemStatus, say: (line: string) => void): 
   say(`NATS ${status.nats.version} (${where(status.nats.embedded, status.nats.pid)})  ${status.nats.url}`);
   say(`PostgreSQL ${status.postgres.version ?? '?'} (${where(status.postgres.embedded, status.postgres.pid)})`);
   say(`sandbox ${status.sandbox}`);
-  const { queue } = status;
+  const { queue, search } = status;
+  if (search) say(`search by ${search.mode === 'words' ? 'words' : 'words and meaning'}: ${search.reason}`);
   say(
     queue
       ? `plays: ${queue.pending} pending, ${queue.running} running, ${queue.awaiting_resume} waiting`

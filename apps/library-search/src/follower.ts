@@ -5,11 +5,12 @@
  * 2. An announcement may be lost or late and only triggers a request. The index is built from the replies to
  *    `workflow_revisions`, which are in order of commit and have no holes; it is also called after each reconnect and every 30 s.
  * 3. A search during loading waits for a limited time and is then refused as UNAVAILABLE.
- * 4. If the newest revision of the registry is below ours, its data was replaced (a restored backup), and everything is read again.
+ * 4. How often flows are played is asked at the start and every 10 minutes; the search does not wait for it.
+ * 5. If the newest revision of the registry is below ours, its data was replaced (a restored backup), and everything is read again.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bus, LATE, type Log, within } from '@hero/bus';
-import { allChanges, ChangedWorkflow, HeroError, workflowRevisions } from '@hero/contracts';
+import { allChanges, ChangedWorkflow, HeroError, workflowRevisions, workflowUse } from '@hero/contracts';
 import { every, type Timer } from '@hero/service-kit';
 import type { Library } from './library.js';
 
@@ -23,6 +24,7 @@ export interface FollowerOptions {
 }
 
 const CHECK_EVERY_MS = 30_000;
+const USE_EVERY_MS = 600_000;
 /** Below the 10 s that a caller waits. */
 const READY_WITHIN_MS = 8_000;
 const RETRY_MS = 500;
@@ -46,6 +48,7 @@ export class Follower {
     const { log, signal, checkEveryMs = CHECK_EVERY_MS } = this.options;
     await this.bus.follow(allChanges('workflow'), (data) => this.heard(data));
     this.timer = every(checkEveryMs, () => this.catchUp(), { log, signal, name: 'follow the registry', atOnce: true });
+    every(USE_EVERY_MS, () => this.readUse(), { log, signal, name: 'read the use of flows', atOnce: true });
     const forget = this.bus.onReconnect(() => this.timer?.now());
     signal.addEventListener('abort', forget, { once: true });
   }
@@ -112,6 +115,16 @@ export class Follower {
     // A page may end anywhere; only the last change has the newest revision.
     this.revision = items.at(-1)?.revision ?? revision;
     return this.revision < revision;
+  }
+
+  /** The ranking goes without use, or with an older one, when the registry cannot be reached. */
+  private async readUse(): Promise<void> {
+    try {
+      this.library.setUse(await this.bus.ask(workflowUse, {}));
+    } catch (error) {
+      if (!(error instanceof HeroError && error.retry)) throw error;
+      this.options.log.debug({ why: error.message }, 'the use of flows could not be read');
+    }
   }
 
   private becomeReady(): void {

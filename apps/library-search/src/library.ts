@@ -1,34 +1,28 @@
 /**
- * The index in memory: it finds workflows by the words of their fields and ranks them.
+ * The library in memory: its flows, their words and their vectors; a search ranks by both.
  *
- * 1. A word counts once for each field that contains it, however often it occurs there, so that a long description does not
- *    outweigh a name.
- * 2. Matches are ordered by score; of equal scores the most recently changed workflow is first.
+ * 1. score = 0.6 × words + meaning. `words` is the part of the query that the words of the flow explain, `meaning` the cosine of the
+ *    vectors. So words lead short queries and meaning leads long ones. Without vectors the score is `words`.
+ * 2. A query of one word that the library has asks for that word: for the flows that have it, meaning counts as complete. So a match in
+ *    the name weighs three times one in the description, and of equal matches the newest is first, with and without vectors.
+ * 3. Success and use change a score by at most GENTLE; equal scores are ordered by the newest change.
+ * 4. Flows are kept as JSON text, which takes a fraction of the memory of the parsed objects; only hits are parsed.
  */
-import type { LibraryHit, Workflow } from '@hero/contracts';
-import { askedWords, indexedWords } from './words.js';
+import type { IndexedWorkflow, LibraryHit } from '@hero/contracts';
+import { meaningText } from './flow-text.js';
+import { type PackedVector, VectorIndex } from './vector-index.js';
+import { type Term, WordIndex } from './word-index.js';
 
-/** A match in the name weighs three times one in the description. */
-const WEIGHTS = { name: 3, tags: 2, description: 1, inputs: 0.5, outputs: 0.5 } as const;
-type Field = keyof typeof WEIGHTS;
-const FIELDS = Object.keys(WEIGHTS) as Field[];
-
-/** Weight of a match that is not the exact word. */
-const BEGINNING = 0.5;
-const INSIDE = 0.25;
-/** Endings that may differ: `emails` finds `email`, but `v12` does not find `v1`. */
-const ENDING = /^\p{L}{1,3}$/u;
-const LEAST_STEM = 4;
-const LEAST_BEGINNING = 2;
-const LEAST_INSIDE = 3;
-/** Limit of words in a query; more words cost time without improving the result. */
-const MOST_WORDS = 64;
-
-interface Entry {
-  workflow: Workflow;
-  revision: number;
-  words: Set<string>;
-}
+const WORDS = 0.6;
+const GENTLE = 0.02;
+/** So many plays count as much use. */
+const MUCH_USE = 1_000;
+/** How many of the best by words and by meaning each are compared by both. */
+const COMPARED = 300;
+/** Below it, a hit is marked as weak. */
+const WEAK = { words: 0.3, hybrid: 0.3 };
+/** From this cosine on, meaning is named as a reason. */
+const CLOSE = 0.25;
 
 export interface Search {
   query: string;
@@ -36,112 +30,168 @@ export interface Search {
   tags?: string[];
 }
 
+export type Hit = Omit<LibraryHit, 'mode' | 'mode_reason'>;
+
+export interface Use {
+  workflow_sid: string;
+  plays: number;
+  succeeded: number;
+}
+
+interface Entry {
+  sid: string;
+  stored: string;
+  revision: number;
+}
+
+interface Candidate {
+  slot: number;
+  score: number;
+  cosine: number;
+  revision: number;
+}
+
 export class Library {
-  private readonly entries = new Map<string, Entry>();
-  /** Word → workflow → fields (as bits) that contain it. */
-  private readonly index = new Map<string, Map<string, number>>();
+  private readonly entries: (Entry | undefined)[] = [];
+  private readonly slots = new Map<string, number>();
+  private readonly free: number[] = [];
+  private readonly byTag = new Map<string, Set<number>>();
+  private words = new WordIndex();
+  private vectors?: VectorIndex;
+  private use = new Map<string, number>();
 
   get size(): number {
-    return this.entries.size;
+    return this.slots.size;
   }
 
-  put(workflow: Workflow, revision: number): void {
-    this.remove(workflow.sid);
-    const entry: Entry = { workflow, revision, words: new Set() };
-    this.entries.set(workflow.sid, entry);
-    for (const [bit, field] of FIELDS.entries()) {
-      for (const word of indexedWords(textOf(workflow, field))) {
-        entry.words.add(word);
-        const found = this.index.get(word) ?? new Map<string, number>();
-        found.set(workflow.sid, (found.get(workflow.sid) ?? 0) | (1 << bit));
-        this.index.set(word, found);
-      }
+  /** How many flows have a vector. */
+  get embedded(): number {
+    return this.vectors?.size ?? 0;
+  }
+
+  put(flow: IndexedWorkflow, revision: number): void {
+    const stored = JSON.stringify(flow);
+    const known = this.slots.get(flow.sid);
+    if (known !== undefined && this.entries[known]?.stored === stored) {
+      this.entries[known] = { sid: flow.sid, stored, revision };
+      return;
     }
+    this.remove(flow.sid);
+    const slot = this.free.pop() ?? this.entries.length;
+    this.entries[slot] = { sid: flow.sid, stored, revision };
+    this.slots.set(flow.sid, slot);
+    this.words.put(slot, flow);
+    for (const tag of flow.tags) this.byTag.set(tag, (this.byTag.get(tag) ?? new Set()).add(slot));
   }
 
   remove(sid: string): void {
-    for (const word of this.entries.get(sid)?.words ?? []) {
-      const found = this.index.get(word);
-      found?.delete(sid);
-      if (found?.size === 0) this.index.delete(word);
+    const slot = this.slots.get(sid);
+    if (slot === undefined) return;
+    const flow = this.flowAt(slot);
+    this.words.remove(slot, flow);
+    this.vectors?.remove(slot);
+    for (const tag of flow.tags) {
+      this.byTag.get(tag)?.delete(slot);
+      if (this.byTag.get(tag)?.size === 0) this.byTag.delete(tag);
     }
-    this.entries.delete(sid);
+    this.slots.delete(sid);
+    this.entries[slot] = undefined;
+    this.free.push(slot);
   }
 
   clear(): void {
-    this.entries.clear();
-    this.index.clear();
+    this.entries.length = 0;
+    this.slots.clear();
+    this.free.length = 0;
+    this.byTag.clear();
+    this.words = new WordIndex();
+    this.vectors = undefined;
   }
 
-  search({ query, limit, tags = [] }: Search): LibraryHit[] {
-    const matches = new Map<string, Match>();
-    for (const word of askedWords(query).slice(0, MOST_WORDS)) this.match(word, matches);
-    return [...matches]
-      .flatMap(([sid, match]) => {
-        const entry = this.entries.get(sid);
-        const carries = entry && tags.every((tag) => entry.workflow.tags.includes(tag));
-        return carries ? [{ entry, match }] : [];
-      })
-      .sort((a, b) => b.match.score - a.match.score || b.entry.revision - a.entry.revision)
+  sids(): IterableIterator<string> {
+    return this.slots.keys();
+  }
+
+  /** The text of a flow whose meaning is compared. */
+  meaningOf(sid: string): string | undefined {
+    const slot = this.slots.get(sid);
+    return slot === undefined ? undefined : meaningText(this.flowAt(slot));
+  }
+
+  setVector(sid: string, vector: PackedVector): void {
+    const slot = this.slots.get(sid);
+    if (slot === undefined) return;
+    if (this.vectors?.dimensions !== vector.bytes.length) this.vectors = new VectorIndex(vector.bytes.length);
+    this.vectors.put(slot, vector);
+  }
+
+  /** Plays of each workflow; a flow that is used and succeeds gains a little, one that fails loses a little. */
+  setUse(use: readonly Use[]): void {
+    this.use = new Map(
+      use.map(({ workflow_sid, plays, succeeded }) => {
+        const much = Math.min(1, Math.log1p(plays) / Math.log1p(MUCH_USE));
+        return [workflow_sid, GENTLE * much * ((2 * (succeeded + 1)) / (plays + 2) - 1)];
+      }),
+    );
+  }
+
+  /** `meaning`: the vector of the query. */
+  search({ query, limit, tags = [] }: Search, meaning?: PackedVector): Hit[] {
+    const terms = this.words.terms(query);
+    if (terms.length === 0) return [];
+    const vectors = meaning?.bytes.length === this.vectors?.dimensions ? this.vectors : undefined;
+    const { parts, slots } = this.words.explain(query, terms);
+    const allowed = this.withTags(tags);
+    const explained = allowed ? slots.filter((slot) => allowed.has(slot)) : slots;
+    const among = allowed && Array.from(allowed);
+    const near = meaning && vectors ? vectors.nearest(meaning, COMPARED, among) : [];
+    const oneWord = terms.length === 1 && terms[0]?.known === true;
+    const candidate = (slot: number): Candidate => {
+      const { sid, revision } = this.entries[slot] as Entry;
+      const words = parts[slot] as number;
+      const cosine = meaning && vectors ? vectors.cosine(meaning, slot) : 0;
+      const score = vectors ? WORDS * words + (oneWord && words > 0 ? 1 : cosine) : words;
+      return { slot, score: score + (this.use.get(sid) ?? 0), cosine, revision };
+    };
+    return Array.from(new Set([...mostExplained(explained, parts), ...near]), candidate)
+      .sort((a, b) => b.score - a.score || b.revision - a.revision)
       .slice(0, limit)
-      .map(({ entry, match }) => hit(entry.workflow, match));
+      .map((one) => this.hit(one, terms, vectors ? WEAK.hybrid : WEAK.words));
   }
 
-  /** Adds the matches of one word of the query: for each workflow and field the best similarity. */
-  private match(word: string, matches: Map<string, Match>): void {
-    const best = new Map<string, number[]>();
-    for (const [candidate, found] of this.index) {
-      const likeness = likenessOf(word, candidate);
-      if (likeness === 0) continue;
-      for (const [sid, fields] of found) {
-        let likenesses = best.get(sid);
-        if (!likenesses) best.set(sid, (likenesses = FIELDS.map(() => 0)));
-        for (const bit of FIELDS.keys()) {
-          if (fields & (1 << bit)) likenesses[bit] = Math.max(likenesses[bit] ?? 0, likeness);
-        }
-      }
-    }
-    for (const [sid, likenesses] of best) {
-      const match = matches.get(sid) ?? { score: 0, fields: 0 };
-      for (const [bit, field] of FIELDS.entries()) {
-        const likeness = likenesses[bit] ?? 0;
-        match.score += WEIGHTS[field] * likeness;
-        if (likeness > 0) match.fields |= 1 << bit;
-      }
-      matches.set(sid, match);
-    }
+  private withTags(tags: readonly string[]): Set<number> | undefined {
+    const [first, ...rest] = tags.map((tag) => this.byTag.get(tag) ?? new Set<number>());
+    return first && rest.reduce((both, more) => new Set([...both].filter((slot) => more.has(slot))), first);
   }
-}
 
-interface Match {
-  score: number;
-  fields: number;
-}
+  private hit({ slot, score, cosine }: Candidate, terms: readonly Term[], weak: number): Hit {
+    const flow = this.flowAt(slot);
+    const matches = this.words.matches(flow, terms);
+    const { sid, current_version_sid, name, description, inputs, outputs, tags } = flow;
+    return {
+      workflow_sid: sid,
+      version_sid: current_version_sid,
+      name,
+      description,
+      inputs,
+      outputs,
+      tags,
+      score,
+      matched: matches.map(({ field }) => field),
+      why: cosine >= CLOSE ? [...matches, { field: 'meaning', words: [] }] : matches,
+      weak: score < weak,
+    };
+  }
 
-function likenessOf(word: string, candidate: string): number {
-  if (word === candidate) return 1;
-  if (word.length >= LEAST_BEGINNING && candidate.startsWith(word)) return BEGINNING;
-  if (candidate.length >= LEAST_STEM && word.startsWith(candidate) && ENDING.test(word.slice(candidate.length)))
-    return BEGINNING;
-  return word.length >= LEAST_INSIDE && candidate.includes(word) ? INSIDE : 0;
-}
-
-function textOf(workflow: Workflow, field: Field): string {
-  switch (field) {
-    case 'name':
-    case 'description':
-      return workflow[field];
-    case 'tags':
-      return workflow.tags.join(' ');
-    case 'inputs':
-    case 'outputs':
-      return workflow[field].map(({ name, description = '' }) => `${name} ${description}`).join(' ');
+  private flowAt(slot: number): IndexedWorkflow {
+    return JSON.parse((this.entries[slot] as Entry).stored) as IndexedWorkflow;
   }
 }
 
-function hit(workflow: Workflow, match: Match): LibraryHit {
-  const { sid, current_version_sid, name, description, inputs, outputs, tags } = workflow;
-  const matched = FIELDS.filter((_, bit) => match.fields & (1 << bit));
-  const shown = { name, description, inputs, outputs, tags };
-  return { workflow_sid: sid, version_sid: current_version_sid, ...shown, score: match.score, matched };
+/** The slots of which the most is explained: at least COMPARED, if there are so many. Those that are equal to the last are included. */
+function mostExplained(slots: readonly number[], parts: Float32Array): readonly number[] {
+  if (slots.length <= COMPARED) return slots;
+  const sorted = Float32Array.from(slots, (slot) => parts[slot] as number).sort();
+  const least = sorted[sorted.length - COMPARED] as number;
+  return slots.filter((slot) => (parts[slot] as number) >= least);
 }

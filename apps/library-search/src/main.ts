@@ -2,6 +2,7 @@
 import { defineService, runIfMain } from '@hero/service-kit';
 import { Follower } from './follower.js';
 import { LibrarySearchModule } from './library-search.module.js';
+import { Searches } from './searches.js';
 
 const librarySearch = defineService({
   name: 'library-search',
@@ -10,7 +11,8 @@ const librarySearch = defineService({
   start: async ({ app }) => {
     const follower = app.get(Follower);
     await follower.start();
-    return { extraInfo: () => ({ healthy: follower.healthy }) };
+    const searches = app.get(Searches);
+    return { extraInfo: () => ({ healthy: follower.healthy, search: searches.state }) };
   },
 });
 

@@ -30,19 +30,13 @@ function parts(identifier: string): string[] {
 
 const identifiers = (text: string): string[] => text.normalize('NFKC').match(IDENTIFIER) ?? [];
 
-/** The distinct words of a query. */
-export const askedWords = (text: string): string[] => [...new Set(identifiers(text).flatMap(parts))];
-
-/** The largest length of a description; longer fields are indexed only up to here. */
-const MOST_CHARACTERS = 10_000;
-
-/** The words of an indexed text; `service_agent` is found by its parts and by `serviceagent`. */
-export function indexedWords(text: string): Set<string> {
-  const words = new Set<string>();
-  for (const identifier of identifiers(text.slice(0, MOST_CHARACTERS))) {
-    const own = parts(identifier);
-    for (const word of own) words.add(word);
-    if (own.length > 1) words.add(own.join(''));
-  }
-  return words;
+/** The words of a text in their order; `service_agent` is two words, and `serviceagent` is added to them where `whole` is set. */
+export function wordsOf(text: string, whole = false): string[] {
+  return identifiers(text.slice(0, MOST_CHARACTERS)).flatMap((identifier) => {
+    const words = parts(identifier);
+    return whole && words.length > 1 ? [...words, words.join('')] : words;
+  });
 }
+
+/** Longer texts are indexed only up to here. */
+const MOST_CHARACTERS = 10_000;

@@ -1,6 +1,13 @@
-/** A registry that only answers workflow_revisions, from a list that its test writes. */
+/** A registry that only answers workflow_revisions and workflow_use, from lists that its test writes. */
 import { type Bus, BusServer, connectBus, Handle } from '@hero/bus';
-import { change, type Params, type Result, type Workflow, workflowRevisions } from '@hero/contracts';
+import {
+  change,
+  type IndexedWorkflow,
+  type Params,
+  type Result,
+  workflowRevisions,
+  workflowUse,
+} from '@hero/contracts';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
@@ -10,15 +17,17 @@ export const sidOf = (name: string): string => `w-${name.replaceAll(' ', '-')}`;
 export class Shelf {
   revision = 0;
   asked = 0;
-  private readonly changes = new Map<string, { revision: number; workflow: Workflow | null }>();
+  use: Result<typeof workflowUse> = [];
+  private readonly changes = new Map<string, { revision: number; workflow: IndexedWorkflow | null }>();
 
   constructor(readonly bus: Bus) {}
 
   /** Commits a change and announces it, unless the announcement is to be lost. */
-  put(words: Partial<Workflow> & { name: string }, announced = true): Workflow {
+  put(words: Partial<IndexedWorkflow> & { name: string }, announced = true): IndexedWorkflow {
     const sid = words.sid ?? sidOf(words.name);
     const at = '2026-11-21T09:30:00.000Z';
-    const nothing = { description: '', tags: [], inputs: [], outputs: [], created_at: at, updated_at: at };
+    const texts = { description: '', docstring: '', tags: [], inputs: [], outputs: [], steps: [] };
+    const nothing = { ...texts, created_at: at, updated_at: at };
     const workflow = { ...nothing, current_version_sid: `v-${sid}`, current_version_number: 1, ...words, sid };
     this.commit(sid, workflow, announced);
     return workflow;
@@ -43,7 +52,7 @@ export class Shelf {
     return { items: items.slice(0, limit), revision: this.revision };
   }
 
-  private commit(sid: string, workflow: Workflow | null, announced: boolean): void {
+  private commit(sid: string, workflow: IndexedWorkflow | null, announced: boolean): void {
     this.changes.set(sid, { revision: ++this.revision, workflow });
     const changed = { workflow_sid: sid, revision: this.revision, deleted: workflow === null };
     if (announced) this.bus.announce(change('workflow', sid), changed);
@@ -56,6 +65,10 @@ class Door {
 
   @Handle(workflowRevisions) revisions(p: Params<typeof workflowRevisions>) {
     return this.shelf.revisions(p);
+  }
+
+  @Handle(workflowUse) use() {
+    return this.shelf.use;
   }
 }
 

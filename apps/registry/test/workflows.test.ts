@@ -322,6 +322,24 @@ describe('revisions', () => {
     expect(await service.workflows.revisions({ after: revision, limit: 500 })).toEqual({ items: [], revision });
   });
 
+  test('have what the search reads of the current version: the docstring of its entry and the names of its steps', async () => {
+    const before = (await service.workflows.revisions({ after: 0, limit: 1 })).revision;
+    const entry = {
+      name: 'main',
+      function: 'main',
+      line: 9,
+      is_async: false,
+      source_sha256: 'f',
+      docstring: 'Boils\0.',
+    };
+    const steps = ['fill', 'heat'].map((name) => ({ ...entry, name, function: name, docstring: undefined }));
+    const { sid } = await create(named(), { flows: [...steps, entry] });
+    const { items } = await service.workflows.revisions({ after: before, limit: 500 });
+    expect(items.map(({ workflow }) => workflow)).toMatchObject([
+      { sid, docstring: 'Boils\0.', steps: ['fill', 'heat'] },
+    ]);
+  });
+
   test('are committed in order: a reader that has read up to n during writes has seen everything up to n', async () => {
     const start = (await service.workflows.revisions({ after: 0, limit: 1 })).revision;
     const writers = Promise.all(Array.from({ length: 60 }, () => create()));

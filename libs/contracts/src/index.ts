@@ -103,7 +103,7 @@ export {
   WORK_STREAM,
   WORK_SUBJECT,
 } from './subjects.js';
-export { ServiceInfo, SystemStatus } from './system.js';
+export { SearchState, ServiceInfo, SystemStatus } from './system.js';
 export { registryStatus, rpcDiscover, systemStatus } from './system-methods.js';
 export { keptOf, OBJECTS } from './json.js';
 export { RawJson, stringify } from './raw-json.js';
@@ -130,6 +130,7 @@ export {
 export {
   ChangedWorkflow,
   flowLibrarySearch,
+  IndexedWorkflow,
   inspectSource,
   LibraryHit,
   workflowCreate,
@@ -141,6 +142,7 @@ export {
   workflowRevisions,
   workflowSetCurrentVersion,
   workflowUpdate,
+  workflowUse,
   workflowVersionFetch,
   workflowVersionList,
 } from './workflow-methods.js';

@@ -1,6 +1,7 @@
 /** Contracts of the public methods of workflows and versions. */
 import { z } from 'zod';
 import { contract } from './contract.js';
+import { SearchState } from './system.js';
 import { Cursor, Limit, Name, Ok, paged, Sid, Text } from './values.js';
 import { FlowField, Inspection, Workflow, WorkflowVersion } from './workflows.js';
 
@@ -140,6 +141,13 @@ export const workflowInspect = contract({
   idempotent: true,
 });
 
+/** A workflow with what only the search reads of its current version. */
+export const IndexedWorkflow = Workflow.extend({
+  docstring: z.string().describe('Docstring of the entry flow.'),
+  steps: z.array(z.string()).describe('Names of the other flows of the source.'),
+});
+export type IndexedWorkflow = z.infer<typeof IndexedWorkflow>;
+
 /** Inner: library-search reads this to build its index, and to catch up after it missed announcements. */
 export const workflowRevisions = contract({
   name: 'workflow_revisions',
@@ -149,10 +157,25 @@ export const workflowRevisions = contract({
   params: z.strictObject({ after: z.int().min(0), limit: z.int().min(1).max(500).default(200) }),
   result: z.object({
     items: z.array(
-      z.object({ revision: z.int(), workflow_sid: Sid, workflow: Workflow.nullable().describe('Null: deleted.') }),
+      z.object({
+        revision: z.int(),
+        workflow_sid: Sid,
+        workflow: IndexedWorkflow.nullable().describe('Null: deleted.'),
+      }),
     ),
     revision: z.int().describe('The newest revision.'),
   }),
+  idempotent: true,
+});
+
+/** Inner: how often the flows were played lately, for the ranking of the search. */
+export const workflowUse = contract({
+  name: 'workflow_use',
+  service: 'registry',
+  visibility: 'inner',
+  summary: 'Of the latest ended plays: how many each workflow had, and how many of them succeeded.',
+  params: z.strictObject({}),
+  result: z.array(z.object({ workflow_sid: Sid, plays: z.int(), succeeded: z.int() })),
   idempotent: true,
 });
 
@@ -166,6 +189,12 @@ export const LibraryHit = z.object({
   tags: z.array(z.string()),
   score: z.number(),
   matched: z.array(z.string()).describe('The fields in which words of the query were found.'),
+  why: z
+    .array(z.object({ field: z.string(), words: z.array(z.string()) }))
+    .describe('Fields with the words that matched there; field `meaning`, without words: the meaning is close.'),
+  weak: z.boolean().describe('Little of the query was found: this is probably not what was asked for.'),
+  mode: SearchState.shape.mode,
+  mode_reason: z.string().describe('Why the search has this mode.'),
 });
 export type LibraryHit = z.infer<typeof LibraryHit>;
 
@@ -173,6 +202,7 @@ export const flowLibrarySearch = contract({
   name: 'flow_library_search',
   service: 'library-search',
   summary: 'Searches the library, best match first. An empty query returns nothing.',
+  description: 'Each hit says why it matched, and `weak` marks those that are probably not meant.',
   params: z.strictObject({
     query: Text.max(1000),
     limit: z.int().min(1).max(100).default(10),

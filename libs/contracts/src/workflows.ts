@@ -62,6 +62,7 @@ export const DeclaredFlow = z.object({
   source_sha256: z
     .string()
     .describe('Hash of the function’s source text: a fork keeps the steps of functions that did not change.'),
+  docstring: z.string().optional().describe('The beginning of the function’s docstring.'),
 });
 export type DeclaredFlow = z.infer<typeof DeclaredFlow>;
 

@@ -38,6 +38,7 @@ __all__ = [
     "Inspection",
     "JsonObject",
     "LibraryHit",
+    "LibraryHitWhyItem",
     "Log",
     "Ok",
     "Play",
@@ -66,6 +67,7 @@ __all__ = [
     "PlayWait",
     "ResumeRequest",
     "SandboxReport",
+    "SearchState",
     "ServiceInfo",
     "SourceIssue",
     "Span",
@@ -764,6 +766,11 @@ class FlowField(_FlowField, total=False):
     schema: JsonObject
 
 
+class LibraryHitWhyItem(TypedDict):
+    field: str
+    words: list[str]
+
+
 class LibraryHit(TypedDict):
     workflow_sid: str
     version_sid: str
@@ -775,6 +782,14 @@ class LibraryHit(TypedDict):
     score: float
     # The fields in which words of the query were found.
     matched: list[str]
+    # Fields with the words that matched there; field `meaning`, without words: the meaning is close.
+    why: list[LibraryHitWhyItem]
+    # Little of the query was found: this is probably not what was asked for.
+    weak: bool
+    # words: by words alone; hybrid: by words and by meaning (an embedding model).
+    mode: Literal["words", "hybrid"]
+    # Why the search has this mode.
+    mode_reason: str
 
 
 class Workflow(TypedDict):
@@ -811,13 +826,18 @@ class Ok(TypedDict):
     ok: Literal[True]
 
 
-class DeclaredFlow(TypedDict):
+class _DeclaredFlow(TypedDict):
     name: str
     function: str
     line: int
     is_async: bool
     # Hash of the function’s source text: a fork keeps the steps of functions that did not change.
     source_sha256: str
+
+
+class DeclaredFlow(_DeclaredFlow, total=False):
+    # The beginning of the function’s docstring.
+    docstring: str
 
 
 class SourceIssue(TypedDict):
@@ -887,6 +907,17 @@ class PlaySpansResult(TypedDict):
     state: HistoryState
 
 
+class SearchState(TypedDict):
+    # words: by words alone; hybrid: by words and by meaning (an embedding model).
+    mode: Literal["words", "hybrid"]
+    # Why the search has this mode.
+    reason: str
+    # Flows in the index.
+    flows: int
+    # Flows whose meaning is known.
+    embedded: int
+
+
 class _ServiceInfo(TypedDict):
     name: str
     instance: str
@@ -901,6 +932,8 @@ class _ServiceInfo(TypedDict):
 class ServiceInfo(_ServiceInfo, total=False):
     slots: int
     busy: int
+    # Only of library-search.
+    search: SearchState
     # Only of executors: the level that is really enforced on their plays.
     sandbox: str
 
@@ -937,6 +970,8 @@ class SystemStatus(TypedDict):
     postgres: SystemStatusPostgres
     # The weakest level that an executor really enforces; without executors, the setting.
     sandbox: str
+    # How the library is searched. Null: library-search does not answer.
+    search: SearchState | None
     # Plays by state. Null: the registry does not answer.
     queue: SystemStatusQueue | None
 
@@ -979,6 +1014,8 @@ class HeroClient(_Client):
         self, query: str, *, limit: int = _LEFT_OUT, tags: list[str] = _LEFT_OUT
     ) -> list[LibraryHit]:
         """Searches the library, best match first. An empty query returns nothing.
+
+        Each hit says why it matched, and `weak` marks those that are probably not meant.
 
         Args:
             tags: Only workflows that have all of these tags.

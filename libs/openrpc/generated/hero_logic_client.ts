@@ -721,6 +721,11 @@ export interface FlowField {
   schema?: JsonObject;
 }
 
+export interface LibraryHitWhyItem {
+  field: string;
+  words: string[];
+}
+
 export interface LibraryHit {
   workflow_sid: string;
   version_sid: string;
@@ -732,6 +737,14 @@ export interface LibraryHit {
   score: number;
   /** The fields in which words of the query were found. */
   matched: string[];
+  /** Fields with the words that matched there; field `meaning`, without words: the meaning is close. */
+  why: LibraryHitWhyItem[];
+  /** Little of the query was found: this is probably not what was asked for. */
+  weak: boolean;
+  /** words: by words alone; hybrid: by words and by meaning (an embedding model). */
+  mode: 'words' | 'hybrid';
+  /** Why the search has this mode. */
+  mode_reason: string;
 }
 
 export interface Workflow {
@@ -775,6 +788,8 @@ export interface DeclaredFlow {
   is_async: boolean;
   /** Hash of the function’s source text: a fork keeps the steps of functions that did not change. */
   source_sha256: string;
+  /** The beginning of the function’s docstring. */
+  docstring?: string;
 }
 
 export interface SourceIssue {
@@ -844,6 +859,17 @@ export interface PlaySpansResult {
   state: HistoryState;
 }
 
+export interface SearchState {
+  /** words: by words alone; hybrid: by words and by meaning (an embedding model). */
+  mode: 'words' | 'hybrid';
+  /** Why the search has this mode. */
+  reason: string;
+  /** Flows in the index. */
+  flows: number;
+  /** Flows whose meaning is known. */
+  embedded: number;
+}
+
 export interface ServiceInfo {
   name: string;
   instance: string;
@@ -855,6 +881,8 @@ export interface ServiceInfo {
   healthy: boolean;
   slots?: number;
   busy?: number;
+  /** Only of library-search. */
+  search?: SearchState;
   /** Only of executors: the level that is really enforced on their plays. */
   sandbox?: string;
 }
@@ -885,6 +913,8 @@ export interface SystemStatus {
   postgres: SystemStatusPostgres;
   /** The weakest level that an executor really enforces; without executors, the setting. */
   sandbox: string;
+  /** How the library is searched. Null: library-search does not answer. */
+  search: SearchState | null;
   /** Plays by state. Null: the registry does not answer. */
   queue: SystemStatusQueue | null;
 }
@@ -1108,6 +1138,7 @@ export interface SpanPushParams {
 export class HeroClient extends HeroCaller {
   /**
    * Searches the library, best match first. An empty query returns nothing.
+   * Each hit says why it matched, and `weak` marks those that are probably not meant.
    * @throws HeroError INVALID_PARAMS, PAYLOAD_TOO_LARGE, TIMEOUT, UNAVAILABLE, INTERNAL
    */
   async flow_library_search(params: FlowLibrarySearchParams, options?: CallOptions): Promise<LibraryHit[]> {

@@ -3,7 +3,7 @@ import type { Bus, GatherOptions } from '@hero/bus';
 import { INFO_SUBJECT, ServiceInfo } from '@hero/contracts';
 
 export type Identity = Pick<ServiceInfo, 'name' | 'instance' | 'version' | 'build_nr' | 'started_at'>;
-export type ExtraInfo = Partial<Pick<ServiceInfo, 'slots' | 'busy' | 'healthy' | 'sandbox'>>;
+export type ExtraInfo = Partial<Pick<ServiceInfo, 'slots' | 'busy' | 'healthy' | 'sandbox' | 'search'>>;
 
 /** Answers `hero.info` for one instance. No queue group: every instance answers. */
 export function answerInfo(bus: Bus, identity: Identity, extra: () => ExtraInfo): void {

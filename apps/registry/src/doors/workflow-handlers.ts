@@ -11,6 +11,7 @@ import {
   workflowRevisions,
   workflowSetCurrentVersion,
   workflowUpdate,
+  workflowUse,
   workflowVersionFetch,
   workflowVersionList,
 } from '@hero/contracts';
@@ -67,5 +68,9 @@ export class WorkflowHandlers {
 
   @Handle(workflowRevisions) revisions(p: Params<typeof workflowRevisions>) {
     return this.workflows.revisions(p);
+  }
+
+  @Handle(workflowUse) use() {
+    return this.workflows.use();
   }
 }

@@ -6,7 +6,7 @@
  * 2. Locks are taken in the order workflow row, counter row, so that two changes cannot deadlock;
  *    no unique name is inserted or deleted before the counter is locked.
  */
-import type { Inspection, Workflow, WorkflowVersion } from '@hero/contracts';
+import type { IndexedWorkflow, Inspection, Workflow, WorkflowVersion } from '@hero/contracts';
 import { Database, named, type Sql } from '@hero/persistence';
 import { Injectable } from '@nestjs/common';
 
@@ -20,7 +20,8 @@ const VERSION = `v.sid, v.workflow_sid, v.number, v.python_source, v.entry, v.in
 
 /** A page ends before it exceeds this size, because a reply is held in memory. A single larger item has a page of its own. */
 const PAGE_BYTES = 16 * 1024 * 1024;
-const WORKFLOW_BYTES = 'octet_length(v.inputs::text) + octet_length(v.outputs::text) + octet_length(w.description)';
+const WORKFLOW_BYTES =
+  'octet_length(v.inputs::text) + octet_length(v.outputs::text) + octet_length(v.flows::text) + octet_length(w.description)';
 const counted = (order: string, bytes: string): string =>
   `sum(${bytes}) OVER (ORDER BY ${order}) AS bytes_so_far, row_number() OVER (ORDER BY ${order}) AS nth, count(*) OVER () AS total`;
 const shown = (limit: string): string =>
@@ -35,7 +36,7 @@ export interface Listed<T> {
 export interface RevisedWorkflow {
   revision: number;
   workflow_sid: string;
-  workflow: Workflow | null;
+  workflow: IndexedWorkflow | null;
 }
 
 export interface NewVersion {
@@ -104,7 +105,7 @@ export class WorkflowStore {
          SELECT c.*, coalesce(${WORKFLOW_BYTES}, 0) AS bytes
            FROM changed c LEFT JOIN (${WITH_CURRENT}) ON w.sid = c.workflow_sid AND NOT c.deleted
        ), page AS (SELECT sized.*, ${counted('revision', 'bytes')} FROM sized)
-       SELECT n.revision::float8 AS newest, page.revision::float8 AS revision, page.workflow_sid, page.deleted, ${WORKFLOW}
+       SELECT n.revision::float8 AS newest, page.revision::float8 AS revision, page.workflow_sid, page.deleted, ${WORKFLOW}, v.entry, v.flows
          FROM workflow_counter n LEFT JOIN page ON ${shown('$2')}
          LEFT JOIN (${WITH_CURRENT}) ON w.sid = page.workflow_sid AND NOT page.deleted
         ORDER BY page.revision`,
@@ -112,11 +113,24 @@ export class WorkflowStore {
     );
     const items: RevisedWorkflow[] = [];
     let newestOfAll = 0;
-    for (const { newest, revision, workflow_sid, deleted, ...workflow } of rows) {
+    for (const { newest, revision, workflow_sid, deleted, entry, flows, ...workflow } of rows) {
       newestOfAll = newest;
-      if (revision !== null) items.push({ revision, workflow_sid, workflow: deleted ? null : (workflow as Workflow) });
+      if (revision === null) continue;
+      const indexed = (): IndexedWorkflow => ({ ...(workflow as Workflow), ...searchedOf(entry, flows) });
+      items.push({ revision, workflow_sid, workflow: deleted ? null : indexed() });
     }
     return { items, newest: newestOfAll };
+  }
+
+  /** Counts the latest plays that ended, by workflow. Sids are in order of creation, so the primary key finds the latest. */
+  async use(latest: number): Promise<{ workflow_sid: string; plays: number; succeeded: number }[]> {
+    return await this.database.query(
+      'workflow_use',
+      `SELECT workflow_sid, count(*)::int AS plays, (count(*) FILTER (WHERE status = 'success'))::int AS succeeded
+         FROM (SELECT workflow_sid, status FROM plays ORDER BY sid DESC LIMIT $1) latest
+        WHERE status IN ('success', 'failed', 'timed_out') GROUP BY workflow_sid`,
+      [latest],
+    );
   }
 
   /** Locks a workflow for a change; plays of it may still start. */
@@ -294,6 +308,14 @@ interface RevisedRow {
   revision: number | null;
   workflow_sid: string;
   deleted: boolean;
+  entry: string;
+  flows: Inspection['flows'];
+}
+
+/** Read here and not in SQL, which cannot take a NUL character out of a JSON string. */
+function searchedOf(entry: string, flows: Inspection['flows']): Pick<IndexedWorkflow, 'docstring' | 'steps'> {
+  const steps = flows.filter((flow) => flow.function !== entry).map(({ name }) => name);
+  return { docstring: flows.find((flow) => flow.function === entry)?.docstring ?? '', steps: [...new Set(steps)] };
 }
 
 const INSERT_VERSION = named<object>(

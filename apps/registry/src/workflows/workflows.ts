@@ -22,6 +22,7 @@ import {
   type workflowRevisions,
   type workflowSetCurrentVersion,
   type workflowUpdate,
+  type workflowUse,
   type workflowVersionFetch,
   type workflowVersionList,
   type WorkflowVersion,
@@ -31,6 +32,9 @@ import { Injectable } from '@nestjs/common';
 import { page, positionOf } from '../sql/pages.js';
 import { sha256, Sources } from './sources.js';
 import { WorkflowStore } from './workflow-store.js';
+
+/** The ranking of the search counts so many plays; they are read every few minutes by each library-search. */
+const LATEST_PLAYS = 50_000;
 
 @Injectable()
 export class Workflows {
@@ -151,6 +155,11 @@ export class Workflows {
   async revisions(params: Params<typeof workflowRevisions>): Promise<Result<typeof workflowRevisions>> {
     const { items, newest } = await this.store.revisions(params.after, params.limit);
     return { items, revision: newest };
+  }
+
+  /** Cancelled plays say nothing about a flow; they are not counted. */
+  use(): Promise<Result<typeof workflowUse>> {
+    return this.store.use(LATEST_PLAYS);
   }
 
   /** Called after the commit, because a follower that gets the announcement reads the change. */

@@ -23,6 +23,7 @@ from .requirements import requirements_of
 from .types import fields_of_parameters, fields_of_result
 
 LARGEST_SOURCE = 4 * 1024 * 1024
+LONGEST_DOCSTRING = 2_000  # characters that the library keeps for its search
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FIELDS = ("inputs", "outputs")
 _CHANGING = {
@@ -199,12 +200,14 @@ class _Reading:
 
     def _flow(self, node: Function, options: dict[str, Any]) -> dict[str, Any]:
         first = min(decorator.lineno for decorator in node.decorator_list)
+        docstring = inspect.cleandoc(ast.get_docstring(node) or "")[:LONGEST_DOCSTRING]
         return {
             "name": options.get("name") or node.name,
             "function": node.name,
             "line": node.lineno,
             "is_async": isinstance(node, ast.AsyncFunctionDef),
             "source_sha256": function_sha256(self.lines, first, node.end_lineno or node.lineno),
+            **({"docstring": docstring} if docstring else {}),
         }
 
     def _entry(self, tree: ast.Module, candidates: list[Function]) -> Function | None:
