@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Bus, Log } from '@hero/bus';
+import { openClientFolder } from '@hero/openrpc/client-folder';
 import { Access } from './credentials.js';
 import { JsonRpc } from './json-rpc.js';
 import { listen } from './listen.js';
@@ -37,7 +38,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const live = new Live(bus, methods, log, { closing, heartbeatMs });
   let httpUrl = '';
   const logins = new Logins(access, join(home, 'var', 'login-link'), () => httpUrl);
-  const front = createFront({ bus, log, access, rpc: new JsonRpc(methods, log), live, logins, closing });
+  const clients = await openClientFolder(join(home, 'var'));
+  const front = createFront({ bus, log, access, rpc: new JsonRpc(methods, log), live, logins, clients, closing });
   const listening = await listen({ ...options, front });
   httpUrl = listening.httpUrl;
   const runFile = join(home, 'var', 'run', 'admin-gateway.json');

@@ -4,11 +4,10 @@ import type { Door } from './doors.js';
 const ADDRESSES: readonly (readonly [address: string, meaning: string, link?: string])[] = [
   ['POST /rpc', 'JSON-RPC 2.0: every method; parameters by name; batches of at most 50 calls'],
   ['GET /openrpc.json', 'the OpenRPC document: methods, shapes, errors', '/openrpc.json'],
-  ['GET /clients/hero_logic_client.py', 'typed Python client, standard library only', '/clients/hero_logic_client.py'],
   [
-    'GET /clients/hero_logic_client.ts',
-    'typed TypeScript client without dependencies',
-    '/clients/hero_logic_client.ts',
+    'GET /clients',
+    'typed clients in Python and TypeScript, the runtime’s own among them; GET /clients/:name is one',
+    '/clients',
   ],
   ['GET /api/plays/:sid/spans', 'server-sent events of one play: snapshot, events, end'],
   ['GET /api/events', 'server-sent events: which plays and workflows have changed'],

@@ -5,9 +5,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Bus, Log } from '@hero/bus';
 import { HeroError, issuesOf, registryStatus, Sid } from '@hero/contracts';
-import { pythonClient, typescriptClient } from '@hero/openrpc';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import helmet from 'helmet';
+import { listClients, readClient } from './client-files.js';
 import type { Access } from './credentials.js';
 import { authenticate, checkJson, checkOrigin, doorOf } from './doors.js';
 import {
@@ -25,7 +25,7 @@ import { answerHook, HOOKS_PATH } from './hook-route.js';
 import { BODY_LIMIT, failure, type JsonRpc } from './json-rpc.js';
 import type { Live } from './live.js';
 import { type Logins, login } from './login.js';
-import { openRpc, openRpcText } from './open-rpc.js';
+import { openRpcText } from './open-rpc.js';
 import { homePage } from './pages.js';
 import { heroErrorOf, rpcErrorOf } from './rpc-error.js';
 import { EventStream } from './sse.js';
@@ -37,6 +37,8 @@ export interface RouteParts {
   rpc: JsonRpc;
   live: Live;
   logins: Logins;
+  /** The folder of clients. */
+  clients: string;
   closing: AbortSignal;
 }
 
@@ -44,13 +46,6 @@ type Route = (req: Request, res: Response) => Promise<void> | void;
 export type Listener = (req: IncomingMessage, res: Response) => void;
 
 const READY_WITHIN_MS = 2_000;
-const texts = new Map<string, string>();
-/** Generated at the first request and then cached. */
-const once = (name: string, write: () => string): string => {
-  const text = texts.get(name) ?? write();
-  texts.set(name, text);
-  return text;
-};
 
 export function createFront(parts: RouteParts): Listener {
   const { access, live, log, closing } = parts;
@@ -104,24 +99,12 @@ export function createFront(parts: RouteParts): Listener {
     open((_, res) => sendJson(res, 200, openRpcText())),
   );
   http.get(
-    '/clients/hero_logic_client.py',
-    open((_, res) =>
-      sendText(
-        res,
-        'text/x-python',
-        once('py', () => pythonClient(openRpc())),
-      ),
-    ),
+    '/clients',
+    closed(async (_, res) => sendJson(res, 200, { clients: await listClients(parts.clients) })),
   );
   http.get(
-    '/clients/hero_logic_client.ts',
-    open((_, res) =>
-      sendText(
-        res,
-        'text/plain',
-        once('ts', () => typescriptClient(openRpc())),
-      ),
-    ),
+    '/clients/:name',
+    closed(async (req, res) => sendText(res, 'text/plain', await readClient(parts.clients, String(req.params.name)))),
   );
   http.get(
     '/healthz',

@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Json, JsonObject } from '@hero/contracts';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { ClientOptions } from './client-command.js';
 import { connect, isHeroError } from './client.js';
 import { UsageError } from './environment.js';
 import { heroHome } from './run-state.js';
@@ -141,6 +142,18 @@ program
     const { ending } = await import('./follow.js');
     say(ending(await connect(home).play_cancel({ play_sid, reason })));
   });
+
+program
+  .command('client')
+  .description('makes the typed client of an OpenRPC service; without --openrpc that of Hero Logic itself')
+  .option('--openrpc <file or url>', 'the OpenRPC document, or the address of a service that describes itself')
+  .addOption(new Option('--lang <language>', 'of the client').choices(['python', 'typescript']).default('python'))
+  .option('--name <name>', 'name of the module; default: the title of the document and _client')
+  .option(
+    '--out <file>',
+    'where to; - for standard output; default: var/clients below HERO_HOME, where plays can import it',
+  )
+  .action(async (options: ClientOptions) => (await import('./client-command.js')).makeClient(home, options, say));
 
 program
   .command('search <words...>')

@@ -4,6 +4,7 @@
  * It needs a NATS address and nothing else. The first fork server must come up before any work is taken.
  */
 import { join } from 'node:path';
+import { openClientFolder } from '@hero/openrpc/client-folder';
 import type { ServiceContext } from '@hero/service-kit';
 import type { Surroundings } from './attempt.js';
 import { Children } from './children.js';
@@ -39,7 +40,7 @@ export class Executor {
       openSecretFile(env.HERO_SECRETS_FILE),
       new Map(key === undefined ? [] : [[BROKER_KEY, key]]),
     );
-    const python = await resolvePython(env.HERO_PYTHON);
+    const python = { ...(await resolvePython(env.HERO_PYTHON)), clients: await openClientFolder(paths.var) };
     const workdirs = await openWorkdirs(paths.plays, instance, python.executable, log);
     const lanes = await openLanes(join(paths.var, 'executors', instance), log);
     const settings = {

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { Log } from '@hero/bus';
 import type { SandboxReport } from '@hero/contracts';
 import { LineSplitter } from './line-splitter.js';
-import type { Python } from './python.js';
+import type { PlayPython } from './python.js';
 import type { Mount } from './settings.js';
 
 export interface ForkSettings {
@@ -78,12 +78,14 @@ export class ForkServer {
     });
   }
 
-  static async start(python: Python, settings: ForkSettings, log: Log): Promise<ForkServer> {
+  static async start(python: PlayPython, settings: ForkSettings, log: Log): Promise<ForkServer> {
     const code = [
       'import sys',
       // -P, for Python 3.10 too: nothing is imported from the working directory.
       'sys.path[:] = [folder for folder in sys.path if folder]',
       ...(python.sdk === null ? [] : [`sys.path.insert(0, ${JSON.stringify(python.sdk)})`]),
+      // Last: a client of a service hides no other module. What is on the path is shown to plays, read-only.
+      `sys.path.append(${JSON.stringify(python.clients)})`,
       'from hero_tracing.forkserver import main; main()',
     ].join('; ');
     const child = spawn(python.executable, ['-s', '-B', '-X', 'utf8', '-c', code], {

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { backoff, type Log } from '@hero/bus';
 import type { SandboxReport } from '@hero/contracts';
 import { ForkServer, type ForkSettings, type Order, type Started } from './fork-server.js';
-import type { Python } from './python.js';
+import type { PlayPython } from './python.js';
 
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 5_000;
@@ -31,7 +31,7 @@ export class ForkServers {
   }
 
   /** Fails when the first one does: an executor that cannot start a play must not take any. */
-  static async open(python: Python, settings: ForkSettings, recycleAfter: number, log: Log): Promise<ForkServers> {
+  static async open(python: PlayPython, settings: ForkSettings, recycleAfter: number, log: Log): Promise<ForkServers> {
     const start = (): Promise<ForkServer> => ForkServer.start(python, settings, log);
     return new ForkServers(await start(), start, recycleAfter, log);
   }

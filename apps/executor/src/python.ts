@@ -12,6 +12,12 @@ export interface Python {
   sdk: string | null;
 }
 
+/** With what else is on its path. */
+export interface PlayPython extends Python {
+  /** `$HERO_HOME/var/clients`. */
+  clients: string;
+}
+
 const ASK = 'import sys; print(sys.executable); print(".".join(map(str, sys.version_info[:3])))';
 const OLDEST = [3, 10] as const;
 

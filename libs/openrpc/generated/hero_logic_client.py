@@ -23,7 +23,7 @@ import socket
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypedDict, Union, cast
 
 __all__ = [
@@ -270,6 +270,7 @@ class _Client:
         token: str | None = None,
         token_file: str | None = None,
         timeout: float = 60.0,
+        call: Callable[..., Any] | None = None,
     ) -> None:
         home = os.environ.get("HERO_HOME") or os.path.expanduser("~/hero")
         if token_file is not None:
@@ -277,10 +278,13 @@ class _Client:
                 token = file.read().strip()
         self._transport = _Transport(address or f"{home}/var/sockets/hero_logic/rpc.sock", token)
         self._timeout = timeout
+        self._via = call
         self._ids = itertools.count(1)
 
     def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
         """Calls a method by its wire name; `timeout` in seconds, default: the client's own."""
+        if self._via is not None:
+            return self._called(method, dict(params or {}))
         request = self._request(method, params)
         reply = self._post(request, self._timeout if timeout is None else timeout)
         if not isinstance(reply, dict) or ("result" not in reply and "error" not in reply):
@@ -288,6 +292,17 @@ class _Client:
         if "error" in reply:
             raise _error_of(reply["error"])
         return reply["result"]
+
+    def _called(self, method: str, params: dict[str, Any]) -> Any:
+        """By `flow.call`: an error of the flow that carries a code is that of the runtime."""
+        assert self._via is not None
+        try:
+            return self._via(method, **params)
+        except Exception as error:
+            code = getattr(error, "code", None)
+            if not isinstance(code, str):
+                raise
+            raise HeroError(code, str(error)) from error
 
     def batch(self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, timeout: float | None = None) -> list[Any]:
         """Calls many methods, 50 in one request. Returns the results in order, with a HeroError for each call that failed."""
@@ -1001,7 +1016,8 @@ class HeroClient(_Client):
     """A gateway of Hero Logic 0.1.0, over its unix socket or HTTP.
 
     `address`: path of a unix socket (default: below HERO_HOME) or `http://host:port`, which needs a token. `timeout`:
-    seconds for a call. Every method raises HeroError; it names the codes that say more than TIMEOUT and UNAVAILABLE.
+    seconds for a call. `call`: in a play, `HeroClient(call=flow.call)` calls what the play's grant allows, and each call is
+    remembered; `batch`, `follow` and long waits need an address. Every method raises HeroError; it names the codes that say more than TIMEOUT and UNAVAILABLE.
     """
 
     def __enter__(self) -> HeroClient:

@@ -6,3 +6,6 @@ export type { ErrorEntry, MethodEntry, OpenRpcDocument, ParamEntry } from './doc
 export { generatedFiles } from './generated-files.js';
 export { pythonClient } from './python.js';
 export { typescriptClient } from './typescript.js';
+export { DocumentFault, readService } from './service.js';
+export { clientFileName, servicePython } from './service-python.js';
+export { serviceTypescript } from './service-typescript.js';

@@ -3,24 +3,10 @@ import { type ErrorCode, ERRORS } from '@hero/contracts';
 import type { OpenRpcDocument } from './document.js';
 import { headOf } from './head.js';
 import { runtimeFile } from './runtime.js';
-import { type Declaration, type Field, type Method, shapesOf, type Type } from './shapes.js';
+import { memberName, PYTHON_WORDS } from './names.js';
+import { declaration, signature, WIDTH, wrap, written } from './python-types.js';
+import { type Method, shapesOf } from './shapes.js';
 
-const WIDTH = 120;
-const KEYWORDS = new Set([
-  'from',
-  'import',
-  'class',
-  'def',
-  'in',
-  'is',
-  'not',
-  'and',
-  'or',
-  'with',
-  'as',
-  'pass',
-  'global',
-]);
 const IMPORTS = [
   'from __future__ import annotations\n',
   ...[
@@ -36,7 +22,7 @@ const IMPORTS = [
     'time',
     'urllib.parse',
   ].map((name) => `import ${name}`),
-  'from collections.abc import Iterator, Mapping, Sequence',
+  'from collections.abc import Callable, Iterator, Mapping, Sequence',
   'from typing import Any, Literal, TypedDict, Union, cast',
 ].join('\n');
 
@@ -96,6 +82,7 @@ Follow = Union[FollowSnapshot, FollowEvent, FollowEnd]
 /** A typed client in one file that needs the standard library only (Python 3.10 and later). */
 export function pythonClient(document: OpenRpcDocument): string {
   const { declarations, methods } = shapesOf(document);
+  const bound = new Set<string>();
   const exported = ['Follow', 'HeroClient', 'HeroError', ...declarations.map(({ name }) => name)].sort();
   const parts = [
     headOf(document)
@@ -105,7 +92,7 @@ export function pythonClient(document: OpenRpcDocument): string {
     IMPORTS,
     `\n__all__ = [\n${exported.map((name) => `    "${name}",`).join('\n')}\n]\n`,
     `\n${runtimeFile('hero_client.py')}`,
-    ...declarations.map(declaration),
+    ...declarations.map((shape) => declaration(shape, bound)),
     FOLLOW_SHAPES,
     clientHead(document),
     methods.map(method).join('\n'),
@@ -120,7 +107,8 @@ class HeroClient(_Client):
     """A gateway of Hero Logic ${document.info.version}, over its unix socket or HTTP.
 
     \`address\`: path of a unix socket (default: below HERO_HOME) or \`http://host:port\`, which needs a token. \`timeout\`:
-    seconds for a call. Every method raises HeroError; it names the codes that say more than TIMEOUT and UNAVAILABLE.
+    seconds for a call. \`call\`: in a play, \`HeroClient(call=flow.call)\` calls what the play's grant allows, and each call is
+    remembered; \`batch\`, \`follow\` and long waits need an address. Every method raises HeroError; it names the codes that say more than TIMEOUT and UNAVAILABLE.
     """
 
     def __enter__(self) -> HeroClient:
@@ -131,44 +119,13 @@ class HeroClient(_Client):
 `;
 }
 
-function declaration(shape: Declaration): string {
-  const note = shape.note ? `${wrap(shape.note, '# ')}\n` : '';
-  if ('type' in shape) return `\n${note}${alias(shape.name, shape.type)}\n`;
-  // `$size` is not a valid attribute name.
-  if (shape.fields.some(({ name }) => !/^\w+$/.test(name))) {
-    const members = shape.fields.map(({ name, type }) => `"${name}": ${written(type, true)}`);
-    return `\n${note}${shape.name} = TypedDict("${shape.name}", {${members.join(', ')}})\n`;
-  }
-  const required = shape.fields.filter((field) => field.required);
-  const optional = shape.fields.filter((field) => !field.required);
-  // Before Python 3.11 all fields of a TypedDict are required, or all optional: one shape needs two classes.
-  if (required.length === 0 || optional.length === 0) {
-    const total = optional.length > 0 ? ', total=False' : '';
-    return `\n${note}${body(`class ${shape.name}(TypedDict${total}):`, shape.fields)}`;
-  }
-  const base = body(`class _${shape.name}(TypedDict):`, required);
-  return `\n${base}\n\n${note}${body(`class ${shape.name}(_${shape.name}, total=False):`, optional)}`;
-}
-
-function alias(name: string, type: Type): string {
-  const line = `${name} = ${written(type, true)}`;
-  if (line.length <= WIDTH) return line;
-  const members = type.kind === 'union' ? type.of.map((member) => written(member, true)) : [];
-  return members.length > 0 ? `${name} = Union[\n${members.map((m) => `    ${m},`).join('\n')}\n]` : line;
-}
-
-function body(head: string, fields: readonly Field[]): string {
-  const lines = fields.map(
-    ({ name, type, note }) => `${note ? `${wrap(note, '    # ')}\n` : ''}    ${name}: ${written(type)}\n`,
-  );
-  return `${head}\n${lines.join('')}`;
-}
-
 function method({ entry, name, params, result }: Method): string {
   const parts = ['self', ...params.filter((p) => p.required).map((p) => `${word(p.name)}: ${written(p.type)}`)];
   const optional = params.filter((p) => !p.required);
   if (optional.length > 0) parts.push('*', ...optional.map((p) => `${word(p.name)}: ${written(p.type)} = _LEFT_OUT`));
-  const given = params.map((p) => `${word(p.name)}=${word(p.name)}`).join(', ');
+  const given = params
+    .map(({ name: own }) => (word(own) === own ? `${own}=${own}` : `**{"${own}": ${word(own)}}`))
+    .join(', ');
   const type = written(result);
   const asked = entry['x-waits'] ? `self._wait("${entry.name}", params, "${entry['x-waits']}")` : undefined;
   const asking = asked ?? `self.call("${entry.name}"${params.length > 0 ? ', params' : ''})`;
@@ -179,14 +136,6 @@ function method({ entry, name, params, result }: Method): string {
     ...(params.length > 0 ? [assignment(given)] : []),
     `        return cast(${JSON.stringify(type).replaceAll('\\"', "'")}, ${call})\n`,
   ].join('\n');
-}
-
-function signature(name: string, parts: string[], result: string): string {
-  const line = `    def ${name}(${parts.join(', ')}) -> ${result}:`;
-  if (line.length <= WIDTH) return line;
-  const inner = `        ${parts.join(', ')}`;
-  const inside = inner.length <= WIDTH ? inner : parts.map((part) => `        ${part},`).join('\n');
-  return `    def ${name}(\n${inside}\n    ) -> ${result}:`;
 }
 
 function assignment(given: string): string {
@@ -221,52 +170,4 @@ function docstring({ entry, params, result }: Method): string {
 /** Documents INVALID_PARAMS, which has the faults. */
 const isAlways = (code: string): boolean => code !== 'INVALID_PARAMS' && ERRORS[code as ErrorCode].always;
 
-const word = (name: string): string => (KEYWORDS.has(name) ? `${name}_` : name);
-
-/** `eager`: the annotation is evaluated when the module loads, when names may not be bound yet and `|` needs types on both sides. */
-function written(type: Type, eager = false): string {
-  switch (type.kind) {
-    case 'json':
-    case 'unknown':
-      return 'Any';
-    case 'string':
-      return 'str';
-    case 'integer':
-      return 'int';
-    case 'number':
-      return 'float';
-    case 'boolean':
-      return 'bool';
-    case 'null':
-      return 'None';
-    case 'literal':
-      return `Literal[${type.values.map((value) => (typeof value === 'boolean' ? (value ? 'True' : 'False') : JSON.stringify(value))).join(', ')}]`;
-    case 'named':
-      return type.name;
-    case 'list':
-      return `list[${written(type.of, eager)}]`;
-    case 'map':
-      return `dict[str, ${written(type.of, eager)}]`;
-    case 'tuple':
-      return `tuple[${type.of.map((member) => written(member, eager)).join(', ')}]`;
-    case 'union': {
-      const members = type.of.map((member) => written(member, eager));
-      return eager ? `Union[${members.join(', ')}]` : members.join(' | ');
-    }
-  }
-}
-
-/** Breaks a sentence into lines that fit; `hang` indents all but the first. */
-function wrap(text: string, indent: string, hang = ''): string {
-  const lines: string[] = [];
-  let line = indent;
-  for (const token of text.split(/\s+/)) {
-    if (line.trim() !== indent.trim() && line.length + 1 + token.length > WIDTH) {
-      lines.push(line);
-      line = `${indent}${hang}${token}`;
-    } else {
-      line += line === indent ? token : ` ${token}`;
-    }
-  }
-  return [...lines, line].join('\n');
-}
+const word = (name: string): string => memberName(name, PYTHON_WORDS);

@@ -3,6 +3,7 @@
  * An object inside another one is named after its position; each member of a union of tagged objects becomes a shape.
  */
 import type { MethodEntry, OpenRpcDocument } from './document.js';
+import { Names, oneLine, pascal, typeName } from './names.js';
 import { COMPONENT, type Schema } from './schemas.js';
 
 export type Type =
@@ -38,15 +39,28 @@ export interface Shapes {
   methods: Method[];
 }
 
+/** What a `$ref` stands for: its schema, and the name that it should have. */
+export interface Target {
+  name: string;
+  schema: Schema | boolean;
+}
+
 /** Descriptions of types that occur everywhere (identifiers, times, values); fields do not repeat them. */
 const OBVIOUS = /^(Identifier of a stored thing|ISO 8601 UTC|Any JSON value|A JSON object)/;
 
 /** Shapes of the live view, which is not a method. */
 const FOLLOWED = ['Play', 'Span', 'PlayEvent'];
 
+/** Those of the runtime's own document. */
 export function shapesOf(document: OpenRpcDocument): Shapes {
-  const reader = new Reader(document.components.schemas);
-  for (const name of FOLLOWED) reader.declare(name);
+  const { schemas } = document.components;
+  const reader = new ShapeReader((ref) => {
+    const name = ref.slice(COMPONENT.length);
+    const schema = schemas[name];
+    if (!schema) throw new Error(`The document refers to ${name}, which is not among its components.`);
+    return { name, schema };
+  });
+  for (const name of FOLLOWED) reader.type({ $ref: COMPONENT + name }, name);
   const methods = document.methods.map((entry) => {
     const scope = pascal(entry.name);
     const params = entry.params.map((param) => ({
@@ -61,28 +75,25 @@ export function shapesOf(document: OpenRpcDocument): Shapes {
   return { declarations: reader.declarations, methods };
 }
 
-class Reader {
+export class ShapeReader {
   readonly declarations: Declaration[] = [];
-  private readonly seen = new Set<string>(['Json']);
+  /** The names of references and of objects that were read. */
+  private readonly known = new Map<string | Schema, string>();
 
-  constructor(private readonly components: Record<string, Schema>) {}
+  constructor(
+    private readonly resolve: (ref: string) => Target,
+    private readonly names = new Names(),
+  ) {}
 
-  declare(name: string): void {
-    if (this.seen.has(name)) return;
-    const schema = this.components[name];
-    if (!schema) throw new Error(`The document refers to ${name}, which is not among its components.`);
-    this.seen.add(name);
-    this.name(name, schema);
-  }
-
-  type(schema: Schema, scope: string): Type {
+  type(schema: Schema | boolean, scope: string): Type {
+    if (typeof schema === 'boolean') return { kind: 'json' };
     const ref = schema.$ref ?? onlyRef(schema);
-    if (ref) return this.refer(ref);
+    if (ref !== undefined) return this.refer(ref);
     if (schema.const !== undefined) return literal([schema.const]);
     if (schema.enum) return literal(schema.enum);
-    const choices = schema.anyOf ?? schema.oneOf;
-    if (choices) return this.union(choices, scope);
-    if (schema.allOf) return this.hoist(schema, scope);
+    const choices = choicesOf(schema);
+    if (choices && !schema.properties) return this.union(choices, scope);
+    if (choices || schema.allOf) return this.hoist(schema, scope);
     if (Array.isArray(schema.type)) {
       return union(schema.type.map((type) => this.type({ ...schema, type }, scope)));
     }
@@ -90,18 +101,15 @@ class Reader {
   }
 
   private plain(schema: Schema, scope: string): Type {
-    switch (schema.type) {
+    switch (schema.type ?? (schema.properties ? 'object' : undefined)) {
       case 'string':
       case 'integer':
       case 'number':
       case 'boolean':
       case 'null':
-        return { kind: schema.type };
+        return { kind: schema.type as 'string' };
       case 'array':
-        if (Array.isArray(schema.items)) {
-          return { kind: 'tuple', of: schema.items.map((item, index) => this.type(item, `${scope}${index}`)) };
-        }
-        return { kind: 'list', of: schema.items ? this.type(schema.items, `${scope}Item`) : { kind: 'json' } };
+        return this.list(schema, scope);
       case 'object':
         if (schema.properties && Object.keys(schema.properties).length > 0) return this.hoist(schema, scope);
         return typeof schema.additionalProperties === 'object' && Object.keys(schema.additionalProperties).length > 0
@@ -112,36 +120,58 @@ class Reader {
     }
   }
 
-  private refer(ref: string): Type {
-    const name = ref.slice(COMPONENT.length);
-    if (name === 'Json') return { kind: 'json' };
-    this.declare(name);
-    return { kind: 'named', name };
+  private list(schema: Schema, scope: string): Type {
+    // Drafts 4 to 7 write a tuple as a list in `items`, 2020-12 as `prefixItems`. One that may be longer is a list.
+    const tuple = Array.isArray(schema.items) ? schema.items : (schema.prefixItems as Schema[] | undefined);
+    if (tuple && isClosed(schema, tuple.length)) {
+      return { kind: 'tuple', of: tuple.map((item, index) => this.type(item, `${scope}${index}`)) };
+    }
+    if (tuple) return { kind: 'list', of: { kind: 'json' } };
+    const items = schema.items as Schema | undefined;
+    return { kind: 'list', of: items ? this.type(items, `${scope}Item`) : { kind: 'json' } };
   }
 
-  private union(choices: readonly Schema[], scope: string): Type {
+  private refer(ref: string): Type {
+    const named = this.known.get(ref);
+    if (named !== undefined) return { kind: 'named', name: named };
+    const { name, schema } = this.resolve(ref);
+    if (name === 'Json' || typeof schema === 'boolean') return { kind: 'json' };
+    const own = this.names.unique(name);
+    this.known.set(ref, own);
+    this.declare(own, schema);
+    return { kind: 'named', name: own };
+  }
+
+  private union(choices: readonly (Schema | boolean)[], scope: string): Type {
     return union(choices.map((choice, index) => this.type(choice, scope + (tagOf(choice) ?? (index || '')))));
   }
 
-  private hoist(schema: Schema, name: string): Type {
-    if (!this.seen.has(name)) {
-      this.seen.add(name);
-      this.name(name, schema);
-    }
+  private hoist(schema: Schema, scope: string): Type {
+    const named = this.known.get(schema);
+    if (named !== undefined) return { kind: 'named', name: named };
+    const name = this.names.unique(scope);
+    this.known.set(schema, name);
+    this.declare(name, schema);
     return { kind: 'named', name };
   }
 
-  private name(name: string, schema: Schema): void {
+  private declare(name: string, schema: Schema): void {
     const note = noteOf(schema);
-    const members = this.members(schema);
+    const members = this.members(schema, []);
     const [only] = members;
     if (members.length === 1 && only?.properties) {
       this.declarations.push({ name, note, fields: this.fields(only, name) });
-    } else if (schema.allOf && members.length > 1) {
-      const of = members.map((member, index) => this.hoist(member, name + (tagOf(member) ?? index)));
-      this.declarations.push({ name, note, type: union(of) });
+    } else if (schema.allOf || schema.properties) {
+      // What is no object (a text with bounds, say) is what the part with a type says.
+      const plain = schema.allOf?.find((part) => typeof part === 'object' && (part.type || part.$ref));
+      const type = members.every((member) => member.properties)
+        ? union(members.map((member, index) => this.hoist(member, name + (tagOf(member) ?? index))))
+        : plain && this.type(plain, `${name}Value`);
+      this.declarations.push({ name, note, type: type ?? { kind: 'unknown' } });
     } else {
-      this.declarations.push({ name, note, type: this.type(schema, name) });
+      const type = this.type(schema, name);
+      const isItself = type.kind === 'named' && type.name === name;
+      this.declarations.push({ name, note, type: isItself ? { kind: 'unknown' } : type });
     }
   }
 
@@ -149,46 +179,76 @@ class Reader {
     const required = new Set(schema.required);
     return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
       name,
-      type: this.type(property, scope + pascal(name)),
+      type: this.type(property, scope + typeName(name)),
       required: required.has(name),
       note: noteOf(property),
     }));
   }
 
-  /** Expands an intersection of unions to the list of all objects that it allows. */
-  private members(schema: Schema): Schema[] {
-    if (schema.$ref) return this.members(this.components[schema.$ref.slice(COMPONENT.length)] ?? {});
-    if (schema.allOf) {
-      return schema.allOf
-        .map((part) => this.members(part))
-        .reduce((left, right) => left.flatMap((a) => right.map((b) => merge(a, b))), [{ properties: {} }]);
+  /** Expands an intersection of unions to the list of all objects that it allows. `around`: the references that it is inside of. */
+  private members(schema: Schema | boolean, around: readonly string[]): Schema[] {
+    if (typeof schema === 'boolean') return [{}];
+    if (schema.$ref !== undefined) {
+      const { schema: found } = this.resolve(schema.$ref);
+      return around.includes(schema.$ref) ? [{}] : this.members(found, [...around, schema.$ref]);
     }
-    return (schema.oneOf ?? schema.anyOf)?.flatMap((choice) => this.members(choice)) ?? [schema];
+    const choices = choicesOf(schema);
+    const parts = (schema.allOf ?? []).map((part) => this.members(part, around));
+    if (choices) parts.push(choices.flatMap((choice) => this.members(choice, around)));
+    if (parts.length === 0) return [schema];
+    if (schema.properties) parts.push([{ properties: schema.properties, required: schema.required }]);
+    return parts.reduce((left, right) => left.flatMap((a) => right.map((b) => merge(a, b))));
   }
 }
 
-const merge = (a: Schema, b: Schema): Schema => ({
-  type: 'object',
-  properties: { ...a.properties, ...b.properties },
-  required: [...(a.required ?? []), ...(b.required ?? [])],
-});
+/** Alternatives that say more than which of the properties beside them are required. */
+function choicesOf(schema: Schema): readonly Schema[] | undefined {
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (!choices || !schema.properties) return choices;
+  return choices.some((choice) => choice.properties || choice.$ref || choice.type) ? choices : undefined;
+}
+
+const isClosed = (schema: Schema, length: number): boolean =>
+  Array.isArray(schema.items)
+    ? schema.additionalItems !== true
+    : (schema.items as unknown) === false || schema.maxItems === length;
+
+function merge(a: Schema, b: Schema): Schema {
+  if (!a.properties && !b.properties) return { ...a, ...b };
+  return {
+    type: 'object',
+    properties: { ...a.properties, ...b.properties },
+    required: [...(a.required ?? []), ...(b.required ?? [])],
+  };
+}
 
 /** The tag of an object, its property `type`, in Pascal case: `SpanStarted`. */
-function tagOf(schema: Schema): string | undefined {
-  const tag = schema.properties?.type?.const;
+function tagOf(schema: Schema | boolean): string | undefined {
+  const tag = typeof schema === 'object' ? schema.properties?.type?.const : undefined;
   return typeof tag === 'string' ? pascal(tag) : undefined;
 }
 
 function onlyRef(schema: Schema): string | undefined {
-  return schema.allOf?.length === 1 ? schema.allOf[0]?.$ref : undefined;
+  return schema.allOf?.length === 1 && !schema.properties ? schema.allOf[0]?.$ref : undefined;
 }
 
-function noteOf({ description }: Schema): string | undefined {
-  return description && !OBVIOUS.test(description) ? description : undefined;
+export function noteOf(schema: Schema | boolean): string | undefined {
+  const description = typeof schema === 'object' ? schema.description : undefined;
+  return typeof description === 'string' && description && !OBVIOUS.test(description)
+    ? oneLine(description)
+    : undefined;
 }
 
 function literal(values: readonly unknown[]): Type {
-  return { kind: 'literal', values: values.filter((v) => typeof v !== 'object') as (string | number | boolean)[] };
+  const plain = values.filter((v) => typeof v !== 'object') as (string | number | boolean)[];
+  const exact = plain.filter((v) => typeof v !== 'number' || Number.isSafeInteger(v));
+  const types: Type[] = [
+    ...(exact.length > 0 ? [{ kind: 'literal', values: exact } as const] : []),
+    ...(exact.length < plain.length ? [{ kind: 'number' } as const] : []),
+    ...(values.includes(null) ? [{ kind: 'null' } as const] : []),
+    ...(values.some((v) => typeof v === 'object' && v !== null) ? [{ kind: 'json' } as const] : []),
+  ];
+  return union(types);
 }
 
 function union(types: readonly Type[]): Type {
@@ -198,9 +258,3 @@ function union(types: readonly Type[]): Type {
   if (!first) return { kind: 'unknown' };
   return rest.length === 0 ? first : { kind: 'union', of: [first, ...rest] };
 }
-
-export const pascal = (name: string): string =>
-  name
-    .split(/[._]/)
-    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join('');

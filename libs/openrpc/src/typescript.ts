@@ -2,7 +2,9 @@
 import type { OpenRpcDocument } from './document.js';
 import { headOf } from './head.js';
 import { runtimeFile } from './runtime.js';
-import { type Declaration, type Field, type Method, pascal, shapesOf, type Type } from './shapes.js';
+import { pascal } from './names.js';
+import { type Method, shapesOf } from './shapes.js';
+import { declaration, fields, written } from './typescript-types.js';
 
 const FOLLOW = `  /**
    * Follows a play live, until it is final: \`snapshot\` (again as \`resync\` where this reader was too slow), then each
@@ -65,21 +67,6 @@ export function typescriptClient(document: OpenRpcDocument): string {
   ].join('\n');
 }
 
-function declaration(shape: Declaration): string {
-  const note = shape.note ? `/** ${shape.note} */\n` : '';
-  if ('type' in shape) return `${note}export type ${shape.name} = ${written(shape.type)};\n`;
-  return `${note}export interface ${shape.name} {\n${fields(shape.fields)}}\n`;
-}
-
-function fields(list: readonly Field[]): string {
-  return list
-    .map(({ name, type, required, note }) => {
-      const said = note ? `  /** ${note} */\n` : '';
-      return `${said}  ${name}${required ? '' : '?'}: ${written(type)};\n`;
-    })
-    .join('');
-}
-
 const paramsName = (method: Method): string => `${pascal(method.entry.name)}Params`;
 
 function paramsShape(method: Method): string {
@@ -113,34 +100,4 @@ function method(m: Method): string {
     `    return (await ${call}) as ${type};`,
     '  }\n',
   ].join('\n');
-}
-
-function written(type: Type): string {
-  switch (type.kind) {
-    case 'json':
-      return 'Json';
-    case 'unknown':
-      return 'unknown';
-    case 'string':
-    case 'boolean':
-    case 'null':
-      return type.kind;
-    case 'integer':
-    case 'number':
-      return 'number';
-    case 'literal':
-      return type.values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value))).join(' | ');
-    case 'named':
-      return type.name;
-    case 'list': {
-      const inner = written(type.of);
-      return inner.includes('|') ? `(${inner})[]` : `${inner}[]`;
-    }
-    case 'map':
-      return `{ [key: string]: ${written(type.of)} }`;
-    case 'tuple':
-      return `[${type.of.map(written).join(', ')}]`;
-    case 'union':
-      return type.of.map(written).join(' | ');
-  }
 }
