@@ -3,7 +3,7 @@
  * puts the folder on the path of its Python, after everything else, and the jail shows it read-only.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PACKAGE } from './runtime.js';
 
@@ -24,7 +24,8 @@ export async function storeClient(folder: string, name: string, text: string): P
   if (!CLIENT_FILE.test(name))
     throw new Error(`${name} is not a name for a client: letters, digits and _, then .py or .ts`);
   await mkdir(folder, { recursive: true, mode: 0o755 });
-  await chmod(folder, 0o755);
+  // The umask may have closed it to the user that plays run as.
+  if (((await stat(folder)).mode & 0o555) !== 0o555) await chmod(folder, 0o755);
   const path = join(folder, name);
   if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return path;
   const draft = join(folder, `.${randomBytes(6).toString('hex')}`);
