@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 MODEL = "claude-haiku-4-5-20251001"
@@ -75,3 +76,9 @@ def _events() -> Iterator[dict[str, Any]]:
         "usage": {"output_tokens": 12},
     }
     yield {"type": "message_stop"}
+
+
+if __name__ == "__main__":
+    with AnthropicServer() as server:
+        print(f"listening on {server.url}", file=sys.stderr, flush=True)
+        Event().wait()
