@@ -59,6 +59,10 @@ class ScriptedBroker:
     def serve(self) -> None:
         """Serves in this thread, until it is interrupted."""
         self.tell(f"answers come from {self.script.source}, no model stands behind them; listening on {self.url}")
+        key = self.script.api_key or "any-key-of-8-characters"
+        self.tell(
+            f"start the runtime with AIBROKER_URL={self.url} AIBROKER_API_KEY={key} AIBROKER_MODEL={self.script.model}"
+        )
         try:
             self._server.serve_forever()
         except KeyboardInterrupt:
