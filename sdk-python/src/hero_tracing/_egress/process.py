@@ -1,0 +1,105 @@
+"""`main`: the process of the proxy. It holds no secret, writes no file and ends with its executor (the end of fd 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .._jail import kernel
+from .policy import Entry, Policy
+from .server import CHANNEL_FD, ProxyServer
+
+# Not the plays' uid (64210): they can neither see nor signal it.
+PROXY_UID = 64211
+_RESOLVERS = 8
+# Of the C library's resolver, which loads its parts when it needs them.
+_READABLE = ("/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib/sss", "/dev", "/proc")
+
+
+def main() -> None:
+    """Runs the proxy until its channel ends."""
+    channel = socket.socket(fileno=CHANNEL_FD)
+    settings, rest = _settings(channel)
+    try:
+        listener = _listener(settings["socket"])
+        missing = _confine()
+    except (OSError, ValueError) as error:
+        channel.sendall(json.dumps({"t": "failed", "message": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+        os._exit(1)
+    channel.sendall(json.dumps({"t": "ready", "missing": missing}).encode() + b"\n")
+    asyncio.run(_serve(channel, listener, settings, rest))
+    os._exit(0)  # without waiting for a name that hangs
+
+
+async def _serve(channel: socket.socket, listener: socket.socket, settings: dict[str, Any], rest: bytes) -> None:
+    policy = Policy(settings["public"], [Entry.of(text) for text in settings["entries"]], resolver())
+    server = ProxyServer(channel, settings, policy)
+    others = [asyncio.create_task(policy.pin()), asyncio.create_task(server.slots(listener))]
+    await server.obey(rest)
+    del others
+
+
+def resolver() -> Callable[[str], Coroutine[Any, Any, list[str]]]:
+    """The system's, in threads: a name that hangs holds up at most one of them."""
+    pool = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+
+    def look_up(host: str) -> list[str]:
+        found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
+        return [str(address[0]) for *_, address in found]
+
+    async def resolve(host: str) -> list[str]:
+        return await asyncio.get_running_loop().run_in_executor(pool, look_up, host)
+
+    return resolve
+
+
+def _settings(channel: socket.socket) -> tuple[dict[str, Any], bytes]:
+    held = b""
+    while b"\n" not in held:
+        part = channel.recv(1 << 16)
+        if not part:
+            raise SystemExit(0)
+        held += part
+    line, _, rest = held.partition(b"\n")
+    settings: dict[str, Any] = json.loads(line)
+    return settings, rest
+
+
+def _listener(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    os.chmod(path, 0o666)  # its folder guards it; slots connect through a descriptor (`_jail.server.Connect`)
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener
+
+
+def _confine() -> list[str]:
+    """Takes from the process what it does not need; what this machine refuses is returned."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if not kernel.LINUX:
+        return ["Landlock"]
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(PROXY_UID, PROXY_UID, PROXY_UID)
+        os.setresuid(PROXY_UID, PROXY_UID, PROXY_UID)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    abi = kernel.landlock_abi()
+    if abi == 0:
+        return ["Landlock"]
+    rules = kernel.Landlock(abi, deny_tcp=False)
+    for path in {*_READABLE, *(path for path in sys.path if path), sys.base_prefix}:
+        rules.allow(path, kernel.LANDLOCK_READ)
+    rules.allow("/dev/null", kernel.LANDLOCK_READ | kernel.LANDLOCK_WRITE_FILE)
+    rules.enforce()
+    return []
