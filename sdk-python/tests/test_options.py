@@ -31,6 +31,7 @@ WRONG: dict[str, Any] = {
     "durability": "quick",
     "grants": "workflow_list",
     "secrets": ["not a name"],
+    "egress": ["https://example.org"],
 }
 
 

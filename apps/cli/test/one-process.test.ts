@@ -64,7 +64,7 @@ it('up is its supervisor, two servers, one process of services and one executor;
   expect(await childrenOf(up.pid)).toEqual(
     [services, executor, before.nats.pid ?? 0, before.postgres.pid ?? 0].sort(byNumber),
   );
-  expect(await childrenOf(executor)).toHaveLength(1); // the fork server
+  expect(await childrenOf(executor)).toHaveLength(2); // the egress proxy and the fork server
   const { children } = (await readRunState(home.path)) ?? { children: {} };
   expect(Object.keys(children).sort()).toEqual(['executor-1', 'services']);
 

@@ -22,6 +22,7 @@ import { after, failpoint } from '@hero/service-kit';
 import type { Commits } from './commits.js';
 import { ControlLane } from './control-lane.js';
 import type { Child, Children } from './children.js';
+import type { EgressProxy } from './egress-proxy.js';
 import { causeOf, type KillReason } from './endings.js';
 import type { Ending } from './fork-server.js';
 import type { ForkServers } from './fork-servers.js';
@@ -54,6 +55,9 @@ export interface Surroundings {
   publisher: Publisher;
   secrets: Secrets;
   broker: Broker | undefined;
+  proxy: EgressProxy | null;
+  /** Plays use the host's network: nothing can be narrowed. */
+  hostNetwork: boolean;
   alwaysReplay: boolean;
   log: Log;
 }
@@ -117,6 +121,7 @@ export class Attempt {
         throw error;
       }
       if (this.killed) this.child.kill();
+      this.bindEgress(this.child);
       await failpoint('executor.fork.after');
       const ending = await this.child.ended;
       await this.lanesClosed();
@@ -174,6 +179,18 @@ export class Attempt {
     await failpoint('executor.exit.before');
     const told = { owner: this.around.calls.owner, play_sid, epoch, cause, events: this.history.mark() };
     await this.around.calls.untilAnswered(playExit, told, signal, Number.POSITIVE_INFINITY);
+  }
+
+  /** Its requests are known as this play's from now on; what the proxy refuses stands in its log. */
+  private bindEgress({ token }: Child): void {
+    const { egress } = this.run.options;
+    const narrowed = Array.isArray(egress) ? egress.filter((entry) => typeof entry === 'string') : null;
+    const tell = (text: string): void =>
+      this.history.add({ type: 'log', at: now(), span_id: null, text, stream: 'stderr' }, text.length + 100);
+    const { proxy } = this.around;
+    if (proxy) this.timers.push(proxy.bind(token, narrowed, tell));
+    else if (narrowed && this.around.hostNetwork)
+      tell('egress: what this flow declares is not enforced, because the executor gives plays the host’s network');
   }
 
   private tellStarted(): void {

@@ -40,6 +40,7 @@ export interface ChildrenOptions {
 
 /** The process of one attempt. */
 export interface Child extends Started {
+  readonly token: string;
   /** Once it has ended: its token is void, its folder removed. */
   clear(): Promise<void>;
 }
@@ -126,7 +127,7 @@ export class Children {
         arrived();
         this.armSoon(0);
       });
-      return { kill: () => started.kill(), ended: started.ended, clear };
+      return { token, kill: () => started.kill(), ended: started.ended, clear };
     } catch (error) {
       arrived();
       await clear();
@@ -188,6 +189,7 @@ export class Children {
 }
 
 class ArmedChild implements Child {
+  readonly token = newToken();
   private readonly connected: [Lane, Socket, Buffer][] = [];
   private readonly started: Started;
   private readonly forget: () => void;
@@ -201,8 +203,8 @@ class ArmedChild implements Child {
     private readonly workdirs: Workdirs,
     onArmed: () => void,
   ) {
-    const token = newToken();
     this.workdir = workdirs.make('armed', number, forks.owner);
+    const { token } = this;
     this.forget = lanes.expect(token, (...lane) => {
       this.connected.push(lane);
       if (this.connected.length === LANES) onArmed();

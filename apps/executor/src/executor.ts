@@ -9,6 +9,7 @@ import type { ServiceContext } from '@hero/service-kit';
 import type { Surroundings } from './attempt.js';
 import { Children } from './children.js';
 import { Commits } from './commits.js';
+import { EgressProxy } from './egress-proxy.js';
 import { ForkServers } from './fork-servers.js';
 import { Inspections } from './inspections.js';
 import { openLanes } from './lanes.js';
@@ -43,16 +44,29 @@ export class Executor {
     const python = { ...(await resolvePython(env.HERO_PYTHON)), clients: await openClientFolder(paths.var) };
     const workdirs = await openWorkdirs(paths.plays, instance, python.executable, log);
     const lanes = await openLanes(join(paths.var, 'executors', instance), log);
+    const egress = env.HERO_EGRESS;
+    // At level off nothing stands between plays and the network of this machine.
+    const proxied = egress.mode === 'proxy' && env.HERO_SANDBOX !== 'off';
+    const proxy = proxied ? await EgressProxy.open(python, join(lanes.path, '..', 'egress.sock'), egress, log) : null;
+    const hostNetwork = egress.mode === 'host' || env.HERO_SANDBOX === 'off';
     const settings = {
       socket: lanes.path,
       plays: workdirs.folder,
       shown_plays: paths.plays,
       sandbox: env.HERO_SANDBOX,
-      egress: env.HERO_EGRESS,
+      egress: egress.mode,
+      proxy: proxy?.settings ?? null,
       mounts: env.HERO_MOUNTS,
       preload: env.HERO_PRELOAD,
     };
-    const forks = await ForkServers.open(python, settings, env.HERO_RECYCLE, log);
+    const forks = await ForkServers.open(
+      python,
+      settings,
+      env.HERO_RECYCLE,
+      log,
+      () => proxy?.ready() ?? Promise.resolve(),
+    );
+    if (proxy) proxy.onDied = () => forks.abandon();
     log.info({ python: python.executable, version: python.version, sandbox: forks.sandbox }, 'plays can be started');
     const calls = new RegistryCalls(bus, instance);
     const publisher = new Publisher(bus);
@@ -76,6 +90,8 @@ export class Executor {
       publisher,
       secrets,
       broker: brokerOf(env),
+      proxy,
+      hostNetwork,
       alwaysReplay,
       log,
     };
@@ -120,6 +136,7 @@ export class Executor {
     await this.lease.stop();
     this.around.children.close();
     await this.around.forks.close();
+    await this.around.proxy?.close();
     await this.around.lanes.close();
     await this.around.workdirs.close();
   }

@@ -15,7 +15,9 @@ export interface ForkSettings {
   plays: string;
   shown_plays: string;
   sandbox: 'off' | 'default';
-  egress: 'none' | 'host';
+  egress: 'none' | 'host' | 'proxy';
+  /** The proxy's socket, and the entries that each slot has a listener for. */
+  proxy: { socket: string; entries: readonly string[] } | null;
   mounts: readonly Mount[];
   preload: readonly string[];
 }
@@ -147,6 +149,11 @@ export class ForkServer {
   /** It ends when its last play has. */
   retire(): void {
     this.say({ t: 'retire' });
+  }
+
+  /** Ends it with all its plays, as if it had died. */
+  abandon(): void {
+    this.child.kill('SIGKILL');
   }
 
   async close(): Promise<void> {

@@ -31,8 +31,17 @@ export class ForkServers {
   }
 
   /** Fails when the first one does: an executor that cannot start a play must not take any. */
-  static async open(python: PlayPython, settings: ForkSettings, recycleAfter: number, log: Log): Promise<ForkServers> {
-    const start = (): Promise<ForkServer> => ForkServer.start(python, settings, log);
+  static async open(
+    python: PlayPython,
+    settings: ForkSettings,
+    recycleAfter: number,
+    log: Log,
+    before: () => Promise<void> = async () => undefined,
+  ): Promise<ForkServers> {
+    const start = async (): Promise<ForkServer> => {
+      await before();
+      return ForkServer.start(python, settings, log);
+    };
     return new ForkServers(await start(), start, recycleAfter, log);
   }
 
@@ -91,6 +100,11 @@ export class ForkServers {
     this.closed = true;
     await this.replacing;
     await Promise.all([...this.all].map((server) => server.close()));
+  }
+
+  /** Ends all of them, and starts another one: something outside of them that their plays need is gone. */
+  abandon(): void {
+    for (const server of this.all) server.abandon();
   }
 
   private adopt(server: ForkServer): void {

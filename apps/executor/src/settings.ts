@@ -8,6 +8,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { StartFault } from '@hero/service-kit';
 import { z } from 'zod';
 import { secretFault } from './secrets/secret-file.js';
+import { type Egress, parseEgress } from './egress.js';
 
 export interface Mount {
   path: string;
@@ -33,18 +34,15 @@ const mounts = list.transform((entries, check): Mount[] =>
   }),
 );
 
-const port = String.raw`[^\s:,]+:\d+`;
-const egress = z
-  .string()
-  .default('none')
-  .superRefine((word, check) => {
-    if (word === 'none' || word === 'host') return;
-    const later = word === 'public' || new RegExp(`^(public|${port})(,(public|${port}))*$`).test(word);
-    const why = later ? `"${word}" needs the proxy, which has not landed yet` : `"${word}" is not known`;
-    check.addIssue({ code: 'custom', message: why });
+const egress = list
+  .default(['public'])
+  .transform((words, check): Egress => {
+    const parsed = parseEgress(words);
+    if (typeof parsed !== 'string') return parsed;
+    check.addIssue({ code: 'custom', message: parsed });
+    return z.NEVER;
   })
-  .transform((word) => (word === 'host' ? ('host' as const) : ('none' as const)))
-  .describe('Set none (plays reach nothing) or host (plays use this machine’s network).');
+  .describe('Set public (websites and services of the internet), host:port entries, both, none, or host.');
 
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 

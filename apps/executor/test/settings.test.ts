@@ -11,7 +11,7 @@ describe('the environment of an executor', () => {
   test('has a default for everything', () => {
     expect(read({})).toMatchObject({
       HERO_SANDBOX: 'default',
-      HERO_EGRESS: 'none',
+      HERO_EGRESS: { mode: 'proxy', public: true, entries: [] },
       HERO_MOUNTS: [],
       HERO_PYTHON: 'python3',
     });
@@ -20,13 +20,19 @@ describe('the environment of an executor', () => {
 
   test.each([
     [{ HERO_SANDBOX: 'strict' }, 'strict has not landed yet'],
-    [{ HERO_EGRESS: 'public' }, 'the proxy, which has not landed yet'],
-    [{ HERO_EGRESS: 'example.org:443' }, 'the proxy, which has not landed yet'],
+    [{ HERO_EGRESS: ',' }, 'write none'],
     [{ HERO_EGRESS: 'everything' }, 'is not known'],
     [{ HERO_SECRETS_FILE: 'secrets' }, 'must be an absolute path'],
     [{ AIBROKER_API_KEY: 'x' }, 'fewer than 8 characters'],
     [{ AIBROKER_URL: 'http://me:password@host/v1' }, 'must not have a password'],
     [{ AIBROKER_URL: 'file:///v1' }, 'AIBROKER_URL'],
+    [{ HERO_EGRESS: 'https://example.org' }, 'is not known'],
+    [{ HERO_EGRESS: 'public,none' }, 'none stands alone'],
+    [{ HERO_EGRESS: 'db.internal:70000' }, 'no valid port'],
+    [{ HERO_EGRESS: '0x7f.1:80' }, 'no valid host'],
+    [{ HERO_EGRESS: '[fd00::g]:80' }, 'is not known'],
+    [{ HERO_EGRESS: '*.internal:80' }, 'is not known'],
+    [{ HERO_EGRESS: '127.0.0.2:3128' }, 'where plays find the proxy'],
     [{ HERO_SLOTS: '0' }, 'HERO_SLOTS'],
   ])('refuses %o with a sentence', (env, sentence) => {
     expect(() => read(env)).toThrow(sentence);
@@ -41,6 +47,16 @@ describe('the environment of an executor', () => {
       { path: '/usr', writable: false },
       { path: '/tmp', writable: true },
     ]);
+  });
+
+  test('names what plays may reach in one spelling', () => {
+    expect(read({ HERO_EGRESS: 'none' }).HERO_EGRESS).toEqual({ mode: 'none' });
+    expect(read({ HERO_EGRESS: 'host' }).HERO_EGRESS).toEqual({ mode: 'host' });
+    expect(read({ HERO_EGRESS: 'DB.internal.:5432, [fd00::1]:80,db.internal:5432' }).HERO_EGRESS).toEqual({
+      mode: 'proxy',
+      public: false,
+      entries: ['db.internal:5432', '[fd00::1]:80'],
+    });
   });
 
   test('shows plays nothing of the services', () => {

@@ -22,8 +22,10 @@ export interface ExecutorProcess {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly log: string[];
-  /** All processes that came from it and still run. */
+  /** All processes that came from it and still run, without its egress proxy. */
   family(): number[];
+  /** Its egress proxy; undefined where there is none. */
+  proxy(): number | undefined;
   exited: Promise<number | null>;
 }
 
@@ -81,7 +83,16 @@ function startExecutor(env: Record<string, string>, as?: { uid: number; python: 
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => log.push(chunk.toString()));
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const pid = child.pid ?? 0;
-  return { child, pid, log, family: () => descendants(pid), exited };
+  const family = (): number[] => descendants(pid).filter((one) => !isProxy(one));
+  return { child, pid, log, family, proxy: () => descendants(pid).find(isProxy), exited };
+}
+
+function isProxy(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('hero_tracing._egress');
+  } catch {
+    return false;
+  }
 }
 
 /** Pids of everything below a process, by the parents in /proc. */

@@ -122,12 +122,13 @@ class Flow:
         durability: str = "durable",
         grants: Iterable[str] = (),
         secrets: Iterable[str] = (),
+        egress: Iterable[str] | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
     def __call__(self, fn: Any = None, /, **options: Any) -> Any:  # type: ignore[misc]
         """Declares a flow: `@flow`, or `@flow(name=…, inputs=…, outputs=…, description=…, tags=…, …)`.
 
-        docs/authoring.md has the table of options; `durability`, `grants` and `secrets` have an effect only on the entry flow.
+        docs/authoring.md has the table of options; `durability`, `grants`, `secrets` and `egress` have an effect only on the entry flow.
 
         Arguments and results are JSON, up to 16 MiB; the caller gets the decoded JSON of the result, in the first run as in a
         replay. With `memo=False` the call is only a span, and runs again in every attempt.

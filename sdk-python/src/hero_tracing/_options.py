@@ -92,6 +92,19 @@ def _secrets(option: str, value: Any) -> None:
         raise OptionError(f"@flow: {option} must be {example}, not {value!r}")
 
 
+def _hosts(option: str, value: Any) -> None:
+    example = "a list of hosts, for example ['api.example.org', 'db.internal:5432']"
+    if value is None:
+        return
+    _names(example)(option, value)
+    for one in value:
+        if not _HOST.fullmatch(one):
+            raise OptionError(f"@flow: {option} must be {example}; {one!r} is not a host (leave out https:// and the path)")
+
+
+# A name, also `*.domain`, or an address; an IPv6 address with a port is in brackets.
+_HOST = re.compile(r"((\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
 OPTIONS: dict[str, Option] = {
     "name": Option(
         None, _name, "the name in the tree and in the library, 1 to 200 characters", "library", "the function's name"
@@ -158,6 +171,13 @@ OPTIONS: dict[str, Option] = {
         "names of what [`flow.secret`](secrets.md) may ask for",
         "play",
         "none",
+    ),
+    "egress": Option(
+        None,
+        _hosts,
+        "what it may reach of what [`HERO_EGRESS`](network.md) allows: `host`, `host:port`, `*.domain`, `public`",
+        "play",
+        "all of that",
     ),
 }
 OF_PLAYS = tuple(name for name, option in OPTIONS.items() if option.of == "play")

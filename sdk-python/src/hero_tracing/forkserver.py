@@ -14,6 +14,7 @@ import socket
 from typing import Any
 
 from ._jail import enter
+from ._jail.network import Network
 from ._jail.server import Connect, Server
 from ._rehearsal import rehearse
 
@@ -40,10 +41,12 @@ def main() -> None:
     settings = _read_settings(channel)
     try:
         connect = Connect(settings["socket"])
+        proxy = settings.get("proxy")
+        network = Network(proxy["entries"], Connect(proxy["socket"])) if proxy else None
         _import_all(settings["preload"])
         for _ in range(REHEARSALS):
             rehearse()
-        jail = enter(settings)
+        jail = enter(settings, network)
     except BaseException as error:
         text = f"{type(error).__name__}: {error}"
         channel.setblocking(True)

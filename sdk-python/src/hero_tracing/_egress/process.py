@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
@@ -88,18 +89,24 @@ def _confine() -> list[str]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if not kernel.LINUX:
         return ["Landlock"]
+    rules = _rules()  # Python itself may lie where only root reads
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(PROXY_UID, PROXY_UID, PROXY_UID)
         os.setresuid(PROXY_UID, PROXY_UID, PROXY_UID)
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    if rules is None:
+        return ["Landlock"]
+    rules.enforce()
+    return []
+
+
+def _rules() -> kernel.Landlock | None:
     abi = kernel.landlock_abi()
     if abi == 0:
-        return ["Landlock"]
+        return None
     rules = kernel.Landlock(abi, deny_tcp=False)
     for path in {*_READABLE, *(path for path in sys.path if path), sys.base_prefix}:
         rules.allow(path, kernel.LANDLOCK_READ)
-    rules.allow("/dev/null", kernel.LANDLOCK_READ | kernel.LANDLOCK_WRITE_FILE)
-    rules.enforce()
-    return []
+    return rules

@@ -192,7 +192,7 @@ class _Reading:
         return found
 
     def _warn_of_options_of_plays(self, declared: dict[Function, ast.expr]) -> None:
-        """Warns of durability, grants and secrets on other flows than the entry, where they have no effect."""
+        """Warns of durability, grants, secrets and egress on other flows than the entry, where they have no effect."""
         for node, decorator in declared.items():
             for keyword in decorator.keywords if isinstance(decorator, ast.Call) and node is not self.entry else ():
                 if keyword.arg in OF_PLAYS:

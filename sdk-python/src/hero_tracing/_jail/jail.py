@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from . import kernel
+from .network import Network, works
 from .root import JailPaths, build_root
 
 # A uid and gid that nothing else on a machine uses; plays of a root executor run as this.
@@ -36,6 +37,7 @@ class Jail:
     user_ns: bool = False
     pid_ns: bool = False
     own_pid_ns_fd: int = -1
+    network: Network | None = None
     missing: list[str] = field(default_factory=list)
     enforced: list[str] = field(default_factory=list)
 
@@ -43,7 +45,7 @@ class Jail:
         self.missing.append(f"{what} ({error.strerror or error})")
 
 
-def enter(settings: dict[str, Any]) -> Jail:
+def enter(settings: dict[str, Any], network: Network | None = None) -> Jail:
     """Builds the jail as far as this machine allows, and returns inside it, possibly in a child of the caller.
 
     The caller's process then only waits for that child and ends as it ends.
@@ -52,6 +54,8 @@ def enter(settings: dict[str, Any]) -> Jail:
     uid = PLAY_UID if root and settings["sandbox"] != "off" else os.geteuid()
     gid = PLAY_UID if root and settings["sandbox"] != "off" else os.getegid()
     jail = Jail(uid, gid, JailPaths.of(settings), host_network=settings["egress"] == "host")
+    if network:
+        jail.paths.hosts = network.etc_hosts()
     if not kernel.LINUX:
         jail.missing.append(f"namespaces and Landlock (not on {sys.platform})")
         return jail
@@ -64,7 +68,19 @@ def enter(settings: dict[str, Any]) -> Jail:
         _as_root(jail)
     else:
         _unprivileged(jail)
+    if network and settings["sandbox"] != "off":
+        _through_proxy(jail, network)
     return jail
+
+
+def _through_proxy(jail: Jail, network: Network) -> None:
+    """Each slot will have a network of its own in place of the jail's, which is empty; where it cannot, plays reach nothing."""
+    closed = jail.network_closed and jail.pid_ns
+    why = works(network) if closed else "it needs a network and a pid namespace"
+    if why is None:
+        jail.network = network
+    else:
+        jail.missing.append(f"egress proxy ({why})")
 
 
 def _as_root(jail: Jail) -> None:

@@ -175,6 +175,7 @@ class Landlock:
             self.all |= 1 << 15  # ioctl on devices
         self.all &= handled
         network = 3 if deny_tcp and abi >= 4 else 0
+        self.tcp = network > 0
         scoped = 3 if abi >= 6 else 0  # abstract unix sockets, signals
         words = [self.all] + ([network] if abi >= 4 else []) + ([scoped] if abi >= 6 else [])
         attributes = struct.pack(f"{len(words)}Q", *words)
@@ -188,6 +189,12 @@ class Landlock:
         if opened:
             self.allow_opened(*opened, rights)
             os.close(opened[0])
+
+    def allow_connect(self, port: int) -> None:
+        """TCP, to this port of any address; only where `deny_tcp` has an effect."""
+        if self.tcp:
+            rule = struct.pack("=QQ", 2, port)
+            _syscall("landlock_add_rule", _SYS_LANDLOCK_ADD_RULE, self.fd, 2, rule, 0)
 
     def allow_opened(self, fd: int, is_folder: bool, rights: int) -> None:
         rights &= self.all if is_folder else self.all & _FILE_RIGHTS

@@ -163,6 +163,8 @@ def _environment(workdir: str, jail: Jail) -> None:
         PYTHONDONTWRITEBYTECODE="1",
         PYTHONHASHSEED="0",  # the play's own: what it starts iterates sets in the same order
     )
+    if jail.network:
+        os.environ.update(jail.network.environment())
 
 
 def _flush() -> None:

@@ -57,7 +57,10 @@ class Network:
         self.hosts: dict[str, str] = {}
         for index, entry in enumerate(entries):
             host, _, port = entry.rpartition(":")
-            self.doors += [Door(address, int(port), index) for address in self._addresses(host.strip("[]"))]
+            for address in self._addresses(host.strip("[]")):
+                # `localhost:5432` and `127.0.0.1:5432` are one door.
+                if not any(door.address == address and door.port == int(port) for door in self.doors):
+                    self.doors.append(Door(address, int(port), index))
 
     @property
     def ports(self) -> list[int]:
@@ -129,8 +132,8 @@ def works(network: Network) -> str | None:
     if child == 0:
         try:
             network.make()
-            for door in network.doors:
-                _listen(door)
+            listeners = [_listen(door) for door in network.doors]
+            del listeners
         except BaseException as error:
             os.write(write, f"{error}".encode()[:500] or b"?")
         finally:

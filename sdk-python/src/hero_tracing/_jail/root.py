@@ -33,6 +33,7 @@ class JailPaths:
     mounts: list[tuple[str, bool]]
     plays: str
     shown_plays: str
+    hosts: str | None = None  # /etc/hosts, if it is not the machine's
 
     @staticmethod
     def of(settings: dict[str, Any]) -> JailPaths:
@@ -104,7 +105,7 @@ def build_root(paths: JailPaths, uid: int, gid: int) -> None:
         os.makedirs(f"{_STAGING}/{name}", exist_ok=True)
     os.makedirs(_STAGING + paths.shown_plays, exist_ok=True)
     os.makedirs(f"{_STAGING}/etc", exist_ok=True)
-    _fill_etc(uid, gid)
+    _fill_etc(uid, gid, paths.hosts)
     if not os.path.lexists(f"{_STAGING}/dev/shm"):
         for name, target in (("shm", "/tmp"), ("fd", "/proc/self/fd")):
             os.symlink(target, f"{_STAGING}/dev/{name}")
@@ -125,6 +126,8 @@ def _open_sources(paths: JailPaths) -> dict[str, tuple[int, bool]]:
         if not os.path.islink(path):
             wanted[path] = False
     for name in _ETC:
+        if name == "hosts" and paths.hosts is not None:
+            continue
         if os.path.exists(f"/etc/{name}") and not os.path.islink(f"/etc/{name}"):
             wanted[f"/etc/{name}"] = False
     for name in _DEVICES:
@@ -154,11 +157,12 @@ def _bind(fd: int, target: str, writable: bool) -> None:
     kernel.set_mount_flags(inside, kernel.MS_NOSUID | kernel.MS_NODEV | (0 if writable else kernel.MS_RDONLY))
 
 
-def _fill_etc(uid: int, gid: int) -> None:
+def _fill_etc(uid: int, gid: int, hosts: str | None) -> None:
     """passwd and group know the play's own user and nobody else; links among /etc are made again as links."""
     for name, text in (
         ("passwd", f"play:x:{uid}:{gid}:play:/tmp:/usr/sbin/nologin\n"),
         ("group", f"play:x:{gid}:\n"),
+        *([("hosts", hosts)] if hosts is not None else []),
     ):
         with open(f"{_STAGING}/etc/{name}", "w", encoding="ascii") as file:
             file.write(text)

@@ -47,6 +47,8 @@ class Closing:
             self._rules = kernel.Landlock(abi, deny_tcp=not jail.host_network)
             for fd, is_folder, rights in common:
                 self._rules.allow_opened(fd, is_folder, rights)
+            for port in jail.network.ports if jail.network else ():
+                self._rules.allow_connect(port)
             own = [self.workdir, *(["/tmp"] if own_mounts(jail) else [])]
             for path in own:
                 self._rules.allow(path, kernel.LANDLOCK_ALL)
@@ -109,7 +111,7 @@ def what_will_hold(jail: Jail, level: str) -> tuple[str, list[str], list[str]]:
     for holds, name in (
         (jail.mount_ns, "mount namespace"),
         (jail.ipc_ns, "ipc namespace"),
-        (jail.network_closed, "no network"),
+        (jail.network_closed, "network by proxy only" if jail.network else "no network"),
         (jail.user_ns, "user namespace"),
     ):
         if holds:

@@ -29,6 +29,7 @@ from typing import Any, NoReturn, Protocol
 from . import kernel, sandbox
 from .jail import Jail
 from .launch import NOT_STARTED, become_child, refuse
+from .network import Doors
 
 
 class Connect(Protocol):
@@ -163,16 +164,22 @@ def _be_init(jail: Jail, level: str, connect: Connect, orders: socket.socket, pa
         if os.getpid() != 1:
             os._exit(1)  # `_end_the_rest` kills all that it sees
         _no_handlers()
-        _close_all_but(orders.fileno(), connect.fd)
+        network = jail.network
+        _close_all_but(orders.fileno(), connect.fd, *([network.connect.fd] if network else []))
         rules = sandbox.prepare(jail, level)
+        doors = Doors(network) if network else None
         before = _own_state()
         lasts = reusable(jail, level)
         for order in _orders(orders):
             _start_pids_anew()
+            if doors:
+                doors.open(order["token"])
             pid = os.fork()
             if pid == 0:
                 become_child(jail, level, order, page, connect, rules)
             status = _end_of(pid, orders)
+            if doors:
+                doors.shut()
             again = lasts and _own_state() == before
             _tell(orders, t="ended", status=status, reusable=again)
     except BaseException as error:
