@@ -13,22 +13,25 @@ from typing import Any
 
 SOURCES = str(Path(__file__).resolve().parent.parent / "src")
 # As apps/executor/src/egress-proxy.ts does it: the package without its __init__, which imports what plays need.
-PROGRAM = f"""
+PROGRAM = """
 import importlib.util, sys, types
-sys.path.insert(0, {SOURCES!r})
+sys.path.insert(0, {sources!r})
 sys.modules["ssl"] = None
 package = types.ModuleType("hero_tracing")
 package.__path__ = importlib.util.find_spec("hero_tracing").submodule_search_locations
 sys.modules["hero_tracing"] = package
-from hero_tracing._egress.process import main
-main()
+from hero_tracing._egress import policy, process
+policy.PUBLIC_PORTS = {ports!r}
+process.main()
 """
 
 
 class Proxy:
-    """A running proxy. `entries` are named for its executor."""
+    """A running proxy. `entries` are named for its executor; `ports` are those of `public`."""
 
-    def __init__(self, entries: list[str], public: bool = False, **limits: float) -> None:
+    def __init__(
+        self, entries: list[str], public: bool = False, ports: tuple[int, ...] = (80, 443), **limits: float
+    ) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="hero-egress-")
         os.chmod(self.folder.name, 0o755)
         self.entries = entries
@@ -41,7 +44,11 @@ class Proxy:
             os.dup2(theirs.fileno(), 3)
 
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", PROGRAM], env={}, close_fds=False, preexec_fn=hand_over_channel, cwd="/"
+            [sys.executable, "-I", "-B", "-c", PROGRAM.format(sources=SOURCES, ports=ports)],
+            env={},
+            close_fds=False,
+            preexec_fn=hand_over_channel,
+            cwd="/",
         )
         theirs.close()
         self.send(t="settings", socket=self.socket, public=public, entries=entries, limits=limits)

@@ -223,6 +223,13 @@ class Executor:
         assert hello["t"] == "hello"
         self.pending.setdefault(hello["token"], {})[hello["lane"]] = connection
 
+    def forget(self, play: Play) -> None:
+        """Closes what is open of a play that has ended: `select` knows a thousand descriptors only."""
+        for opened in (play.lines, *play.lanes.values()):
+            opened.close()
+            if opened in self.opened:
+                self.opened.remove(opened)
+
     def lease(self, seconds: float) -> None:
         self.send({"t": "lease", "until_ms": (time.monotonic() + seconds) * 1000})
 

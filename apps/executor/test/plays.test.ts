@@ -11,6 +11,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await setup[Symbol.asyncDispose]());
 
+const PROXIES = ['ALL_PROXY', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
 const nothingLeft = () => setup.nothingLeft();
 
 describe('a play', () => {
@@ -33,7 +34,9 @@ def main(n):
     expect(play.output).toEqual({
       sum: 42,
       cwd: `${setup.home}/var/plays/${play.sid}/work`,
-      env: ['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'PYTHONUTF8', 'TMPDIR'],
+      env: [...PROXIES, 'HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'PYTHONUTF8', 'TMPDIR']
+        .concat(PROXIES.map((name) => name.toLowerCase()))
+        .sort(),
     });
     expect(play.steps.map(({ name, outcome }) => [name, outcome])).toEqual([
       ['add', '40'],

@@ -99,11 +99,15 @@ def _hosts(option: str, value: Any) -> None:
     _names(example)(option, value)
     for one in value:
         if not _HOST.fullmatch(one):
-            raise OptionError(f"@flow: {option} must be {example}; {one!r} is not a host (leave out https:// and the path)")
+            raise OptionError(
+                f"@flow: {option} must be {example}; {one!r} is not a host (leave out https:// and the path)"
+            )
 
 
 # A name, also `*.domain`, or an address; an IPv6 address with a port is in brackets.
-_HOST = re.compile(r"((\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_HOST = re.compile(
+    r"((\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+)
 
 OPTIONS: dict[str, Option] = {
     "name": Option(

@@ -71,7 +71,14 @@ def request(head: bytes) -> Request:
         raise BadRequest("there are several Host fields")
     length = _length(fields, version)
     path = f"/{question}{query}{slash}{rest}" if question else f"/{rest}"
-    return Request(method, host, port, path.partition("#")[0], _end_to_end(fields, "host", "expect" if version == "HTTP/1.0" else "host"), length)
+    return Request(
+        method,
+        host,
+        port,
+        path.partition("#")[0],
+        _end_to_end(fields, "host", "expect" if version == "HTTP/1.0" else "host"),
+        length,
+    )
 
 
 def response(head: bytes) -> tuple[int, bytes]:

@@ -95,9 +95,13 @@ class Policy:
             if why_not_public(address) is None:
                 continue
             if address.is_link_local or address.is_multicast or address.is_unspecified:
-                raise Refusal("its name leads to a link-local or multicast address; name the address itself in HERO_EGRESS")
+                raise Refusal(
+                    "its name leads to a link-local or multicast address; name the address itself in HERO_EGRESS"
+                )
             if address not in entry.first:
-                raise Refusal("its name leads to another private address than at first; restart the executor if it moved")
+                raise Refusal(
+                    "its name leads to another private address than at first; restart the executor if it moved"
+                )
         return found
 
     async def _resolved(self, host: str) -> list[Address]:

@@ -153,7 +153,10 @@ class ProxyServer:
                     self.grants.pop(message["child"], None)
                     if message["child"] in self.children:
                         self.children[message["child"]].close()
-            part = await self.loop.sock_recv(self.channel, 1 << 16)
+            try:
+                part = await self.loop.sock_recv(self.channel, 1 << 16)
+            except OSError:
+                part = b""
             if not part:
                 return
             held += part

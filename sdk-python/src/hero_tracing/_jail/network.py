@@ -67,7 +67,11 @@ class Network:
         return sorted({door.port for door in self.doors})
 
     def etc_hosts(self) -> str:
-        lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost", *(f"{address}\t{name}" for name, address in self.hosts.items())]
+        lines = [
+            "127.0.0.1\tlocalhost",
+            "::1\tlocalhost",
+            *(f"{address}\t{name}" for name, address in self.hosts.items()),
+        ]
         return "\n".join(lines) + "\n"
 
     @staticmethod
