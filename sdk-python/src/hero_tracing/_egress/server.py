@@ -20,7 +20,8 @@ import os
 import socket
 from typing import Any
 
-from .exchange import BadRequest, Dial, Exchange, Limits, OverLimit, Play, dial
+from .exchange import Dial, Exchange, Limits, OverLimit, Play, dial
+from .heads import BadRequest
 from .policy import Entry, Policy
 
 CHANNEL_FD = 3
@@ -233,8 +234,13 @@ class ProxyServer:
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
-    ready = loop.create_future()
-    loop.add_reader(connection, lambda: ready.done() or ready.set_result(None))
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(connection, wake)
     try:
         await ready
     finally:
