@@ -185,8 +185,10 @@ export class Attempt {
   private bindEgress({ token }: Child): void {
     const { egress } = this.run.options;
     const narrowed = Array.isArray(egress) ? egress.filter((entry) => typeof entry === 'string') : null;
-    const tell = (text: string): void =>
+    const tell = (said: string): void => {
+      const text = this.guard.text(said);
       this.history.add({ type: 'log', at: now(), span_id: null, text, stream: 'stderr' }, text.length + 100);
+    };
     const { proxy } = this.around;
     if (proxy) this.timers.push(proxy.bind(token, narrowed, tell));
     else if (narrowed && this.around.hostNetwork)

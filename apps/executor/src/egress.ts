@@ -33,6 +33,14 @@ export function parseEgress(words: readonly string[]): Egress | string {
   return { mode: 'proxy', public: words.includes('public'), entries };
 }
 
+/** Whoever names a language model lets plays reach it, unless they may reach nothing. */
+export function withBroker(egress: Egress, url: string | undefined): Egress {
+  if (egress.mode !== 'proxy' || url === undefined) return egress;
+  const { hostname, port, protocol } = new URL(url);
+  const entry = `${hostname}:${port || (protocol === 'http:' ? 80 : 443)}`;
+  return egress.entries.includes(entry) ? egress : { ...egress, entries: [...egress.entries, entry] };
+}
+
 function entryFault(entry: string): string | undefined {
   const [, host = '', port = ''] = ENTRY.exec(entry) ?? [];
   if (host === '') return 'is not known; write public, none, host, or host:port (an IPv6 address in brackets)';

@@ -9,6 +9,7 @@ import type { ServiceContext } from '@hero/service-kit';
 import type { Surroundings } from './attempt.js';
 import { Children } from './children.js';
 import { Commits } from './commits.js';
+import { withBroker } from './egress.js';
 import { EgressProxy } from './egress-proxy.js';
 import { ForkServers } from './fork-servers.js';
 import { Inspections } from './inspections.js';
@@ -44,7 +45,7 @@ export class Executor {
     const python = { ...(await resolvePython(env.HERO_PYTHON)), clients: await openClientFolder(paths.var) };
     const workdirs = await openWorkdirs(paths.plays, instance, python.executable, log);
     const lanes = await openLanes(join(paths.var, 'executors', instance), log);
-    const egress = env.HERO_EGRESS;
+    const egress = withBroker(env.HERO_EGRESS, env.AIBROKER_URL);
     // At level off nothing stands between plays and the network of this machine.
     const proxied = egress.mode === 'proxy' && env.HERO_SANDBOX !== 'off';
     const proxy = proxied ? await EgressProxy.open(python, join(lanes.path, '..', 'egress.sock'), egress, log) : null;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { readEnv } from '@hero/service-kit';
 import { LineSplitter, LineTooLong } from '../src/line-splitter.js';
+import { withBroker } from '../src/egress.js';
 import { resolvePython } from '../src/python.js';
 import { checkMounts, executorEnv } from '../src/settings.js';
 
@@ -57,6 +58,14 @@ describe('the environment of an executor', () => {
       public: false,
       entries: ['db.internal:5432', '[fd00::1]:80'],
     });
+  });
+
+  test('lets plays reach the language model that it names', () => {
+    const { HERO_EGRESS: named } = read({ HERO_EGRESS: 'public' });
+    const entries = (url: string) => withBroker(named, url);
+    expect(entries('http://localhost:9000/v1')).toMatchObject({ public: true, entries: ['localhost:9000'] });
+    expect(entries('https://[fd00::1]/v1')).toMatchObject({ entries: ['[fd00::1]:443'] });
+    expect(withBroker({ mode: 'none' }, 'http://localhost:9000')).toEqual({ mode: 'none' });
   });
 
   test('shows plays nothing of the services', () => {
