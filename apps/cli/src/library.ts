@@ -1,23 +1,44 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Workflow } from '@hero/contracts';
+import type { Inspection, Workflow } from '@hero/contracts';
 import { type Hero, isHeroError } from './client.js';
 
 export interface Pushed {
   readonly workflow: Workflow;
   readonly change: 'created' | 'new version' | 'unchanged';
+  /** What the person who saves should know: what its plays may have beyond the usual, and warnings. */
+  readonly remarks: readonly string[];
 }
 
 /** Saves a source under its flow's name: as a new workflow, as a new version, or not at all if it is the current source. */
 export async function push(hero: Hero, file: string, name?: string): Promise<Pushed> {
   const python_source = await readFile(file, 'utf8');
-  const wanted = name ?? ((await hero.workflow_inspect({ python_source })).name || nameOf(file));
+  const inspection = await hero.workflow_inspect({ python_source });
+  const remarks = remarksOn(inspection, file);
+  const wanted = name ?? (inspection.name || nameOf(file));
   const known = await find(hero, wanted);
-  if (!known) return { workflow: await hero.workflow_create({ name: wanted, python_source }), change: 'created' };
+  if (!known) {
+    return { workflow: await hero.workflow_create({ name: wanted, python_source }), change: 'created', remarks };
+  }
   const version = await hero.workflow_create_version({ workflow_sid: known.sid, python_source });
   const workflow = await hero.workflow_get({ workflow_sid: known.sid });
-  return { workflow, change: version.sid === known.current_version_sid ? 'unchanged' : 'new version' };
+  return { workflow, change: version.sid === known.current_version_sid ? 'unchanged' : 'new version', remarks };
+}
+
+function remarksOn({ options, issues }: Inspection, file: string): string[] {
+  const granted = [
+    ['secrets', options.secrets],
+    ['methods', options.grants],
+  ] as const;
+  return [
+    ...granted.flatMap(([what, names]) =>
+      Array.isArray(names) && names.length > 0 ? [`its plays may use the ${what} ${names.join(', ')}`] : [],
+    ),
+    ...issues
+      .filter(({ severity }) => severity === 'warning')
+      .map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`),
+  ];
 }
 
 const nameOf = (file: string): string => {

@@ -78,8 +78,9 @@ program
   .option('--name <name>', 'the workflow’s name; default: what its entry flow declares')
   .action(async (file: string, { name }: { name?: string }) => {
     const { push } = await import('./library.js');
-    const { workflow, change } = await push(connect(home), file, name);
+    const { workflow, change, remarks } = await push(connect(home), file, name);
     say(`${workflow.name}: ${change}, version ${workflow.current_version_number} (${workflow.sid})`);
+    for (const remark of remarks) say(`  ${remark}`);
   });
 
 program

@@ -43,6 +43,19 @@ const ok = async (...args: string[]): Promise<string> => {
 };
 
 describe('the CLI against a running system', () => {
+  it('says, when it saves, which secrets and methods plays may use, and what is doubtful', async () => {
+    const file = join(home.path, 'keys.py');
+    const declared = '@flow(secrets=["API_KEY"], grants=["workflow_list"])';
+    await writeFile(
+      file,
+      `from hero_tracing import flow\n${declared}\ndef keys() -> int:\n    return len(flow.secret("OTHER"))\n`,
+    );
+    const said = await ok('push', file);
+    expect(said).toContain('its plays may use the secrets API_KEY\n');
+    expect(said).toContain('its plays may use the methods workflow_list\n');
+    expect(said).toContain(`${file}:4:16: OTHER is not declared`);
+  }, 60_000);
+
   it('pushes a file, runs it to its question, answers it, and follows it to its end', async () => {
     const file = join(home.path, 'hello.py');
     await writeFile(file, HELLO);
