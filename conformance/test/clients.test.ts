@@ -1,4 +1,4 @@
-/** `instrument` and `ai()` in real plays: the vendors' clients in the sandbox, against servers that speak their protocols. */
+/** `instrument` and `ai()` in real plays: the vendors' clients in the sandbox, through the executor's proxy, against servers that speak their protocols. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -75,7 +75,7 @@ beforeAll(async () => {
       slots: 4,
       env: {
         HERO_PYTHON: python,
-        HERO_EGRESS: 'host',
+        HERO_EGRESS: `public,${new URL(messages.url).host}`, // the broker's address counts as named
         HERO_PRELOAD: 'anthropic,httpx,openai',
         HERO_SECRETS_FILE: join(folder, 'secrets'),
         AIBROKER_URL: broker.url,
