@@ -1,7 +1,8 @@
 /**
- * `node tools/generate.mjs` writes the OpenRPC document and the clients from the contracts; with `--check` it changes
+ * `node tools/generate.mjs` writes the OpenRPC document and the clients from the contracts, and docs/reference.md from the docstrings of the SDK; with `--check` it changes
  * nothing and ends with 1 where one of them is stale. Runs on the build: `npm run generate` builds first.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
@@ -28,5 +29,10 @@ for (const { path, text } of stale) {
     console.log(`wrote ${name}`);
   }
 }
+const reference = spawnSync(
+  process.env.HERO_PYTHON ?? 'python3',
+  ['-B', join(root, 'tools/reference.py'), ...process.argv.slice(2)],
+  { stdio: 'inherit', env: { ...process.env, PYTHONPATH: join(root, 'sdk-python/src') } },
+);
 if (!check && stale.length === 0) console.log('all generated files are fresh');
-process.exitCode = check && stale.length > 0 ? 1 : 0;
+process.exitCode = reference.status !== 0 || (check && stale.length > 0) ? 1 : 0;

@@ -1,4 +1,4 @@
-"""The examples of the pages about instrumented clients and tests: each runs as it stands."""
+"""The examples of the pages about instrumented clients and tests, and of those for newcomers: each runs as it stands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hero_tracing.testing import play
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCKS = [
     (page, number, block)
-    for page in ("instrument.md", "testing.md")
+    for page in ("instrument.md", "testing.md", "from-prefect.md", "from-temporal.md")
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL), 1)
 ]
 
@@ -44,6 +44,7 @@ def test_an_example_runs_as_it_stands(page: str, number: int, block: str, tmp_pa
 def test_the_pages_have_examples() -> None:
     assert [(page, number) for page, number, _ in BLOCKS] == [
         ("instrument.md", 1), ("instrument.md", 2), ("testing.md", 1), ("testing.md", 2), ("testing.md", 3),
+        ("from-prefect.md", 1), ("from-temporal.md", 1),
     ]  # fmt: skip
 
 

@@ -14,7 +14,15 @@ class AskUser:
     """Questions for a person. The play holds no process while it waits; in a coroutine they are awaited.
 
     The answer is given from outside under `name` (`play_resume`, `prefill_resumes`); by default the name is made from the label.
-    After `timeout` seconds the answer is `default`, or PauseTimeout is raised.
+    After `timeout` seconds the answer is `default`, or PauseTimeout is raised. All raise OptionError for an empty label.
+
+    >>> from hero_tracing import flow
+    >>> from hero_tracing.testing import play
+    >>> @flow
+    ... def main():
+    ...     return ask_user.text("Whom?", name="whom", timeout=60, default="nobody")
+    >>> play(main).output
+    'nobody'
     """
 
     def text(
@@ -29,7 +37,13 @@ class AskUser:
         timeout: float | None = None,
         default: Any = MISSING,
     ) -> Any:
-        """Asks for a text."""
+        """Asks for a text of at most `max_length` characters, and returns it; an empty one only with `required=False`.
+
+        >>> from hero_tracing import flow
+        >>> from hero_tracing.testing import play
+        >>> play(flow(lambda: ask_user.text("Whom shall we greet?", name="whom")), answers={"whom": "Ada"}).output
+        'Ada'
+        """
         schema = {"type": "string", "minLength": 1 if required else 0, "maxLength": max_length}
         ui = {"placeholder": placeholder, "multiline": multiline}
         return _ask("text", label, name, schema, ui, timeout, default)
@@ -45,7 +59,15 @@ class AskUser:
         timeout: float | None = None,
         default: Any = MISSING,
     ) -> Any:
-        """Asks for a number."""
+        """Asks for a number from `minimum` to `maximum`, and returns it; only a whole one with `integer=True`.
+
+        Raises OptionError if no number fits.
+
+        >>> from hero_tracing import flow
+        >>> from hero_tracing.testing import play
+        >>> play(flow(lambda: ask_user.number("How many?", minimum=1, integer=True)), answers={"how_many": 3}).output
+        3
+        """
         schema: dict[str, Any] = {"type": "integer" if integer else "number"}
         if minimum is not None:
             schema["minimum"] = minimum
@@ -64,7 +86,15 @@ class AskUser:
         timeout: float | None = None,
         default: Any = MISSING,
     ) -> Any:
-        """Asks for one of the options, and returns it. An option is any JSON value, or `{"value": …, "label": "…"}`."""
+        """Asks for one of the options, and returns it. An option is any JSON value, or `{"value": …, "label": "…"}`.
+
+        Raises OptionError for no options, and for equal ones.
+
+        >>> from hero_tracing import flow
+        >>> from hero_tracing.testing import play
+        >>> play(flow(lambda: ask_user.choice("Which one?", ["tea", "milk"])), answers={"which_one": "tea"}).output
+        'tea'
+        """
         shown, values = _options(options, "choice")
         return _ask("choice", label, name, {"enum": values}, {"options": shown}, timeout, default)
 
@@ -79,7 +109,15 @@ class AskUser:
         timeout: float | None = None,
         default: Any = MISSING,
     ) -> Any:
-        """Asks for some of the options, each at most once, and returns them as a list."""
+        """Asks for some of the options, `at_least` to `at_most`, each at most once, and returns them as a list.
+
+        Raises OptionError for no options, for equal ones, and for bounds that no answer fits.
+
+        >>> from hero_tracing import flow
+        >>> from hero_tracing.testing import play
+        >>> play(flow(lambda: ask_user.multi_choice("Which?", ["tea", "milk"], at_least=1)), answers={"which": [["milk"]]}).output
+        ['milk']
+        """
         shown, values = _options(options, "multi_choice")
         most = len(values) if at_most is None else min(at_most, len(values))
         if not 0 <= at_least <= most:
@@ -96,7 +134,13 @@ class AskUser:
     def confirm(
         self, label: str, *, name: str | None = None, timeout: float | None = None, default: Any = MISSING
     ) -> Any:
-        """Asks yes or no, and returns True or False."""
+        """Asks yes or no, and returns True or False.
+
+        >>> from hero_tracing import flow
+        >>> from hero_tracing.testing import play
+        >>> play(flow(lambda: ask_user.confirm("Publish it?")), answers={"publish_it": True}).output
+        True
+        """
         return _ask("confirm", label, name, {"type": "boolean"}, {}, timeout, default)
 
 

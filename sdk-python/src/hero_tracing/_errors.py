@@ -30,7 +30,11 @@ from typing import Any
 
 
 class FlowError(Exception):
-    """The base class of all errors of the SDK."""
+    """The base class of all errors of the SDK.
+
+    >>> issubclass(Failed, FlowError) and issubclass(StepTimeout, TimeoutError)
+    True
+    """
 
 
 class Failed(FlowError):
@@ -63,15 +67,43 @@ class NotJson(FlowError):
 
 
 class ArgumentNotJson(NotJson):
-    """An argument of a flow that JSON cannot carry: pass data, and make clients and files inside the flow."""
+    """An argument of a flow that JSON cannot carry: pass data, and make clients and files inside the flow.
+
+    >>> from hero_tracing import flow
+    >>> count = flow(name="count")(lambda items: len(items))
+    >>> try:
+    ...     flow(lambda: count({1, 2}))()
+    ... except ArgumentNotJson as error:
+    ...     print(error.path)
+    arguments.items
+    """
 
 
 class ResultNotJson(NotJson):
-    """A result of a flow that JSON cannot carry: return data."""
+    """A result of a flow that JSON cannot carry: return data.
+
+    >>> from hero_tracing import flow
+    >>> try:
+    ...     flow(lambda: {1, 2})()
+    ... except ResultNotJson as error:
+    ...     print(error.path)
+    result
+    """
 
 
 class OutputMismatch(FlowError):
-    """A result that is not what the flow's `outputs` declare."""
+    """A result that is not what the flow's `outputs` declare.
+
+    >>> from hero_tracing import flow
+    >>> @flow(outputs={"price": {"type": "integer"}})
+    ... def price():
+    ...     return {"price": "three"}
+    >>> try:
+    ...     price()
+    ... except OutputMismatch as error:
+    ...     print(error.path)
+    result.price
+    """
 
     def __init__(self, path: str = "", problem: str = "") -> None:
         super().__init__(f"{path}: {problem}")
@@ -80,19 +112,50 @@ class OutputMismatch(FlowError):
 
 
 class OptionError(FlowError):
-    """A wrong use of the API; the message names the option and what to write instead."""
+    """A wrong use of the API; the message names the option and what to write instead.
+
+    >>> from hero_tracing import flow
+    >>> flow(retries=-1)(print)
+    Traceback (most recent call last):
+        ...
+    hero_tracing._errors.OptionError: ...
+    """
 
 
 class NotAwaited(FlowError):
-    """`flow.pause`, `ask_user`, `flow.map` or an async flow in a coroutine without `await`."""
+    """`flow.pause`, `ask_user`, `flow.map` or an async flow in a coroutine without `await`.
+
+    >>> import asyncio
+    >>> from hero_tracing import flow
+    >>> @flow
+    ... async def main():
+    ...     return flow.pause("go") + 1
+    >>> try:
+    ...     asyncio.run(main())
+    ... except NotAwaited as error:
+    ...     print(error)
+    flow.pause...await...
+    """
 
 
 class NoContext(FlowError):
-    """A flow called from a thread without the context of a step: start it with `contextvars.copy_context().run`."""
+    """A flow called from a thread without the context of a step: start it with `contextvars.copy_context().run`.
+
+    >>> from hero_tracing import flow
+    >>> try:
+    ...     flow.current_span.log("hello")
+    ... except NoContext as error:
+    ...     print("outside of a flow")
+    outside of a flow
+    """
 
 
 class Refused(FlowError):
-    """The runtime refused what the play wanted to commit; `code` is the stable error code."""
+    """The runtime refused what the play wanted to commit; `code` is the stable error code.
+
+    >>> Refused("INVALID_PARAMS", "the schema is none").code
+    'INVALID_PARAMS'
+    """
 
     def __init__(self, code: str = "", message: str = "") -> None:
         super().__init__(message)
@@ -100,19 +163,49 @@ class Refused(FlowError):
 
 
 class PayloadTooLarge(FlowError):
-    """More than 16 MiB of JSON: keep large data in a mounted folder, and return its path."""
+    """More than 16 MiB of JSON: keep large data in a mounted folder, and return its path.
+
+    >>> from hero_tracing import flow
+    >>> try:
+    ...     flow(lambda: "x" * (16 * 1024 * 1024))()
+    ... except PayloadTooLarge:
+    ...     print("too large")
+    too large
+    """
 
 
 class PauseTimeout(FlowError, TimeoutError):
-    """The pause was not answered in time, and it has no default. `except TimeoutError` catches this error, too."""
+    """The pause was not answered in time, and it has no default. `except TimeoutError` catches this error, too.
+
+    >>> from hero_tracing import flow
+    >>> from hero_tracing.testing import play
+    >>> isinstance(play(flow(lambda: flow.pause("go", timeout=60))).error, PauseTimeout)
+    True
+    """
 
 
 class StepTimeout(FlowError, TimeoutError):
-    """The step worked longer than its `timeout`; the time in which it waits for answers, timers or children does not count."""
+    """The step worked longer than its `timeout`; the time in which it waits for answers, timers or children does not count.
+
+    >>> import time
+    >>> from hero_tracing import flow
+    >>> slow = flow(timeout=0.01)(lambda: time.sleep(0.2))
+    >>> try:
+    ...     flow(lambda: slow())()
+    ... except StepTimeout:
+    ...     print("too slow")
+    too slow
+    """
 
 
 class FlowNotFound(FlowError):
-    """The workflow that `flow.invoke` names does not exist, or has no such version."""
+    """The workflow that `flow.invoke` names does not exist, or has no such version.
+
+    >>> from hero_tracing import flow
+    >>> from hero_tracing.testing import play
+    >>> isinstance(play(flow(lambda: flow.invoke("no_such_workflow"))).error, FlowNotFound)
+    True
+    """
 
 
 class InputsInvalid(FlowError):
@@ -128,7 +221,11 @@ class InputsInvalid(FlowError):
 
 
 class ChildFailed(FlowError):
-    """A spawned play ended without an output; `status` says how (`failed`, `cancelled`, `timed_out`), and `play_sid` which play it is."""
+    """A spawned play ended without an output; `status` says how (`failed`, `cancelled`, `timed_out`), and `play_sid` which play it is.
+
+    >>> ChildFailed("the play 01a2 was cancelled", "01a2", "cancelled").status
+    'cancelled'
+    """
 
     def __init__(self, message: str = "", play_sid: str = "", status: str = "failed", error_type: str = "") -> None:
         super().__init__(message)
@@ -138,7 +235,11 @@ class ChildFailed(FlowError):
 
 
 class CallFailed(FlowError):
-    """A method of the runtime refused a `flow.call`; `code` is the stable error code. It is remembered: a replay raises it again."""
+    """A method of the runtime refused a `flow.call`; `code` is the stable error code. It is remembered: a replay raises it again.
+
+    >>> CallFailed("the play has no grant for play_list", "FORBIDDEN").code
+    'FORBIDDEN'
+    """
 
     def __init__(self, message: str = "", code: str = "") -> None:
         super().__init__(message)
@@ -146,7 +247,13 @@ class CallFailed(FlowError):
 
 
 class SecretUnavailable(FlowError):
-    """The play gets no secret of this name; the message says what to do, and `code` is the stable error code."""
+    """The play gets no secret of this name; the message says what to do, and `code` is the stable error code.
+
+    >>> from hero_tracing import flow
+    >>> from hero_tracing.testing import play
+    >>> play(flow(lambda: flow.secret("API_KEY"))).error.name
+    'API_KEY'
+    """
 
     def __init__(self, message: str = "", name: str = "", code: str = "") -> None:
         super().__init__(message)
@@ -169,4 +276,8 @@ class ContainsSecret(FlowError):
 
 
 class Disconnected(FlowError):
-    """The runtime cannot be reached from this process: it is a fork of the play's process. Call flows in the play's own process."""
+    """The runtime cannot be reached from this process: it is a fork of the play's process. Call flows in the play's own process.
+
+    >>> issubclass(Disconnected, FlowError)
+    True
+    """

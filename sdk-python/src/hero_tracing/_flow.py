@@ -33,7 +33,14 @@ T = TypeVar("T")
 
 
 class CurrentSpan:
-    """The span in which this code runs. A branch (an item of a map, a Task) uses the span of its node."""
+    """The span in which this code runs. A branch (an item of a map, a Task) uses the span of its node.
+
+    >>> @flow
+    ... def main():
+    ...     flow.current_span.tag("colour", "red")
+    ...     flow.current_span.log("painting")
+    >>> main()
+    """
 
     def _span(self, what: str) -> Span:
         return here(f"flow.current_span.{what}").span
@@ -53,31 +60,72 @@ class CurrentSpan:
         self._span("tag").tag(name, value)
 
     def log(self, text: Any) -> None:
-        """Adds a line to the log of the span; `print` does the same. A remembered step does not log again in a replay."""
+        """Adds a line to the log of the span; `print` does the same. A remembered step does not log again in a replay.
+
+        Raises NoContext outside a flow.
+
+        >>> from hero_tracing.testing import play
+        >>> @flow
+        ... def search():
+        ...     flow.current_span.log("looking")
+        >>> print(play(search).tree)
+        ✓ search
+          │ looking
+        """
         self._span("log").log(text)
 
     def cost(self, usd: float, /, **usage: Any) -> None:
         """Adds a cost in US dollars and the usage that it was paid for, for example `cost(0.002, input_tokens=900)`.
 
         Several costs of one span add up; the cost of a play is the sum over the spans that really ran, so that a replayed step
-        costs nothing again. Raises OptionError unless `usd` is a number, 0 or more.
+        costs nothing again. Raises OptionError unless `usd` is a number, 0 or more, and NoContext outside a flow.
+
+        >>> from hero_tracing.testing import play
+        >>> @flow
+        ... def summarise():
+        ...     flow.current_span.cost(0.002, input_tokens=900)
+        >>> play(summarise).cost_usd
+        0.002
         """
         self._span("cost").cost(usd, usage)
 
 
 class CurrentStep:
-    """The flow call that this code belongs to."""
+    """The flow call that this code belongs to.
+
+    >>> @flow
+    ... def main():
+    ...     return flow.current_step.name
+    >>> main()
+    'main'
+    """
 
     @property
     def key(self) -> str:
-        """An idempotency key for the outside world: the same in every attempt of this step, different in every play."""
+        """An idempotency key for the outside world: the same in every attempt of this step, different in every play.
+
+        32 hexadecimal digits. Raises NoContext outside a flow.
+
+        >>> @flow
+        ... def pay(amount: int) -> int:
+        ...     return len(flow.current_step.key)
+        >>> pay(3)
+        32
+        """
         node = here("flow.current_step.key")
         call: OpenCall = node.owner
         return idempotency_key(call.session.play_sid, call.key)
 
     @property
     def name(self) -> str:
-        """The name of the flow."""
+        """The name of the flow. Raises NoContext outside a flow.
+
+        >>> @flow(name="pay the bill")
+        ... def pay():
+        ...     return flow.current_step.name
+        >>> pay()
+        'pay the bill'
+        """
         call: OpenCall = here("flow.current_step.name").owner
         return call.declaration.name
 
@@ -197,7 +245,14 @@ class Flow:
         `schema` is the JSON Schema that an answer must satisfy; without `ui` no form is shown. After `timeout` seconds
         the answer is `default`, or PauseTimeout is raised. While the play waits it holds no process: it is replayed
         when the answer has arrived, and no `except` or `finally` runs in between. Raises Refused for a question that cannot
-        be asked, for example because of a bad schema. In a coroutine: `await flow.pause(…)`.
+        be asked, for example because of a bad schema, and NoContext outside a flow. In a coroutine: `await flow.pause(…)`.
+
+        >>> from hero_tracing.testing import play
+        >>> @flow
+        ... def main():
+        ...     return flow.pause("paid", schema={"type": "object", "required": ["amount"]})
+        >>> play(main, answers={"paid": {"amount": 3}}).output
+        {'amount': 3}
         """
         return _pause.pause(name, schema=schema, ui=ui, timeout=timeout, default=default)
 
@@ -208,6 +263,16 @@ class Flow:
         two seconds, without a process. The current version is used unless `version_sid` names one; a replay
         uses the same. Raises FlowNotFound, InputsInvalid with every fault, and the errors of the flow; for a spawned play
         ChildFailed. In a coroutine: `await flow.invoke(…)`.
+
+        >>> from hero_tracing import FlowNotFound
+        >>> @flow
+        ... def main():
+        ...     try:
+        ...         return flow.invoke("no_such_workflow", topic="tea")
+        ...     except FlowNotFound:
+        ...         return "not found"
+        >>> main()
+        'not found'
         """
         return _invoke.invoke(name, spawn, version_sid, inputs)
 
@@ -216,6 +281,13 @@ class Flow:
 
         `flow_library_search` is granted to every play, others by `@flow(grants=["workflow_list"])` on the entry flow.
         Raises CallFailed with the error's `.code`, also in a replay. In a coroutine: `await flow.call(…)`.
+
+        >>> from hero_tracing.testing import play
+        >>> @flow(grants=["workflow_list"])
+        ... def main():
+        ...     return [workflow["name"] for workflow in flow.call("workflow_list")["items"]]
+        >>> play(main, methods={"workflow_list": {"items": [{"name": "welcome"}]}}).output
+        ['welcome']
         """
         return _methods.call(method, params)
 
@@ -225,6 +297,13 @@ class Flow:
         The executor reads it from HERO_SECRETS_FILE when it is asked. It is no remembered value: each attempt asks again. What the
         play logs shows its name instead; a result, an argument or a question that contains it raises ContainsSecret. Raises
         SecretUnavailable if it is not declared or does not exist.
+
+        >>> from hero_tracing.testing import play
+        >>> @flow(secrets=["API_KEY"])
+        ... def main():
+        ...     return len(flow.secret("API_KEY"))
+        >>> play(main, secrets={"API_KEY": "a long one"}).output
+        10
         """
         return secret(name)
 
@@ -232,19 +311,47 @@ class Flow:
         """Makes a signed link (`/hooks/resume/<token>` at the gateway) that answers the next `flow.pause(name)` once.
 
         A pause of this branch has precedence. Pass the link to another service: the body of its POST is the answer, and may
-        arrive before the pause. The link is valid for `expires` seconds, 30 days by default. A replay returns the same link. In a coroutine: `await flow.webhook(…)`.
+        arrive before the pause. The link is valid for `expires` seconds, 30 days by default. A replay returns the same link.
+        Raises CallFailed where the runtime refuses, and OptionError for a wrong name or time. In a coroutine: `await flow.webhook(…)`.
+
+        >>> from hero_tracing.testing import play
+        >>> @flow
+        ... def main():
+        ...     link = flow.webhook("paid", expires=3600)  # give it to the payment service
+        ...     return flow.pause("paid")
+        >>> play(main, methods={"play_hook": {"path": "/hooks/resume/x"}}, answers={"paid": 3}).output
+        3
         """
         return _methods.webhook(name, expires)
 
     def sleep(self, seconds: float, /) -> Any:
         """Waits for this many seconds. Up to 2 s the process stays; a longer sleep is a timer, and the process may exit.
 
-        A timer runs from the first call, also while the process is dead: a replay waits only for the rest. In a coroutine: `await flow.sleep(…)`.
+        A timer runs from the first call, also while the process is dead: a replay waits only for the rest. Raises OptionError unless
+        it is a number, 0 or more. In a coroutine: `await flow.sleep(…)`.
+
+        >>> from hero_tracing.testing import play
+        >>> @flow
+        ... def main():
+        ...     flow.sleep(3600)  # takes no time in a test
+        ...     return "an hour later"
+        >>> play(main).output
+        'an hour later'
         """
         return _values.sleep(seconds)
 
     def sleep_until(self, when: datetime | str, /) -> Any:
-        """Waits like `flow.sleep`, but until a time: a datetime with a time zone, or an ISO 8601 string with one."""
+        """Waits like `flow.sleep`, but until a time: a datetime with a time zone, or an ISO 8601 string with one.
+
+        A time that has passed returns immediately. Raises OptionError for a time without a zone. In a coroutine: `await flow.sleep_until(…)`.
+
+        >>> @flow
+        ... def main():
+        ...     flow.sleep_until("2020-01-01T00:00:00Z")
+        ...     return "awake"
+        >>> main()
+        'awake'
+        """
         return _values.sleep_until(when)
 
     def now(self) -> datetime:
@@ -259,11 +366,25 @@ class Flow:
         return _values.now()
 
     def uuid(self) -> str:
-        """A random UUID as text, remembered like `flow.now()`."""
+        """A random UUID (version 4) as text of 36 characters, remembered like `flow.now()`; never awaited.
+
+        >>> @flow
+        ... def name():
+        ...     return len(flow.uuid())
+        >>> name()
+        36
+        """
         return _values.make_uuid()
 
     def random(self) -> float:
-        """A random number from 0 to below 1, remembered like `flow.now()`."""
+        """A random number from 0 to below 1, remembered like `flow.now()`; never awaited.
+
+        >>> @flow
+        ... def lucky():
+        ...     return 0 <= flow.random() < 1
+        >>> lucky()
+        True
+        """
         return _values.make_random()
 
     def run(self, fn: Callable[..., Any], /) -> NoReturn:
@@ -271,6 +392,12 @@ class Flow:
 
         `python file.py --input name=value` plays `fn` without the runtime, prints its tree, asks its questions, prints its result
         and exits. `--json` prints the result as one line; with `--memory DIR` a second run goes on where the first stopped.
+        Raises OptionError for what is no flow, and inside of one.
+
+        >>> flow.run(len)
+        Traceback (most recent call last):
+            ...
+        hero_tracing._errors.OptionError: flow.run takes a function decorated with @flow, not <built-in function len>
         """
         declaration = declaration_of(fn)
         if declaration is None:
@@ -283,7 +410,14 @@ class Flow:
     def flush(self) -> Any:
         """Returns when all steps that returned earlier are committed. In a durable play they already are.
 
-        In a coroutine: `await flow.flush()`.
+        In a coroutine: `await flow.flush()`. Raises NoContext outside a flow.
+
+        >>> @flow
+        ... def main():
+        ...     flow.flush()
+        ...     return "stored"
+        >>> main()
+        'stored'
         """
         node = here("flow.flush()")
         if check_sync_here("flow.flush()", node):

@@ -22,7 +22,13 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 class Ran:
-    """What a run of a flow came to."""
+    """What a run of a flow came to.
+
+    >>> from hero_tracing import flow
+    >>> ran = play(flow(name="two")(lambda: 2))
+    >>> ran.output, ran.error, ran.span("two")["status"], ran.cost_usd
+    (2, None, 'success', 0.0)
+    """
 
     def __init__(self, spans: Spans, output: Any, error: BaseException | None, again: Callable[[], Ran]) -> None:
         self._spans = spans
