@@ -15,6 +15,8 @@ import type pg from 'pg';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SERVICES = ['registry', 'span-ingest', 'library-search', 'admin-gateway'] as const;
+/** As `up` starts them (decision 19). */
+const NODE_ARGS = ['--heap-growing-percent=100'];
 export type StreetService = (typeof SERVICES)[number];
 
 export interface StreetOptions {
@@ -114,7 +116,7 @@ export class Street implements AsyncDisposable {
   private async launch(name: string, app: string, env: Record<string, string>): Promise<StreetProcess> {
     const process = new StreetProcess(
       name,
-      [...this.nodeArgs, join(this.root, 'apps', app, 'dist', 'main.js')],
+      [...NODE_ARGS, ...this.nodeArgs, join(this.root, 'apps', app, 'dist', 'main.js')],
       join(this.home, 'log'),
       {
         HERO_HOME: this.home,

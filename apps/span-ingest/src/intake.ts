@@ -13,7 +13,8 @@ import type { RawBatch } from './raw-batch.js';
 import type { Storer, Verdict } from './storer.js';
 import { Writers } from './writers.js';
 
-const ROOM_BYTES = 64 * MIB;
+/** Several groups for each writer; more would only wait here instead of in the stream. */
+const ROOM_BYTES = 16 * MIB;
 const LARGEST_MESSAGE = MIB;
 /** Well below the consumer's `ack_wait` of 5 s. */
 const RENEW_EVERY_MS = 1_500;
