@@ -18,6 +18,8 @@ export interface FollowerOptions {
   log: Log;
   /** Stops the follower. */
   signal: AbortSignal;
+  /** Called after flows were put into the library or taken out of it, once the library is complete. */
+  changed?: () => void;
   checkEveryMs?: number;
   /** How long a search waits for the index. */
   readyWithinMs?: number;
@@ -78,9 +80,12 @@ export class Follower {
     const { log, signal } = this.options;
     for (let said = false; !signal.aborted; ) {
       try {
+        const before = this.revision;
         while (await this.readPage());
         this.checkedAt = performance.now();
-        return this.becomeReady();
+        this.becomeReady();
+        if (this.revision !== before) this.options.changed?.();
+        return;
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof HeroError && error.retry)) throw error;

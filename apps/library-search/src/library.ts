@@ -19,6 +19,7 @@ const GENTLE = 0.02;
 const MUCH_USE = 1_000;
 /** How many of the best by words and by meaning each are compared by both. */
 const COMPARED = 300;
+const UNKNOWN_MEANING = 0.5;
 /** Below it, a hit is marked as weak. */
 const WEAK = { words: 0.3, hybrid: 0.3 };
 /** From this cosine on, meaning is named as a reason. */
@@ -47,11 +48,14 @@ interface Entry {
 interface Candidate {
   slot: number;
   score: number;
-  cosine: number;
+  /** Whether the meaning is a reason. */
+  close: boolean;
   revision: number;
 }
 
 export class Library {
+  /** The flows that have no vector yet. */
+  readonly unembedded = new Set<string>();
   private readonly entries: (Entry | undefined)[] = [];
   private readonly slots = new Map<string, number>();
   private readonly free: number[] = [];
@@ -80,6 +84,7 @@ export class Library {
     const slot = this.free.pop() ?? this.entries.length;
     this.entries[slot] = { sid: flow.sid, stored, revision };
     this.slots.set(flow.sid, slot);
+    this.unembedded.add(flow.sid);
     this.words.put(slot, flow);
     for (const tag of flow.tags) this.byTag.set(tag, (this.byTag.get(tag) ?? new Set()).add(slot));
   }
@@ -95,6 +100,7 @@ export class Library {
       if (this.byTag.get(tag)?.size === 0) this.byTag.delete(tag);
     }
     this.slots.delete(sid);
+    this.unembedded.delete(sid);
     this.entries[slot] = undefined;
     this.free.push(slot);
   }
@@ -102,14 +108,11 @@ export class Library {
   clear(): void {
     this.entries.length = 0;
     this.slots.clear();
+    this.unembedded.clear();
     this.free.length = 0;
     this.byTag.clear();
     this.words = new WordIndex();
     this.vectors = undefined;
-  }
-
-  sids(): IterableIterator<string> {
-    return this.slots.keys();
   }
 
   /** The text of a flow whose meaning is compared. */
@@ -121,8 +124,12 @@ export class Library {
   setVector(sid: string, vector: PackedVector): void {
     const slot = this.slots.get(sid);
     if (slot === undefined) return;
-    if (this.vectors?.dimensions !== vector.bytes.length) this.vectors = new VectorIndex(vector.bytes.length);
+    if (this.vectors?.dimensions !== vector.bytes.length) {
+      this.vectors = new VectorIndex(vector.bytes.length);
+      for (const other of this.slots.keys()) this.unembedded.add(other);
+    }
     this.vectors.put(slot, vector);
+    this.unembedded.delete(sid);
   }
 
   /** Plays of each workflow; a flow that is used and succeeds gains a little, one that fails loses a little. */
@@ -149,9 +156,11 @@ export class Library {
     const candidate = (slot: number): Candidate => {
       const { sid, revision } = this.entries[slot] as Entry;
       const words = parts[slot] as number;
-      const cosine = meaning && vectors ? vectors.cosine(meaning, slot) : 0;
+      // A flow that has no vector yet is taken to be as close as its words say.
+      const known = meaning && vectors?.has(slot) ? vectors.cosine(meaning, slot) : undefined;
+      const cosine = known ?? UNKNOWN_MEANING * words;
       const score = vectors ? WORDS * words + (oneWord && words > 0 ? 1 : cosine) : words;
-      return { slot, score: score + (this.use.get(sid) ?? 0), cosine, revision };
+      return { slot, score: score + (this.use.get(sid) ?? 0), close: (known ?? 0) >= CLOSE, revision };
     };
     return Array.from(new Set([...mostExplained(explained, parts), ...near]), candidate)
       .sort((a, b) => b.score - a.score || b.revision - a.revision)
@@ -164,7 +173,7 @@ export class Library {
     return first && rest.reduce((both, more) => new Set([...both].filter((slot) => more.has(slot))), first);
   }
 
-  private hit({ slot, score, cosine }: Candidate, terms: readonly Term[], weak: number): Hit {
+  private hit({ slot, score, close }: Candidate, terms: readonly Term[], weak: number): Hit {
     const flow = this.flowAt(slot);
     const matches = this.words.matches(flow, terms);
     const { sid, current_version_sid, name, description, inputs, outputs, tags } = flow;
@@ -178,7 +187,7 @@ export class Library {
       tags,
       score,
       matched: matches.map(({ field }) => field),
-      why: cosine >= CLOSE ? [...matches, { field: 'meaning', words: [] }] : matches,
+      why: close ? [...matches, { field: 'meaning', words: [] }] : matches,
       weak: score < weak,
     };
   }

@@ -2,17 +2,23 @@
 import { defineService, runIfMain } from '@hero/service-kit';
 import { Follower } from './follower.js';
 import { LibrarySearchModule } from './library-search.module.js';
+import { Meanings } from './meanings.js';
 import { Searches } from './searches.js';
+import { searchEnv } from './settings.js';
 
 const librarySearch = defineService({
   name: 'library-search',
   dir: import.meta.dirname,
+  env: searchEnv,
   module: LibrarySearchModule,
   start: async ({ app }) => {
     const follower = app.get(Follower);
     await follower.start();
     const searches = app.get(Searches);
-    return { extraInfo: () => ({ healthy: follower.healthy, search: searches.state }) };
+    return {
+      stop: () => app.get(Meanings).stop(),
+      extraInfo: () => ({ healthy: follower.healthy, search: searches.state }),
+    };
   },
 });
 
