@@ -122,10 +122,10 @@ def test_declared_outputs_are_checked(play: Any) -> None:
         + "@flow(outputs={'n': {'type': 'integer'}, 's': {'type': 'string', 'required': False}})\ndef main(v): return v"
     )
     for value, message in (
-        ({"n": "x"}, "result.n: declared as integer, but it is a string"),
-        ({}, "result.n: declared in outputs, but not returned"),
-        ([1], "result: must be an object with n, s, but it is an array"),
-        ({"n": True}, "result.n: declared as integer, but it is a boolean"),
+        ({"n": "x"}, "result.n: declared as integer, but it is a string: return that, or declare what it is"),
+        ({}, "result.n: declared in outputs, but not returned: return it, or declare it with required=False"),
+        ([1], "result: must be an object with n, s, but it is an array: return a dict with these keys"),
+        ({"n": True}, "result.n: declared as integer, but it is a boolean: return that, or declare what it is"),
     ):
         executor = play(source, input={"v": value})
         executor.run()

@@ -74,7 +74,7 @@ class AskUser:
         if maximum is not None:
             schema["maximum"] = maximum
         if minimum is not None and maximum is not None and minimum > maximum:
-            raise OptionError("ask_user.number: minimum is above maximum, so no answer fits")
+            raise OptionError("ask_user.number: minimum is above maximum, so no answer fits: exchange them")
         return _ask("number", label, name, schema, {}, timeout, default)
 
     def choice(
@@ -121,7 +121,9 @@ class AskUser:
         shown, values = _options(options, "multi_choice")
         most = len(values) if at_most is None else min(at_most, len(values))
         if not 0 <= at_least <= most:
-            raise OptionError("ask_user.multi_choice: at_least is above at_most or above the number of options")
+            raise OptionError(
+                "ask_user.multi_choice: at_least is above at_most or above the number of options: lower it"
+            )
         schema = {
             "type": "array",
             "items": {"enum": values},
@@ -186,10 +188,12 @@ def _options(options: Iterable[Any], kind: str) -> tuple[list[dict[str, Any]], l
         else:
             shown.append({"value": option, "label": option if isinstance(option, str) else _shown(option)})
     if not shown:
-        raise OptionError(f"ask_user.{kind}: there are no options to choose from")
+        raise OptionError(f"ask_user.{kind}: there are no options to choose from: pass at least one, or do not ask")
     values = [option["value"] for option in shown]
     if len({_shown(value) for value in values}) < len(values):
-        raise OptionError(f"ask_user.{kind}: two options are equal")
+        raise OptionError(
+            f'ask_user.{kind}: two options are equal: remove one, or give each {{"value": …, "label": …}} a value of its own'
+        )
     return shown, values
 
 

@@ -165,13 +165,13 @@ def encoded(declaration: Declaration, value: Any) -> tuple[str | None, BaseExcep
         text = dump(value, "result")
         if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
             return None, PayloadTooLarge(
-                f"{declaration.name!r} returned {len(text.encode()) >> 20} MiB; the limit is 16 MiB"
+                f"{declaration.name!r} returned {len(text.encode()) >> 20} MiB; the limit is 16 MiB: return the path of a file in a mounted folder"
             )
         if declaration.outputs is not None:
             check_outputs(declaration.outputs, value)
         exposed = secret_in(text, value, "result", f"return data without it (returned by {declaration.name!r})")
         return (text, None) if exposed is None else (None, exposed)
     except NotJson as problem:
-        return None, ResultNotJson(problem.path, f"{problem.problem} (returned by {declaration.name!r})")
+        return None, ResultNotJson(problem.path, f"{problem.problem} (returned by {declaration.name!r}): return data")
     except OutputMismatch as problem:
         return None, problem

@@ -35,7 +35,7 @@ class Declaration:
         if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
             raise OptionError(f"@flow: {fn.__name__} is a generator; a flow returns one value, so return a list")
         if not callable(fn) or isinstance(fn, type):
-            raise OptionError("@flow decorates a function")
+            raise OptionError(f"@flow decorates a function, not {fn!r}: write it above a `def`")
         for option, value in options.items():
             check_option(option)
             OPTIONS[option].check(option, value)
@@ -113,7 +113,10 @@ class Declaration:
             bound = self.bind(args, kwargs)
             text = canonical(bound, "arguments")
         except NotJson as error:
-            raise ArgumentNotJson(error.path, f"{error.problem} (in the call of {self.name!r})") from None
+            raise ArgumentNotJson(
+                error.path,
+                f"{error.problem} (in the call of {self.name!r}): pass data, and make clients and files inside the flow",
+            ) from None
         refuse_secret(text, bound, "arguments", f"call flow.secret inside {self.name!r}, which its arguments identify")
         return text
 

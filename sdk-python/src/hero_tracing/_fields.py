@@ -41,7 +41,7 @@ def fields_of(declared: Mapping[str, Any], where: str) -> list[Field]:
 
 def field_of(name: Any, spec: Any, where: str, required: bool) -> Field:
     if not isinstance(name, str):
-        raise OptionError(f"@flow: {where}: the names of fields must be strings")
+        raise OptionError(f"@flow: {where}: the names of fields must be strings: write {str(name)!r}")
     if isinstance(spec, Mapping):
         for key in spec:
             if key not in FIELD_KEYS:
@@ -70,23 +70,34 @@ def check_outputs(fields: list[Field], value: Any) -> None:
 
     >>> check_outputs(fields_of({"answer": "string"}, "outputs"), {"answer": 3})
     Traceback (most recent call last):
-    hero_tracing._errors.OutputMismatch: result.answer: declared as string, but it is an integer
+    hero_tracing._errors.OutputMismatch: result.answer: declared as string, but it is an integer: return that, or declare what it is
     """
     if not isinstance(value, dict):
-        raise OutputMismatch("result", f"must be an object with {_names(fields)}, but it is {kind_of(value)}")
+        raise OutputMismatch(
+            "result",
+            f"must be an object with {_names(fields)}, but it is {kind_of(value)}: return a dict with these keys",
+        )
     for field in fields:
         name = field["name"]
         if name not in value:
             if field["required"]:
-                raise OutputMismatch(f"result.{name}", "declared in outputs, but not returned")
+                raise OutputMismatch(
+                    f"result.{name}",
+                    "declared in outputs, but not returned: return it, or declare it with required=False",
+                )
             continue
         found = value[name]
         if found is None and not field["required"]:
             continue
         if not fits(field["field_type"], found):
-            raise OutputMismatch(f"result.{name}", f"declared as {field['field_type']}, but it is {kind_of(found)}")
+            raise OutputMismatch(
+                f"result.{name}",
+                f"declared as {field['field_type']}, but it is {kind_of(found)}: return that, or declare what it is",
+            )
         if "enum" in field and found not in field["enum"]:
-            raise OutputMismatch(f"result.{name}", f"must be one of {field['enum']}")
+            raise OutputMismatch(
+                f"result.{name}", f"must be one of {field['enum']}, not {found!r:.80}: return one, or add it to enum"
+            )
 
 
 class Issue(TypedDict):

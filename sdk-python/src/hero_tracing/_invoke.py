@@ -42,10 +42,12 @@ def invoke(name: str, spawn: bool, version_sid: str, inputs: dict[str, Any]) -> 
         args = f'{{"inputs":{canonical(inputs, "inputs")},"version_sid":{dump(version_sid)}}}'
         text = dump(inputs)
     except NotJson as error:
-        raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
+        raise ArgumentNotJson(error.path, f"{error.problem} (in {what}): pass data") from None
     refuse_secret(text, inputs, "inputs", f"declare it in the workflow, and call flow.secret there (in {what})")
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
-        raise PayloadTooLarge(f"{what}: the inputs have {len(text.encode()) >> 20} MiB; the limit is 16 MiB")
+        raise PayloadTooLarge(
+            f"{what}: the inputs have {len(text.encode()) >> 20} MiB; the limit is 16 MiB: pass the path of a file in a mounted folder"
+        )
     if not spawn:
         return operate(
             what, node, f"invoke:{name}", args, lambda node, place: _in_process(node, place, name, version_sid, text)

@@ -38,10 +38,12 @@ def call(method: str, params: dict[str, Any]) -> Any:
     try:
         args, text = canonical(params, "arguments"), dump(params)
     except NotJson as error:
-        raise ArgumentNotJson(error.path, f"{error.problem} (in {what})") from None
+        raise ArgumentNotJson(error.path, f"{error.problem} (in {what}): pass data") from None
     refuse_secret(text, params, "arguments", f"call the method without it (in {what})")
     if len(text) > PAYLOAD_LIMIT // 4 and len(text.encode()) > PAYLOAD_LIMIT:
-        raise PayloadTooLarge(f"{what}: the parameters have {len(text.encode()) >> 20} MiB; the limit is 16 MiB")
+        raise PayloadTooLarge(
+            f"{what}: the parameters have {len(text.encode()) >> 20} MiB; the limit is 16 MiB: pass less, or in several calls"
+        )
     return operate(what, node, f"call:{method}", args, lambda node, place: _called(node, place, method, text))
 
 

@@ -12,4 +12,4 @@ def check_name(name: Any, where: str) -> None:
     if not isinstance(name, str) or not 1 <= len(name) <= 200:
         raise OptionError(f"{where}: a name must be a string of 1 to 200 characters")
     if any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in name):
-        raise OptionError(f"{where}: the name {name!r} has control characters or lone surrogates")
+        raise OptionError(f"{where}: the name {name!r} has control characters or lone surrogates: remove them")

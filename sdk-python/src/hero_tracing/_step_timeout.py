@@ -96,7 +96,9 @@ class Limit(Gate):
         self._expired = False
         self._committed = threading.Event()  # what expiry does for a sync body is done
         self.over = False  # the body has ended
-        self.error = StepTimeout(f"{attempt.name} worked longer than its timeout of {seconds:g} s")
+        self.error = StepTimeout(
+            f"{attempt.name} worked longer than its timeout of {seconds:g} s: give it more, do less in one step, or catch StepTimeout"
+        )
         happened_in(self.error, attempt.node.span.id)
 
     def rested(self) -> None:

@@ -111,7 +111,9 @@ def _loaded(session: Session, name: str, version_sid: str, found: dict[str, Any]
         module = session.sources.modules[found["version_sid"]] = _module(session, name, version_sid, found)
     entry = getattr(getattr(module, found["entry"], None), "__hero_flow__", None)
     if not isinstance(entry, Declaration):
-        raise FlowNotFound(f"flow.invoke({name!r}): the source of the workflow has no flow {found['entry']!r}")
+        raise FlowNotFound(
+            f"flow.invoke({name!r}): the source of the workflow has no flow {found['entry']!r}: save a version whose entry flow has this name"
+        )
     return Workflow(name, entry, _fields_of(entry, found))
 
 
