@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from hero_tracing import flow
+
 SOURCE = """
 import asyncio, threading, time
 from hero_tracing import StepTimeout, flow
@@ -77,3 +79,29 @@ async def main():
     executor.run()
     # The first body was not stopped, and is late all the same; the clock stops the second one.
     assert executor.error is None and executor.output == [0, 1, "failed", "0 ended"]
+
+
+def test_a_fork_of_a_process_that_has_limited_a_step_has_a_clock_of_its_own(play: Any) -> None:
+    @flow(timeout=60)
+    def limited() -> None: ...
+
+    limited()  # the clock's thread runs in this process from now on, and the play is a fork of it
+    executor = play(
+        """
+import asyncio
+from hero_tracing import StepTimeout, flow
+
+ended = []
+@flow(timeout=0.05)
+async def slow():
+    await asyncio.sleep(20)
+    ended.append("slow")
+
+@flow
+async def main():
+    try: await slow()
+    except StepTimeout: return ["struck", *ended]
+"""
+    )
+    executor.run()
+    assert executor.error is None and executor.output == ["struck"]

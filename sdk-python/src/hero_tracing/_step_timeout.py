@@ -7,6 +7,7 @@ Rules:
     committed while it still runs.
  3. If the body still runs a second later, the process ends and the play is replayed: the outcome is remembered.
  4. One thread serves all limits and needs no other one. Where it cannot be started, a limit is judged when its body ends.
+    A fork has no threads, so it begins with a clock of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import os
 import sys
 import threading
 import traceback
@@ -188,3 +190,12 @@ class _Clock:
 
 
 _clock = _Clock()
+
+
+def _forked() -> None:
+    """Rule 4. The limits that were set belong to the parent."""
+    global _clock
+    _clock = _Clock()
+
+
+os.register_at_fork(after_in_child=_forked)
