@@ -59,6 +59,7 @@ export class Street implements AsyncDisposable {
       postgres,
       databaseUrl,
       {
+        HERO_EMBEDDINGS: 'off',
         ...(options.slots && { HERO_SLOTS: String(options.slots) }),
         ...options.env,
       },

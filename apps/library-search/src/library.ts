@@ -18,8 +18,9 @@ const GENTLE = 0.02;
 /** So many plays count as much use. */
 const MUCH_USE = 1_000;
 /** How many of the best by words and by meaning each are compared by both. */
-const COMPARED = 300;
+const COMPARED = 150;
 const UNKNOWN_MEANING = 0.5;
+const STEPS = 1_000;
 /** Below it, a hit is marked as weak. */
 const WEAK = { words: 0.3, hybrid: 0.3 };
 /** From this cosine on, meaning is named as a reason. */
@@ -197,10 +198,18 @@ export class Library {
   }
 }
 
-/** The slots of which the most is explained: at least COMPARED, if there are so many. Those that are equal to the last are included. */
+/**
+ * The slots of which the most is explained: about COMPARED, if there are so many, in steps of 1/STEPS. Where very many are equal, those that came
+ * last are taken.
+ */
 function mostExplained(slots: readonly number[], parts: Float32Array): readonly number[] {
   if (slots.length <= COMPARED) return slots;
-  const sorted = Float32Array.from(slots, (slot) => parts[slot] as number).sort();
-  const least = sorted[sorted.length - COMPARED] as number;
-  return slots.filter((slot) => (parts[slot] as number) >= least);
+  const having = new Uint32Array(3 * STEPS);
+  const stepOf = (slot: number): number => Math.min(having.length - 1, Math.floor((parts[slot] as number) * STEPS));
+  for (const slot of slots) having[stepOf(slot)] = (having[stepOf(slot)] as number) + 1;
+  let least = having.length - 1;
+  for (let sum = having[least] as number; sum < COMPARED && least > 0; ) sum += having[--least] as number;
+  const most = slots.filter((slot) => stepOf(slot) >= least);
+  if (most.length <= 4 * COMPARED) return most;
+  return most.sort((a, b) => (parts[b] as number) - (parts[a] as number) || b - a).slice(0, 4 * COMPARED);
 }

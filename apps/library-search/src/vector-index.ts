@@ -8,7 +8,7 @@
  */
 
 const EXACT_TO = 2_000;
-const OVERSAMPLED = 8;
+const OVERSAMPLED = 6;
 
 /** A vector as bytes: dimension = byte × scale. */
 export interface PackedVector {
@@ -92,13 +92,7 @@ export class VectorIndex {
     const having = new Uint32Array(this.dimensions + 1);
     for (let i = 0; i < slots.length; i++) {
       const at = (slots[i] as number) * words;
-      let count = 0;
-      for (let w = 0; w < words; w++) {
-        let v = (signs[w] as number) ^ (this.signs[at + w] as number);
-        v -= (v >>> 1) & 0x55555555;
-        v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
-        count += Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-      }
+      const count = bitsOfDifference(signs, this.signs, at);
       differing[i] = count;
       having[count] = (having[count] as number) + 1;
     }
@@ -120,6 +114,25 @@ export class VectorIndex {
     this.signs = grown(new Int32Array(slots * this.words), this.signs);
     this.scales = grown(new Float32Array(slots), this.scales);
   }
+}
+
+/**
+ * The number of bits in which `a` differs from `b` from `at` on. Of three words at a time the bits are counted in groups of four bits and then of
+ * bytes, which needs half of the operations of counting each word by itself.
+ */
+function bitsOfDifference(a: Int32Array, b: Int32Array, at: number): number {
+  let count = 0;
+  for (let w = 0; w < a.length; w += 3) {
+    let groups = 0;
+    for (let i = w; i < w + 3 && i < a.length; i++) {
+      let v = (a[i] as number) ^ (b[at + i] as number);
+      v -= (v >>> 1) & 0x55555555;
+      groups += (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+    }
+    const bytes = (groups & 0x0f0f0f0f) + ((groups >>> 4) & 0x0f0f0f0f);
+    count += Math.imul(bytes, 0x01010101) >>> 24;
+  }
+  return count;
 }
 
 function signsOf(bytes: Int8Array, words: number): Int32Array {

@@ -27,7 +27,8 @@ export class Vocabulary {
   private readonly stems: string[] = [];
   /** How many flows contain the word; 0: the place is free. */
   private readonly flows: number[] = [];
-  private readonly letters: number[] = [];
+  /** The letters that a word has, one bit each. */
+  private letters = new Int32Array(1024);
   private readonly free: number[] = [];
   /** Words by their first two characters. */
   private readonly byBeginning = new Map<string, Set<number>>();
@@ -40,7 +41,7 @@ export class Vocabulary {
       this.ids.set(word, id);
       this.words[id] = word;
       this.stems[id] = stem(word);
-      this.letters[id] = lettersOf(word);
+      this.letters = setAt(this.letters, id, lettersOf(word));
       this.flows[id] = 0;
       const key = word.slice(0, LEAST_BEGINNING);
       const same = this.byBeginning.get(key) ?? new Set();
@@ -86,15 +87,20 @@ export class Vocabulary {
     const most = !LETTERS.test(word) || word.length < LEAST_CORRECTED ? 0 : word.length <= ONE_EDIT_TO ? 1 : 2;
     const letters = lettersOf(word);
     const found: Meant[] = [];
+    const meant = (id: number, weight: number): void => void found.push({ stem: this.stems[id] as string, weight });
     for (let id = 0; id < this.words.length; id++) {
+      const others = this.letters[id] as number;
+      // The other word has nearly the same letters, or all of these and more.
+      const alike = bits(letters ^ others) <= 2 * most;
+      if (!alike && (letters & others) !== letters) continue;
       if (this.flows[id] === 0) continue;
       const other = this.words[id] as string;
       const longer = other.length - word.length;
       if (longer > 0 && word.length >= LEAST_INSIDE && other.includes(word)) {
-        found.push({ stem: this.stems[id] as string, weight: other.startsWith(word) ? BEGINNING : INSIDE });
-      } else if (Math.abs(longer) <= most && bits(letters ^ (this.letters[id] as number)) <= 2 * most) {
+        meant(id, other.startsWith(word) ? BEGINNING : INSIDE);
+      } else if (alike && Math.abs(longer) <= most) {
         const edits = editsBetween(word, other, most);
-        if (edits <= most) found.push({ stem: this.stems[id] as string, weight: PER_EDIT ** edits });
+        if (edits <= most) meant(id, PER_EDIT ** edits);
       }
     }
     return found;
@@ -105,6 +111,14 @@ function lettersOf(word: string): number {
   let set = 0;
   for (let i = 0; i < word.length; i++) set |= 1 << (word.charCodeAt(i) % 32);
   return set;
+}
+
+/** Sets an element; the array grows where it must. */
+function setAt(array: Int32Array<ArrayBuffer>, at: number, value: number): Int32Array<ArrayBuffer> {
+  const own = at < array.length ? array : new Int32Array(2 * at);
+  if (own !== array) own.set(array);
+  own[at] = value;
+  return own;
 }
 
 /** The number of set bits. */

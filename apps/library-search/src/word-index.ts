@@ -80,6 +80,8 @@ export class WordIndex {
   private readonly postings = new Map<string, Postings>();
   private readonly byName = new Map<string, Set<number>>();
   private flows = 0;
+  /** By slot: what the word at hand explains; zeros between the words. */
+  private ofTerm = new Float32Array(64);
   /** Number of words of each field, by slot. */
   private lengths = new Uint8Array(64 * FIELDS.length);
   private readonly totals = new Float64Array(FIELDS.length);
@@ -137,7 +139,8 @@ export class WordIndex {
     const size = this.lengths.length / FIELDS.length;
     const explained: Explained = { parts: new Float32Array(size), slots: [] };
     const norms = this.norms();
-    const ofTerm = new Float32Array(size);
+    if (this.ofTerm.length < size) this.ofTerm = new Float32Array(size);
+    const { ofTerm } = this;
     let whole = 0;
     for (const { meant, known, word } of terms) {
       whole += known ? this.rarity(this.postings.get(stem(word))?.size ?? 1) : this.rarity(1);

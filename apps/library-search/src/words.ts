@@ -7,19 +7,25 @@ const CAMEL = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 /** Scripts that are written without spaces; only a segmenter for the language finds their words. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+/** Most words need nothing. */
+const LOWER = /^[a-z]+$/;
+const ASCII = /^[ -~\s]*$/;
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' });
 
 /** Removes case, width and accents: `Résumé`, `RESUME` and `ｒｅｓｕｍｅ` become the same word, and so do `STRASSE` and `straße`. */
-const fold = (text: string): string =>
-  text
+function fold(text: string): string {
+  if (ASCII.test(text)) return text.toLowerCase();
+  return text
     .normalize('NFKD')
     .replaceAll(/[\u0300-\u036f]/g, '')
     .normalize('NFC')
     .toUpperCase()
     .toLowerCase()
     .replaceAll('ς', 'σ');
+}
 
 function parts(identifier: string): string[] {
+  if (LOWER.test(identifier)) return [identifier];
   return identifier
     .split(SEPARATOR)
     .flatMap((part) => part.split(CAMEL))
