@@ -1,13 +1,10 @@
 /** `instrument` and `ai()` in real plays: the vendors' clients in the sandbox, through the executor's proxy, against servers that speak their protocols. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { pathToFileURL } from 'node:url';
 import type { shapes } from '@hero/openrpc';
 import { AsyncDisposableStack, tempFolder, until } from '@hero/testing';
 import { FlowRunner } from './flow-runner.js';
+import { type PythonServer, pythonWithClients, serve, serveScript } from './python-server.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const KEY = 'k-of-the-broker-19f2';
@@ -34,42 +31,16 @@ def ask(text):
 
 const stack = new AsyncDisposableStack();
 let runner: FlowRunner;
-let broker: Server;
-let messages: Server;
-
-interface Server extends AsyncDisposable {
-  readonly url: string;
-  readonly log: readonly string[];
-}
-
-/** A server in Python that says its address in its first line. */
-async function serve(python: string, args: string[]): Promise<Server> {
-  const child = spawn(python, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: ROOT });
-  const log: string[] = [];
-  const lines = createInterface(child.stderr);
-  const first = once(lines, 'line');
-  lines.on('line', (line: string) => log.push(line));
-  const [line] = (await first) as [string];
-  return {
-    url: /http:\S+/.exec(line)?.[0] ?? '',
-    log,
-    async [Symbol.asyncDispose]() {
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
-}
+let broker: PythonServer;
+let messages: PythonServer;
 
 beforeAll(async () => {
-  const make = `import { pythonEnv } from ${JSON.stringify(pathToFileURL(join(ROOT, 'tools/python-env.mjs')).href)};
-    process.stdout.write(pythonEnv(${JSON.stringify(ROOT)}));`;
-  const python = execFileSync(process.execPath, ['--input-type=module', '-e', make], { encoding: 'utf8' });
+  const python = pythonWithClients();
   const folder = stack.use(await tempFolder()).path;
   await writeFile(join(folder, 'script.json'), JSON.stringify(SCRIPT));
   await writeFile(join(folder, 'secrets'), `AIBROKER_API_KEY=${KEY}\n`, { mode: 0o600 });
-  broker = stack.use(await serve(python, ['-m', 'hero_tracing.testing.broker', join(folder, 'script.json')]));
-  messages = stack.use(await serve(python, [join(ROOT, 'sdk-python/tests/anthropic_server.py')]));
+  broker = stack.use(await serveScript(python, join(folder, 'script.json')));
+  messages = stack.use(await serve(python, join(ROOT, 'sdk-python/tests/anthropic_server.py')));
   runner = stack.use(
     await FlowRunner.open({
       slots: 4,
@@ -94,7 +65,7 @@ const shown = (spans: shapes.Span[]): unknown[] =>
     name,
     status,
     cost_usd,
-    usage?.['prompt_tokens'] ?? usage?.['input_tokens'] ?? null,
+    usage?.['input_tokens'] ?? null,
     error?.type ?? null,
   ]);
 

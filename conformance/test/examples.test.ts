@@ -5,16 +5,24 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { HeroClient, unixTransport } from '@hero/openrpc';
 import { Street } from '../src/street.js';
+import { type PythonServer, pythonWithClients, serveScript } from './python-server.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const FOLDER = join(ROOT, 'examples');
 const DRIVERS = readdirSync(FOLDER).filter((name) => /^\d\d_\w+\.py$/.test(name));
 
 let street: Street;
+let broker: PythonServer;
 beforeAll(async () => {
-  street = await Street.start({ slots: 4 });
+  const HERO_PYTHON = pythonWithClients();
+  broker = await serveScript(HERO_PYTHON, join(FOLDER, '12_language_model.json'));
+  const model = { AIBROKER_URL: broker.url, AIBROKER_API_KEY: 'key-of-the-example', AIBROKER_MODEL: 'scripted-model' };
+  street = await Street.start({ slots: 4, env: { HERO_PYTHON, ...model } });
+}, 180_000);
+afterAll(async () => {
+  await street?.[Symbol.asyncDispose]();
+  await broker?.[Symbol.asyncDispose]();
 }, 60_000);
-afterAll(async () => await street?.[Symbol.asyncDispose](), 60_000);
 
 /** Runs a Python program; warnings are errors, and every `assert` counts. */
 async function python(...args: string[]): Promise<string> {
