@@ -1,17 +1,21 @@
 /** The Python that has the vendors' clients, and servers in Python for one test. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** The interpreter of the checks (tools/python-env.mjs). */
+/** The interpreter of the checks (tools/python-env.mjs). Two workers of jest do not make it at the same time. */
 export function pythonWithClients(): string {
   const make = `import { pythonEnv } from ${JSON.stringify(pathToFileURL(join(ROOT, 'tools/python-env.mjs')).href)};
     process.stdout.write(pythonEnv(${JSON.stringify(ROOT)}));`;
-  return execFileSync(process.execPath, ['--input-type=module', '-e', make], { encoding: 'utf8' });
+  const cache = join(ROOT, 'node_modules', '.cache');
+  mkdirSync(cache, { recursive: true });
+  const args = [join(cache, 'hero-python.lock'), process.execPath, '--input-type=module', '-e', make];
+  return execFileSync('flock', args, { encoding: 'utf8' });
 }
 
 export interface PythonServer extends AsyncDisposable {
