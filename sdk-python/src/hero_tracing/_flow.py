@@ -302,8 +302,8 @@ class Flow:
         >>> @flow(secrets=["API_KEY"])
         ... def main():
         ...     return len(flow.secret("API_KEY"))
-        >>> play(main, secrets={"API_KEY": "a long one"}).output
-        10
+        >>> play(main, secrets={"API_KEY": "sk-of-the-reference"}).output
+        19
         """
         return secret(name)
 
