@@ -7,7 +7,7 @@
    the listener that it came from, whatever it says; the executor says which play the child is.
 2. A child is over when its listener was shut (by init, before the next child exists) or when the connection of init ends. Its
    connections are closed with it.
-3. Nothing is served before the executor has said which play it is.
+3. Nothing is served before the executor has said which play it is (`play`), nor after it has said that this one is `over`.
 4. Connections are bounded for each play and in all; beyond, they wait in the kernel's queue of their listener.
 """
 
@@ -38,11 +38,21 @@ class Child:
 
     def __init__(self, server: ProxyServer, token: str) -> None:
         self.server, self.token = server, token
-        self.play = Play(server.limits, lambda text: server.say(t="refused", child=token, text=text))
+        self.play = self._new_play()
         self.listeners: dict[socket.socket, Entry | None] = {}
         self.exchanges: dict[Exchange, asyncio.Task[None]] = {}
         self.granted = asyncio.Event()
         self.listening = False
+
+    def end_play(self) -> None:
+        """Its process may be kept for another play: that one has the listeners, and neither these connections nor what they counted."""
+        for task in self.exchanges.values():
+            task.cancel()
+        self.granted.clear()
+        self.play = self._new_play()
+
+    def _new_play(self) -> Play:
+        return Play(self.server.limits, lambda text: self.server.say(t="refused", child=self.token, text=text))
 
     def listen(self) -> None:
         if self.listening or len(self.exchanges) >= self.server.limits.connections or self.server.full:
@@ -153,7 +163,7 @@ class ProxyServer:
                 else:
                     self.grants.pop(message["child"], None)
                     if message["child"] in self.children:
-                        self.children[message["child"]].close()
+                        self.children[message["child"]].end_play()
             try:
                 part = await self.loop.sock_recv(self.channel, 1 << 16)
             except OSError:
