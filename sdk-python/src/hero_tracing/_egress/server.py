@@ -45,9 +45,7 @@ class Child:
         self.listening = False
 
     def end_play(self) -> None:
-        """Its process may be kept for another play: that one has the listeners, and neither these connections nor what they counted."""
-        for task in self.exchanges.values():
-            task.cancel()
+        """Its process may be kept for another play of the same version, which finds its connections open; it is counted anew."""
         self.granted.clear()
         self.play = self._new_play()
 
