@@ -212,6 +212,7 @@ class Scene:
             port=self.victim.port, allowed=self.neighbour.port, own=_own(), name=socket.gethostname()
         )
         play.run(prelude + text)
+        play.lanes["control"].settimeout(60)
         said = play.says()
         play.exit()
         self.executor.forget(play)
