@@ -112,16 +112,13 @@ def test_a_full_telemetry_lane_never_stops_the_work(play: Any) -> None:
     executor = play(
         HEAD
         + """
-import time
 @flow
 def step(n): return n
 @flow
 def main():
-    t = time.monotonic()
     for n in range(300):
         flow.current_span.log("z" * 60_000)
         step(n)
-    return time.monotonic() - t
 """
     )
 
@@ -129,13 +126,13 @@ def main():
     reads = executor._read_events
 
     def stalled(sock: Any, attempt: Any) -> None:
-        go_on.wait()
+        go_on.wait()  # nothing is read before the last step is committed: a lane that stopped the work would never end
         reads(sock, attempt)
 
     executor._read_events = stalled
     executor.on_frame = lambda frame: go_on.set() if frame["t"] == "commit" and frame["id"] == 300 else None
     attempt = executor.run()
-    assert attempt.code == 0 and executor.output < 5
+    assert attempt.code == 0
     dropped = sum(event["count"] for event in attempt.events if event["type"] == "dropped")
     kept = [event for event in attempt.events if event["type"] != "dropped"]
     assert dropped > 0 and dropped + len(kept) == 300 * 3 + 2, "I10: what is not there is counted"
