@@ -10,6 +10,7 @@ import {
   playStatus,
   workflowCreate,
   workflowCreateVersion,
+  workflowUpdate,
 } from '@hero/contracts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { codeOf, PlayService } from './play-service.js';
@@ -97,6 +98,32 @@ describe('an accepted start', () => {
     expect(second.version_sid).toBe(version.sid);
     expect((await registry.claimed(first.sid)).source).toBe(python_source);
     expect((await registry.claimed(second.sid)).source).toBe(newer);
+  });
+});
+
+describe('what the registry remembers of a workflow', () => {
+  test('is not used when another version is current, nor are its inputs', async () => {
+    const { sid } = await registry.bus.ask(workflowCreate, { name: 'growing', python_source: source({}, 'return 1') });
+    const [bySid, byName] = [{ workflow_sid: sid }, { workflow_name: 'growing' }];
+    for (const ask of [bySid, byName]) await registry.bus.ask(playStart, ask);
+    const inputs = [{ name: 'topic', field_type: 'string' as const, required: true }];
+    const version = { workflow_sid: sid, python_source: source({ inputs }) };
+    const newer = await registry.bus.ask(workflowCreateVersion, version);
+    // The remembered version would take this call, and refuse the next one.
+    expect(await paths(bySid)).toEqual(['input_data.topic']);
+    const second = await registry.bus.ask(playStart, { ...byName, input_data: { topic: 'tea' } });
+    expect(second.version_sid).toBe(newer.sid);
+  });
+
+  test('is not used when another workflow has its name, or it was deleted', async () => {
+    const { sid } = await registry.bus.ask(workflowCreate, { name: 'first name', python_source: source({}) });
+    const byName = { workflow_name: 'first name' };
+    for (const _ of [1, 2]) await registry.bus.ask(playStart, byName);
+    await registry.bus.ask(workflowUpdate, { workflow_sid: sid, name: 'second name' });
+    expect((await fault(byName)).code).toBe('NOT_FOUND');
+    const other = await registry.bus.ask(workflowCreate, { name: 'first name', python_source: source({}) });
+    expect((await registry.bus.ask(playStart, byName)).workflow_sid).toBe(other.sid);
+    expect((await registry.bus.ask(playStart, { workflow_sid: sid })).name).toBe('second name');
   });
 });
 

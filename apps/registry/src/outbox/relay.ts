@@ -41,8 +41,7 @@ export class Relay {
   private sweeping?: Timer;
   private forgetting?: NodeJS.Timeout;
   private stopped = false;
-  /** Called after the commit of a play's end, by the registry that committed it. */
-  onEnded: (change: Change) => void = () => undefined;
+  private readonly listeners: ((change: Change) => void)[] = [];
   private readonly batches: BatchPublisher;
   private log?: Log;
 
@@ -68,11 +67,16 @@ export class Relay {
     await this.forget();
   }
 
+  /** Called with each change that this registry committed, right after its commit. */
+  onCommitted(listener: (change: Change) => void): void {
+    this.listeners.push(listener);
+  }
+
   /** After the commit: publishes these changes now. Never fails: a change that cannot be published stays in the outbox. */
   tell(...changes: readonly Change[]): void {
     for (const change of changes) {
       this.announce(change);
-      if (change.moved && (change.parent_play_sid || change.has_children)) this.onEnded(change);
+      for (const listener of this.listeners) listener(change);
       if (change.later) continue;
       if (this.behind || !this.bus.connected) {
         this.behind = true;

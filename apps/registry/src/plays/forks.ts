@@ -191,4 +191,5 @@ const newPlay = (sid: string, source: ForkSource, version: Pinned, input: string
   timeout_ms: source.timeout_ms ?? limitOf(version),
   idempotency_key: null,
   params_sha256: '',
+  remembered_name: null,
 });

@@ -53,8 +53,13 @@ export interface PlayFilter {
 export class PlayStore {
   constructor(readonly database: Database) {}
 
-  async play(sid: string, sql: Sql = this.database): Promise<PlayRow | undefined> {
-    const [row] = await sql.query<PlayRow>('play_by_sid', `SELECT ${PLAY} FROM ${PLAYS} WHERE p.sid = $1`, [sid]);
+  /** `waited`: it has or had waits, answers or questions; what they are, `resumes` says. */
+  async play(sid: string): Promise<(PlayRow & { waited: boolean }) | undefined> {
+    const [row] = await this.database.query<PlayRow & { waited: boolean }>(
+      'play_by_sid',
+      `SELECT ${PLAY}, EXISTS (SELECT FROM resumes r WHERE r.play_sid = p.sid) AS waited FROM ${PLAYS} WHERE p.sid = $1`,
+      [sid],
+    );
     return row;
   }
 

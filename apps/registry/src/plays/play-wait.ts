@@ -1,26 +1,29 @@
 /**
- * play_wait: woken by announcements, never by polling.
+ * play_wait: woken by changes, never by polling.
  *
  * 1. The play is looked at after the waiter is listed, so that a change in between is not missed.
  * 2. A change costs one look at the play's row, however many wait and however much the play holds; the play is read for who is answered.
- * 3. Announcements are best effort: those missed while NATS was not reachable are made up for by one read of the play after each
- *    reconnect.
+ *    An end that this process committed costs no look: the commit has said what the play is.
+ * 3. What this process commits wakes its waiters directly; what other registries commit, their announcements. Announcements are best effort: those
+ *    missed while NATS was not reachable are made up for by one read of the play after each reconnect.
  */
 import { Bus } from '@hero/bus';
-import { allChanges, isOver, type Params, type Play, type playWait } from '@hero/contracts';
+import { allChanges, isFinal, isOver, type Params, type Play, type PlayStatus, type playWait } from '@hero/contracts';
 import { after } from '@hero/service-kit';
 import { Injectable } from '@nestjs/common';
+import { Relay } from '../outbox/relay.js';
 import type { Standing } from './play-store.js';
 import { Plays } from './plays.js';
 
 @Injectable()
 export class PlayWait {
-  private readonly waiters = new Map<string, Set<() => void>>();
+  private readonly waiters = new Map<string, Set<Waiter>>();
   private readonly looks = new Map<string, Promise<Standing>>();
   private closing?: AbortSignal;
 
   constructor(
     private readonly plays: Plays,
+    private readonly relay: Relay,
     private readonly bus: Bus,
   ) {}
 
@@ -28,11 +31,12 @@ export class PlayWait {
     const prefix = allChanges('play').slice(0, -1);
     await this.bus.follow(allChanges('play'), (_data, subject) => this.wake(subject.slice(prefix.length)));
     this.bus.onReconnect(() => this.wakeAll());
+    this.relay.onCommitted(({ play_sid, status }) => this.wake(play_sid, status));
   }
 
   async wait(p: Params<typeof playWait>, closing?: AbortSignal): Promise<Play> {
     const waiter = new Waiter();
-    this.list(p.play_sid, waiter.changed);
+    this.list(p.play_sid, waiter);
     // The timer itself says that the limit is reached: by a clock that is read later it may have fired a moment too early.
     let late = false;
     const expire = (): void => {
@@ -41,21 +45,22 @@ export class PlayWait {
     };
     const timer = p.timeout_ms === 0 ? undefined : after(p.timeout_ms, expire);
     this.heed(closing);
+    let told: PlayStatus | undefined;
     try {
       for (;;) {
         const next = waiter.next();
-        const { status, asks } = await this.look(p.play_sid);
+        const { status, asks } = told && isFinal(told) ? { status: told, asks: false } : await this.look(p.play_sid);
         const last = late || closing?.aborted === true;
         if (last || isOver(status, asks, p.until)) {
           const play = await this.plays.get(p.play_sid);
           // It may have gone on since.
           if (last || isOver(play.status, play.pending_resumes.length > 0, p.until)) return play;
         }
-        await next;
+        told = await next;
       }
     } finally {
       timer?.[Symbol.dispose]();
-      this.unlist(p.play_sid, waiter.changed);
+      this.unlist(p.play_sid, waiter);
     }
   }
 
@@ -83,31 +88,32 @@ export class PlayWait {
     return look;
   }
 
-  private wake(sid: string): void {
+  private wake(sid: string, status?: PlayStatus): void {
     this.looks.delete(sid);
-    for (const changed of this.waiters.get(sid) ?? []) changed();
+    for (const waiter of this.waiters.get(sid) ?? []) waiter.changed(status);
   }
 
-  private list(sid: string, changed: () => void): void {
+  private list(sid: string, waiter: Waiter): void {
     const listed = this.waiters.get(sid) ?? new Set();
-    this.waiters.set(sid, listed.add(changed));
+    this.waiters.set(sid, listed.add(waiter));
   }
 
-  private unlist(sid: string, changed: () => void): void {
+  private unlist(sid: string, waiter: Waiter): void {
     const listed = this.waiters.get(sid);
-    listed?.delete(changed);
+    listed?.delete(waiter);
     if (listed?.size === 0) this.waiters.delete(sid);
   }
 }
 
 /** Remembers that something changed while the play was not being read. */
 class Waiter {
-  private resolve: () => void = () => undefined;
+  private resolve: (status?: PlayStatus) => void = () => undefined;
 
-  readonly changed = (): void => this.resolve();
+  /** The status, where whoever tells of the change knows it. */
+  readonly changed = (status?: PlayStatus): void => this.resolve(status);
 
-  /** Kept by the first change from now on. */
-  next(): Promise<void> {
+  /** Resolves with the first change from now on. */
+  next(): Promise<PlayStatus | undefined> {
     return new Promise((resolve) => {
       this.resolve = resolve;
     });

@@ -47,9 +47,10 @@ export class Plays {
   ) {}
 
   async get(sid: string): Promise<Play> {
-    const [row, resumes] = await Promise.all([this.store.play(sid), this.store.resumes([sid], MOST_WAITS)]);
-    if (!row) throw noPlay(sid);
-    return playOf(row, resumes);
+    const found = await this.store.play(sid);
+    if (!found) throw noPlay(sid);
+    const { waited, ...row } = found;
+    return playOf(row, waited ? await this.store.resumes([sid], MOST_WAITS) : []);
   }
 
   async standing(sid: string): Promise<Standing> {

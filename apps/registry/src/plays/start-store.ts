@@ -20,6 +20,8 @@ export interface NewPlay {
   timeout_ms: number | null;
   idempotency_key: string | null;
   params_sha256: string;
+  /** Set: the version was pinned from memory, and is the workflow's current one only if the workflow still has this name and this version. */
+  remembered_name: string | null;
 }
 
 /** What keeps a play from being inserted. */
@@ -39,7 +41,7 @@ export class StartStore {
 
   /**
    * One statement, one commit: the play, its input, its prefill, its key and its wake-up. Nothing is inserted where the
-   * key is taken, the workflow is being deleted, or the parent is final: a cancelled parent gets no child (I6), because
+   * key is taken, the workflow is being deleted, its current version is no longer the remembered one, or the parent is final: a cancelled parent gets no child (I6), because
    * whoever cancels it holds its row.
    */
   async insert(play: NewPlay, sql: Sql = this.database): Promise<Change | undefined> {
@@ -83,7 +85,9 @@ const START = named<NewPlay & { patterns: string[]; positions: number[]; payload
   'play_start',
   `
   WITH workflow AS (
-    SELECT sid FROM workflows WHERE sid = :workflow_sid FOR KEY SHARE
+    SELECT sid FROM workflows WHERE sid = :workflow_sid
+      AND (:remembered_name::text IS NULL OR (name = :remembered_name AND current_version_sid = :version_sid))
+    FOR KEY SHARE
   ), parent AS (
     SELECT depth FROM plays WHERE sid = :parent_play_sid AND status IN (${ACTIVE}) FOR SHARE
   ), allowed AS (

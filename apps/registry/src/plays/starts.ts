@@ -2,7 +2,8 @@
  * play_start and play_run_async: a play is pinned to its version for life (I9) and accepted in one commit.
  *
  * 1. All faults of the call are found before anything is written, each with its path.
- * 2. Two round trips to PostgreSQL: one finds the version (and whether the key is known), one inserts.
+ * 2. One round trip to PostgreSQL: the version is pinned from memory, and the statement that inserts the play checks that it is still the
+ *    current one. Where it is not, or is not known here, another round trip finds it first. With a key, one finds whether the key is known.
  * 3. The same key with the same parameters gives the same play, with others CONFLICT. What was asked counts, not what it
  *    led to: a current version that has moved on in between does not matter.
  */
@@ -51,8 +52,9 @@ export class Starts {
     const { input_data, prefill_resumes, idempotency_key: key = null, ...words } = ask;
     const values = { input: input_data.text, prefills: prefill_resumes?.text ?? null };
     const keyed = key === null ? null : { ...words, idempotency_key: key };
+    const remembered = this.versions.remembered(ask);
     const [pinned, known] = await Promise.allSettled([
-      this.versions.pin(ask),
+      remembered ?? this.versions.pin(ask),
       key === null ? null : this.store.byKey(key),
     ]);
     if (known.status === 'rejected') throw known.reason;
@@ -71,6 +73,8 @@ export class Starts {
     const version = pinned.value;
     const task = { kind: 'input' as const, fields: version.inputs, ...values, keyed };
     const { issues, input, prefills, params_sha256 } = await this.checks.check(version.workflow_sid, task);
+    // Another version may be current by now, and declare something else.
+    if (issues.length > 0 && remembered) return this.again(ask);
     refuse(issues);
     refuseTooLarge(input);
     refuseTooMany(prefills);
@@ -89,13 +93,20 @@ export class Starts {
       timeout_ms: ask.timeout_ms ?? limitOf(version),
       idempotency_key: key,
       params_sha256,
+      remembered_name: remembered?.workflow_name ?? null,
     };
     await failpoint('registry.start.before');
     const change = await this.store.insert(play);
-    if (!change) return this.hindered(play);
+    if (!change) return remembered ? this.again(ask) : this.hindered(play);
     await failpoint('registry.start.after');
     this.relay.tell(change);
     return { sid: play.sid, fresh: newPlay(play, version, change.at) };
+  }
+
+  /** Rule 2: what was remembered may not hold any more. */
+  private again(ask: Ask): Promise<{ sid: string; fresh?: Play }> {
+    this.versions.forget(ask);
+    return this.accept(ask);
   }
 
   /** A concurrent transaction won: a start with the same key, the deletion of the workflow, or the end of the parent. */

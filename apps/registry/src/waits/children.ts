@@ -39,7 +39,9 @@ export class Children {
 
   start(log: Log): void {
     this.log = log;
-    this.relay.onEnded = (change) => void this.ended(change);
+    this.relay.onCommitted((change) => {
+      if (change.moved && (change.parent_play_sid || change.has_children)) void this.ended(change);
+    });
     this.timer = every(SWEEP_MS, () => this.sweep(), { log, name: 'children' });
   }
 

@@ -106,6 +106,7 @@ export class Spawns {
         timeout_ms: limitOf(version),
         idempotency_key: null,
         params_sha256: '',
+        remembered_name: null,
       },
       sql,
     );
