@@ -10,6 +10,8 @@ export type KillReason =
   | 'protocol'
   | 'limit'
   | 'time_limit'
+  /** What its version requires could not be installed. */
+  | 'packages'
   /** It could not be told what to run. */
   | 'not_started'
   /** It did not leave after its end or its pause was committed. */
@@ -33,6 +35,7 @@ export function causeOf(ending: Ending, standing: Standing, killed?: { reason: K
     case 'limit':
     case 'time_limit':
     case 'not_started':
+    case 'packages':
       return cause(killed.reason, killed.message);
     case 'lingered':
     case undefined:

@@ -16,6 +16,9 @@ import { Memory } from './runs/memory.js';
 import { MemoryStore } from './runs/memory-store.js';
 import { MoveStore } from './life/move-store.js';
 import { OutboxStore } from './outbox/outbox-store.js';
+import { PackageHandlers } from './doors/package-handlers.js';
+import { Packages } from './workflows/packages.js';
+import { PackageStore } from './workflows/package-store.js';
 import { Pauses } from './waits/pauses.js';
 import { PlayHandlers } from './doors/play-handlers.js';
 import { PayloadStore } from './plays/payload-store.js';
@@ -59,6 +62,7 @@ const stores = [
   MemoryStore,
   MoveStore,
   OutboxStore,
+  PackageStore,
   PayloadStore,
   PlayStore,
   LinkStore,
@@ -95,7 +99,7 @@ const plays = [
   Timers,
   Wakes,
 ];
-const workflows = [Sources, Versions, WorkflowDeletion, Workflows];
+const workflows = [Packages, Sources, Versions, WorkflowDeletion, Workflows];
 
 @Module({
   imports: [
@@ -105,7 +109,7 @@ const workflows = [Sources, Versions, WorkflowDeletion, Workflows];
       poolSize: POOL,
     }),
   ],
-  controllers: [PlayHandlers, RunHandlers, WorkflowHandlers],
+  controllers: [PackageHandlers, PlayHandlers, RunHandlers, WorkflowHandlers],
   providers: [...stores, ...plays, ...workflows, Background],
 })
 export class RegistryModule {}

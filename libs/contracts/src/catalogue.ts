@@ -1,4 +1,5 @@
 import type { Contract } from './contract.js';
+import * as packages from './packages.js';
 import * as plays from './play-methods.js';
 import * as runs from './runs.js';
 import * as spans from './span-methods.js';
@@ -11,7 +12,7 @@ const isContract = (value: unknown): value is Contract =>
 
 /** All contracts, by name. The gateway, the OpenRPC document and the clients are made from the public ones. */
 export const CATALOGUE: ReadonlyMap<string, Contract> = new Map(
-  [workflows, plays, runs, waits, spans, system]
+  [workflows, plays, packages, runs, waits, spans, system]
     .flatMap((module) => Object.values(module))
     .filter(isContract)
     .map((c) => [c.name, c]),

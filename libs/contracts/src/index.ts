@@ -25,6 +25,15 @@ export {
   playWait,
   spanOutputs,
 } from './play-methods.js';
+export {
+  LockedPackage,
+  locksNeeded,
+  PackageLock,
+  playPrepare,
+  versionInstallRecord,
+  versionLock,
+  versionLockRecord,
+} from './packages.js';
 export { FINAL_STATUSES, isFinal, PLAY_STATUSES, PLAY_TRANSITIONS } from './play-status.js';
 export {
   Forked,

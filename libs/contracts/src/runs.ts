@@ -84,6 +84,7 @@ export const Run = z.object({
   source: z.string(),
   entry: z.string(),
   options: JsonObject,
+  requirements: z.array(z.string()).describe('The packages that the version requires; empty: none.'),
   input: JsonText,
   remaining_ms: RemainingMs,
   parent_span_id: z.string().nullable().describe('The span of the caller that the root span hangs under.'),
@@ -172,13 +173,13 @@ export const playEnd = contract({
 });
 
 export const ExitCause = z.object({
-  kind: z.enum(['exited', 'signalled', 'protocol', 'time_limit', 'limit', 'not_started']),
+  kind: z.enum(['exited', 'signalled', 'protocol', 'time_limit', 'limit', 'not_started', 'packages']),
   code: z.int().nullable().describe('Exit code.'),
   signal: z.string().nullable(),
   message: z
     .string()
     .default('')
-    .describe('What a person reads; for `protocol`, `limit` and `not_started` what was wrong.'),
+    .describe('What a person reads; for `protocol`, `limit`, `not_started` and `packages` what was wrong.'),
 });
 export type ExitCause = z.infer<typeof ExitCause>;
 

@@ -30,6 +30,18 @@ export const Workflow = z.object({
 });
 export type Workflow = z.infer<typeof Workflow>;
 
+/** What the requirements of a version were resolved to, for one kind of interpreter and platform. */
+export const VersionPackages = z.object({
+  target: z.string().describe('For example `cpython-3.11-linux-x86_64`.'),
+  resolved: z
+    .array(z.string())
+    .nullable()
+    .describe('Every package that is installed, as `name==version`; null: not resolved.'),
+  resolved_at: Time.nullable(),
+  error: z.string().nullable().describe('Why they could not be installed the last time that this was tried.'),
+});
+export type VersionPackages = z.infer<typeof VersionPackages>;
+
 export const WorkflowVersion = z.object({
   sid: Sid,
   workflow_sid: Sid,
@@ -39,6 +51,7 @@ export const WorkflowVersion = z.object({
   inputs: z.array(FlowField),
   outputs: z.array(FlowField),
   requirements: z.array(z.string()),
+  packages: z.array(VersionPackages).describe('By target; empty until a play first needs them.'),
   source_sha256: z.string(),
   notes: z.string(),
   created_at: Time,

@@ -22,6 +22,11 @@ export function endingOf(cause: ExitCause): Ending {
       return { status: 'failed', error: fault('LimitExceeded', said(message, 'The process exceeded a limit.')) };
     case 'not_started':
       return { status: 'failed', error: fault('NotStarted', said(message, 'The process could not be started.')) };
+    case 'packages':
+      return {
+        status: 'failed',
+        error: fault('PackagesNotInstalled', said(message, 'Its packages could not be installed.')),
+      };
     case 'time_limit':
       return timeLimit();
   }

@@ -88,6 +88,12 @@ export class RunStore {
     return row?.remaining_ms ?? null;
   }
 
+  /** Stops the time of a claimed play that cannot run yet, or lets it go on. Repeated, it changes nothing. */
+  async prepare(fence: Fence, preparing: boolean): Promise<{ remaining_ms: number | null } | undefined> {
+    const [row] = await PREPARE(this.database, { ...fence, preparing });
+    return row;
+  }
+
   /** The play has to run again after its suspended process exits. */
   async wake(playSid: string, sql: Sql): Promise<void> {
     await sql.query('play_wake', 'UPDATE plays SET wake = true WHERE sid = $1 AND suspended', [playSid]);
@@ -116,6 +122,17 @@ export class RunStore {
     );
   }
 }
+
+const PREPARE = named<object, { remaining_ms: number | null }>(
+  'play_prepare',
+  `UPDATE plays SET
+     ran_ms = CASE WHEN :preparing THEN ran_ms + ${RUNNING_MS} ELSE ran_ms END,
+     running_since = CASE WHEN :preparing THEN NULL ELSE coalesce(running_since, now()) END,
+     deadline_at = CASE WHEN :preparing THEN NULL
+       ELSE coalesce(deadline_at, now() + (timeout_ms - ran_ms) * interval '1 millisecond') END
+   WHERE sid = :play_sid AND epoch = :epoch AND owner = :owner AND status = 'running'
+   RETURNING (timeout_ms - ran_ms - ${RUNNING_MS})::float8 AS remaining_ms`,
+);
 
 export interface Advance {
   group: number;

@@ -19,6 +19,7 @@ import {
   type playEnd,
   type playExit,
   type playMemory,
+  type playPrepare,
   type playRelease,
   type Result,
 } from '@hero/contracts';
@@ -56,7 +57,7 @@ export class Runs {
     const { play_sid, epoch, attempt, version_sid, workflow_name, remaining_ms, parent_span_id, input } = claimed;
     const found = await this.read(claimed).catch((error: unknown) => this.giveBack(p.owner, claimed, error));
     if (!found) return { run: null };
-    const { source, entry, options } = found.version;
+    const { source, entry, options, requirements } = found.version;
     const { memory } = found;
     return {
       run: {
@@ -68,6 +69,7 @@ export class Runs {
         source,
         entry,
         options,
+        requirements,
         input,
         remaining_ms,
         parent_span_id,
@@ -100,6 +102,12 @@ export class Runs {
   private remembered({ epoch, forked, input, play_sid }: Claimed): Promise<MemoryPage> | MemoryPage {
     if (epoch === 1 && !forked) return { items: [], next: null };
     return input.length > LARGE ? { items: [], next: FIRST_PAGE } : this.memory.page(play_sid, epoch, FIRST_PAGE);
+  }
+
+  /** A play whose packages are being installed does not run: its time limit stands still. */
+  async prepare({ preparing, ...fence }: Params<typeof playPrepare>): Promise<Result<typeof playPrepare>> {
+    const held = await this.store.prepare(fence, preparing);
+    return { held: held !== undefined, remaining_ms: held?.remaining_ms ?? null };
   }
 
   async page({ owner, play_sid, epoch, next }: Params<typeof playMemory>): Promise<MemoryPage> {

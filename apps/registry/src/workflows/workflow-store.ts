@@ -15,8 +15,11 @@ const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 const WORKFLOW = `w.sid, w.name, w.description, w.tags, v.inputs, v.outputs, w.current_version_sid,
   v.number AS current_version_number, to_char(w.created_at, ${ISO}) AS created_at, to_char(w.updated_at, ${ISO}) AS updated_at`;
 const WITH_CURRENT = 'workflows w JOIN versions v ON v.sid = w.current_version_sid';
+const PACKAGES = `coalesce((SELECT json_agg(json_build_object('target', p.target, 'resolved', p.resolved,
+    'resolved_at', to_char(p.resolved_at, ${ISO}), 'error', p.error) ORDER BY p.target)
+  FROM version_packages p WHERE p.version_sid = v.sid), '[]')`;
 const VERSION = `v.sid, v.workflow_sid, v.number, v.python_source, v.entry, v.inputs, v.outputs, v.requirements,
-  v.source_sha256, v.notes, to_char(v.created_at, ${ISO}) AS created_at`;
+  ${PACKAGES} AS packages, v.source_sha256, v.notes, to_char(v.created_at, ${ISO}) AS created_at`;
 
 /** A page ends before it exceeds this size, because a reply is held in memory. A single larger item has a page of its own. */
 const PAGE_BYTES = 16 * 1024 * 1024;
@@ -58,6 +61,7 @@ export interface VersionRecord {
   inputs: WorkflowVersion['inputs'];
   options: Inspection['options'];
   flows: Inspection['flows'];
+  requirements: string[];
 }
 
 @Injectable()
@@ -287,7 +291,7 @@ export class WorkflowStore {
   async record(versionSid: string): Promise<VersionRecord | undefined> {
     const [row] = await this.database.query<VersionRecord>(
       'version_record',
-      `SELECT sid AS version_sid, number AS version_number, workflow_sid, python_source AS source, entry, inputs, options, flows
+      `SELECT sid AS version_sid, number AS version_number, workflow_sid, python_source AS source, entry, inputs, options, flows, requirements
          FROM versions WHERE sid = $1`,
       [versionSid],
     );
