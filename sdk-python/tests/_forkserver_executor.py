@@ -127,6 +127,7 @@ class Executor:
             "egress": "none",
             "mounts": [],
             "preload": [],
+            "packages": None,
             **settings,
         }
         self.send(self.settings)

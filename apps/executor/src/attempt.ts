@@ -21,15 +21,18 @@ import {
 import { after, failpoint } from '@hero/service-kit';
 import type { Commits } from './commits.js';
 import { ControlLane } from './control-lane.js';
-import type { Child, Children } from './children.js';
+import type { Child } from './children.js';
 import type { EgressProxy } from './egress-proxy.js';
 import { causeOf, type KillReason } from './endings.js';
 import type { Ending } from './fork-server.js';
-import type { ForkServers } from './fork-servers.js';
 import { History, now } from './history.js';
 import type { Lane, Lanes } from './lanes.js';
 import { OutputLane } from './output-lane.js';
 import type { Broker } from './settings.js';
+import type { Environment } from './packages/environment.js';
+import type { Environments } from './packages/environments.js';
+import { InstallFailed } from './packages/install-failed.js';
+import { Preparation } from './packages/preparation.js';
 import type { Publisher } from './publisher.js';
 import type { RegistryCalls } from './registry-calls.js';
 import { Requests } from './requests.js';
@@ -48,8 +51,7 @@ export interface Surroundings {
   bus: Bus;
   calls: RegistryCalls;
   commits: Commits;
-  forks: ForkServers;
-  children: Children;
+  environments: Environments;
   lanes: Lanes;
   workdirs: Workdirs;
   publisher: Publisher;
@@ -75,15 +77,17 @@ export class Attempt {
   private readonly timers: Disposable[] = [];
   private limit?: Disposable;
   private child?: Child;
+  private remainingMs: number | null;
   private killed?: { reason: KillReason; message: string };
 
   constructor(
     readonly run: Run,
-    slot: Slot,
+    private readonly slot: Slot,
     private readonly around: Surroundings,
   ) {
     this.history = new History(run, around.publisher);
     this.guard = new SecretGuard(around.secrets, declaredSecrets(run.options));
+    this.remainingMs = run.remaining_ms;
     const garbage = (what: string): void => this.kill('protocol', what);
     this.telemetry = new TelemetryLane(this.history, this.guard);
     const tooMuch = (): void => this.kill('limit', 'The play wrote more than 1 GiB of output.');
@@ -109,13 +113,16 @@ export class Attempt {
 
   /** Runs it; resolves when its process tree has ended and its folder is removed. `report` then tells the registry how it ended. */
   async live(): Promise<Ending> {
-    const { run, around } = this;
+    const { run } = this;
+    let use: Disposable | undefined;
     try {
       this.tellStarted();
       await failpoint('executor.fork.before');
       const attach = (lane: Lane, socket: Socket, first: Buffer): void => this.attach(lane, socket, first);
       try {
-        this.child = await around.children.start(run, attach, this.stopped.signal);
+        const environment = await this.environment();
+        use = environment.use();
+        this.child = await environment.children.start(run, attach, this.stopped.signal);
       } catch (error) {
         if (this.killed) return { t: 'lost' };
         throw error;
@@ -131,6 +138,23 @@ export class Attempt {
       for (const timer of this.timers) timer[Symbol.dispose]();
       this.limit?.[Symbol.dispose]();
       await this.child?.clear();
+      use?.[Symbol.dispose]();
+    }
+  }
+
+  /** That of its packages, which may have to be installed first. */
+  private async environment(): Promise<Environment> {
+    const { run, around, slot, history } = this;
+    const ready = around.environments.ready(run);
+    if (ready) return ready;
+    try {
+      const preparation = new Preparation(run, slot, history, around.calls, this.stopped.signal);
+      const { environment, remainingMs } = await preparation.wait(around.environments);
+      this.remainingMs = remainingMs;
+      return environment;
+    } catch (error) {
+      this.kill(error instanceof InstallFailed ? 'packages' : 'not_started', messageOf(error));
+      throw error;
     }
   }
 
@@ -196,7 +220,7 @@ export class Attempt {
   }
 
   private tellStarted(): void {
-    const { level, enforced, missing } = this.around.forks.sandbox;
+    const { level, enforced, missing } = this.around.environments.base.forks.sandbox;
     const executor = this.around.calls.owner;
     this.history.add({ type: 'attempt_started', at: now(), executor, sandbox: { level, enforced, missing } });
   }
@@ -226,7 +250,7 @@ export class Attempt {
     const { signal } = this.stopped;
     const { play_sid, attempt, version_sid, workflow_name, source, entry, options, input, parent_span_id } = run;
     const what = { play_sid, attempt, version_sid, workflow_name, source, entry, options, input, parent_span_id };
-    const sandbox = around.forks.sandbox;
+    const sandbox = around.environments.base.forks.sandbox;
     await control.send({ t: 'start', ...what, sandbox, always_replay: around.alwaysReplay }, signal);
     let page: MemoryPage = run.memory;
     for (;;) {
@@ -236,7 +260,7 @@ export class Attempt {
       page = await around.calls.untilAnswered(playMemory, { ...fence, next: page.next }, signal);
     }
     await control.send({ t: 'go' }, signal);
-    this.startClock(run.remaining_ms);
+    this.startClock(this.remainingMs);
   }
 
   private startClock(remainingMs: number | null): void {

@@ -45,11 +45,13 @@ export interface Child extends Started {
   clear(): Promise<void>;
 }
 
+/** Of all environments of an executor: a folder's name is never used twice. */
+let armedCount = 0;
+
 export class Children {
   private readonly armed = new Set<ArmedChild>();
   private arming?: ArmedChild;
   private waiting = 0;
-  private count = 0;
   private timer?: Disposable;
   private armAt = Number.POSITIVE_INFINITY;
   private rest?: Disposable;
@@ -150,7 +152,7 @@ export class Children {
     const room = Math.min(this.options.most, Math.floor((freemem() * SHARE_OF_FREE_MEMORY) / CHILD_BYTES));
     if (this.arming || this.armed.size >= room || !this.forks.arms || !this.options.wanted()) return;
     if (this.waiting > 0) return this.armSoon(WAITING_AGAIN_AFTER_MS);
-    const child = new ArmedChild(++this.count, this.forks, this.lanes, this.workdirs, () => {
+    const child = new ArmedChild(++armedCount, this.forks, this.lanes, this.workdirs, () => {
       if (this.arming !== child) return; // it was discarded meanwhile
       this.arming = undefined;
       this.armed.add(child);

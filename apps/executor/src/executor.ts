@@ -11,10 +11,14 @@ import { Children } from './children.js';
 import { Commits } from './commits.js';
 import { withBroker } from './egress.js';
 import { EgressProxy } from './egress-proxy.js';
+import type { ForkSettings } from './fork-server.js';
 import { ForkServers } from './fork-servers.js';
 import { Inspections } from './inspections.js';
 import { openLanes } from './lanes.js';
 import { Lease } from './lease.js';
+import { Environment } from './packages/environment.js';
+import { Environments } from './packages/environments.js';
+import { Installer } from './packages/installer.js';
 import { Publisher } from './publisher.js';
 import { resolvePython } from './python.js';
 import { RegistryCalls } from './registry-calls.js';
@@ -52,7 +56,6 @@ export class Executor {
     const hostNetwork = egress.mode === 'host' || env.HERO_SANDBOX === 'off';
     const settings = {
       socket: lanes.path,
-      plays: workdirs.folder,
       shown_plays: paths.plays,
       sandbox: env.HERO_SANDBOX,
       egress: egress.mode,
@@ -60,32 +63,50 @@ export class Executor {
       mounts: env.HERO_MOUNTS,
       preload: env.HERO_PRELOAD,
     };
-    const forks = await ForkServers.open(
-      python,
-      settings,
-      env.HERO_RECYCLE,
-      log,
-      () => proxy?.ready() ?? Promise.resolve(),
-    );
-    if (proxy) proxy.onDied = () => forks.abandon();
-    log.info({ python: python.executable, version: python.version, sandbox: forks.sandbox }, 'plays can be started');
+    const proxyReady = (): Promise<void> => proxy?.ready() ?? Promise.resolve();
+    /** `share`: what part of the processes that are kept ready it may have. */
+    const environment = async (
+      packages: ForkSettings['packages'],
+      share: number,
+      own = workdirs,
+    ): Promise<Environment> => {
+      const forkSettings = { ...settings, plays: own.folder, packages };
+      const forks = await ForkServers.open(python, forkSettings, env.HERO_RECYCLE, log, proxyReady);
+      const most = Math.ceil((env.HERO_ARMED ?? env.HERO_SLOTS) * share);
+      const wanted = (): boolean => lease.live && !plays.draining;
+      const children = new Children(forks, lanes, own, { most, wanted }, log);
+      return new Environment(forks, children, packages?.lock ?? null);
+    };
+    const base = await environment(null, 1);
+    const { sandbox, notPreloaded } = base.forks;
+    log.info({ python: python.executable, version: python.version, sandbox }, 'plays can be started');
+    if (Object.keys(notPreloaded).length > 0)
+      log.warn({ modules: notPreloaded }, 'HERO_PRELOAD: imported only for plays whose packages include them');
     const calls = new RegistryCalls(bus, instance);
     const publisher = new Publisher(bus);
     const alwaysReplay = env.HERO_ALWAYS_REPLAY;
-    const children = new Children(
-      forks,
-      lanes,
-      workdirs,
-      { most: env.HERO_ARMED ?? env.HERO_SLOTS, wanted: () => lease.live && !plays.draining },
+    const root = join(paths.cache, 'environments');
+    const tools = join(paths.cache, 'installers');
+    const installer = new Installer({ python, root, tools, installer: env.HERO_INSTALLER });
+    const environments = new Environments(
+      base,
+      installer,
+      calls,
+      {
+        target: python.target,
+        root,
+        keepMs: env.HERO_PACKAGES_KEEP_MS,
+        open: ({ id, ...packages }) => environment(packages, 1 / 4, workdirs.below(id)),
+      },
       log,
     );
+    if (proxy) proxy.onDied = () => environments.abandon();
     const commits = new Commits(calls);
     const around = {
       bus,
       calls,
       commits,
-      forks,
-      children,
+      environments,
       lanes,
       workdirs,
       publisher,
@@ -105,9 +126,9 @@ export class Executor {
       instance,
       now: () => ({ slots: plays.slots, busy: plays.busy, draining: plays.draining, plays: plays.plays }),
       onRenewed: (untilMs) => {
-        forks.lease(untilMs);
+        environments.lease(untilMs);
         plays.wake();
-        children.refill();
+        environments.refill();
       },
       onGone: (gone) => plays.gone(gone),
       onAnswered: (answered) => plays.answered(answered),
@@ -118,6 +139,7 @@ export class Executor {
   async start(): Promise<void> {
     await this.lease.start();
     this.plays.start();
+    this.around.environments.start();
   }
 
   info(): { slots: number; busy: number; healthy: boolean; sandbox: string } {
@@ -125,8 +147,8 @@ export class Executor {
     return {
       slots,
       busy,
-      healthy: this.around.forks.healthy && this.lease.live,
-      sandbox: this.around.forks.sandbox.level,
+      healthy: this.around.environments.base.forks.healthy && this.lease.live,
+      sandbox: this.around.environments.base.forks.sandbox.level,
     };
   }
 
@@ -135,8 +157,7 @@ export class Executor {
     await this.around.publisher.close(EVENTS_STORED_WITHIN_MS);
     this.around.commits.close();
     await this.lease.stop();
-    this.around.children.close();
-    await this.around.forks.close();
+    await this.around.environments.stop();
     await this.around.proxy?.close();
     await this.around.lanes.close();
     await this.around.workdirs.close();

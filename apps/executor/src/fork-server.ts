@@ -20,6 +20,8 @@ export interface ForkSettings {
   proxy: { socket: string; entries: readonly string[] } | null;
   mounts: readonly Mount[];
   preload: readonly string[];
+  /** The folder of the packages, and the lock that whoever uses it holds; null: only what the interpreter has. */
+  packages: { folder: string; lock: string } | null;
 }
 
 export interface Order {
@@ -47,6 +49,8 @@ interface Ready {
   python: string;
   /** Whether children can be armed: whatever a play leaves behind is out of reach of the next one. */
   arms: boolean;
+  /** Modules of HERO_PRELOAD that were not imported, each with the reason. */
+  not_preloaded: Record<string, string>;
 }
 
 type Message = Ready | { t: 'failed'; message: string } | (Exclude<Ending, { t: 'lost' }> & { id: number });

@@ -54,6 +54,10 @@ export class ForkServers {
     return this.current.ready;
   }
 
+  get notPreloaded(): Record<string, string> {
+    return this.current.ready.not_preloaded;
+  }
+
   /** Whether the one that takes orders lives. */
   get healthy(): boolean {
     return this.all.has(this.current);

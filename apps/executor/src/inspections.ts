@@ -19,7 +19,7 @@ export class Inspections {
   private count = 0;
   private readonly queue: (() => void)[] = [];
 
-  constructor(private readonly around: Pick<Surroundings, 'forks' | 'lanes' | 'workdirs' | 'log'>) {}
+  constructor(private readonly around: Pick<Surroundings, 'environments' | 'lanes' | 'workdirs' | 'log'>) {}
 
   async inspect(source: string): Promise<Inspection> {
     if (this.running < AT_ONCE) this.running++;
@@ -35,7 +35,8 @@ export class Inspections {
   }
 
   private async run(source: string): Promise<Inspection> {
-    const { forks, lanes, workdirs, log } = this.around;
+    const { environments, lanes, workdirs, log } = this.around;
+    const { forks } = environments.base;
     const token = randomBytes(24).toString('hex');
     const workdir = workdirs.make('inspection', ++this.count, forks.owner);
     const sockets: Socket[] = [];

@@ -8,6 +8,8 @@ import { StartFault } from '@hero/service-kit';
 export interface Python {
   executable: string;
   version: string;
+  /** Decides which wheels fit: implementation, version and platform. */
+  target: string;
   /** Folder of the SDK; null where the interpreter itself has it installed. */
   sdk: string | null;
 }
@@ -18,16 +20,22 @@ export interface PlayPython extends Python {
   clients: string;
 }
 
-const ASK = 'import sys; print(sys.executable); print(".".join(map(str, sys.version_info[:3])))';
+const ASK = `
+import sys, sysconfig
+print(sys.executable)
+print(".".join(map(str, sys.version_info[:3])))
+libc = "-musl" if "musl" in (sysconfig.get_config_var("SOABI") or "") else ""
+print("%s-%d.%d-%s%s" % (sys.implementation.name, *sys.version_info[:2], sysconfig.get_platform(), libc))
+`;
 const OLDEST = [3, 10] as const;
 
 export async function resolvePython(name: string): Promise<Python> {
-  const [executable = '', version = ''] = await ask(name);
+  const [executable = '', version = '', target = ''] = await ask(name);
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
     throw fault(`${name} is Python ${version || 'of an unknown version'}; plays need 3.10 or newer. Set HERO_PYTHON.`);
   }
-  return { executable, version, sdk: sdkFolder() };
+  return { executable, version, target, sdk: sdkFolder() };
 }
 
 async function ask(name: string): Promise<string[]> {

@@ -57,7 +57,10 @@ export class RunningPlays {
       // A stopped executor's open request would swallow wake-ups, so it expires before the plays are taken over.
       expiresMs: 2_000,
       heartbeatMs: 800,
-      max: () => (this.draining || !this.options.leaseIsLive() || !this.around.forks.healthy ? 0 : this.all.free),
+      max: () =>
+        this.draining || !this.options.leaseIsLive() || !this.around.environments.base.forks.healthy
+          ? 0
+          : this.all.free,
       onMessages: (messages) => {
         for (const message of messages) this.track(this.takeUp(message));
       },
@@ -118,8 +121,12 @@ export class RunningPlays {
       return null;
     }
     try {
-      const { calls, forks } = this.around;
-      const { run } = await calls.once(playClaim, { owner: calls.owner, ...wanted.data, sandbox: forks.sandbox });
+      const { calls, environments } = this.around;
+      const { run } = await calls.once(playClaim, {
+        owner: calls.owner,
+        ...wanted.data,
+        sandbox: environments.base.forks.sandbox,
+      });
       await failpoint('executor.claim.after');
       await failpoint('executor.ack.before');
       message.ack();

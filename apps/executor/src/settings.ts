@@ -62,6 +62,13 @@ export const executorEnv = z.object({
   HERO_EGRESS: egress,
   HERO_MOUNTS: mounts.default([]).describe('Folders that plays may see: path[:rw], comma-separated.'),
   HERO_PRELOAD: list.default([]).describe('Python modules that every play finds imported, comma-separated.'),
+  HERO_INSTALLER: z
+    .enum(['auto', 'uv', 'pip'])
+    .default('auto')
+    .describe('Set uv or pip to install packages with; auto takes uv where it is there or can be had.'),
+  HERO_PACKAGES_KEEP_MS: whole(0, 2_000_000_000)
+    .default(3_600_000)
+    .describe('How long packages that nothing needs are kept after their last use, in ms.'),
   HERO_PYTHON: z.string().default('python3').describe('The Python interpreter of plays, 3.10 or newer.'),
   HERO_ALWAYS_REPLAY: z
     .enum(['0', '1'])

@@ -19,6 +19,8 @@ export interface Workdirs {
   /** Gives a folder that was made ahead of need to a play: the new path. Whoever has it mounted keeps it. */
   rename(workdir: string, play: string, epoch: number): string;
   remove(workdir: string): Promise<void>;
+  /** The same in a folder of its own, which goes with this one. */
+  below(name: string): Workdirs;
   close(): Promise<void>;
 }
 
@@ -30,6 +32,10 @@ export async function openWorkdirs(plays: string, instance: string, python: stri
   await writeFile(join(folder, OWNER_FILE), String(process.pid));
   const removeFolder = (path: string): Promise<void> => removeAll(path, python, log);
   void sweep(plays, instance, removeFolder, log);
+  return workdirsIn(folder, removeFolder);
+}
+
+function workdirsIn(folder: string, removeFolder: (path: string) => Promise<void>): Workdirs {
   return {
     folder,
     // A few calls of some microseconds: handing each to another thread and back costs more than they do.
@@ -49,6 +55,11 @@ export async function openWorkdirs(plays: string, instance: string, python: stri
     async remove(workdir) {
       const own = join(workdir, '..');
       if (!removedEmpty(workdir, own)) await removeFolder(own);
+    },
+    below(name) {
+      const own = join(folder, name);
+      mkdirSync(own, { recursive: true, mode: 0o711 });
+      return workdirsIn(own, removeFolder);
     },
     close: () => removeFolder(folder),
   };

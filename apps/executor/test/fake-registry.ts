@@ -44,6 +44,7 @@ import { Controller, type INestMicroservice, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { uuidv7 } from '@hero/service-kit';
 import { until } from '@hero/testing';
+import { FakeLocks, lockHandlers } from './fake-locks.js';
 
 export interface FakePlay {
   sid: string;
@@ -59,6 +60,8 @@ export interface FakePlay {
   memory: MemoryItem[];
   grants: string[];
   options: JsonObject;
+  version: string;
+  requirements: string[];
   pauses: ('linger' | 'park' | 'plain')[];
   children: { place: string; sid: string; input: unknown }[];
   steps: StepOutcome[];
@@ -83,6 +86,7 @@ export class FakeRegistry {
   readonly answers = new Map<string, unknown>();
   /** Sources by workflow name, for `resolve`. */
   readonly library = new Map<string, string>();
+  readonly locks = new FakeLocks();
   leases = 0;
   lastLease?: Params<typeof executorLease>;
   gone: { play_sid: string; epoch: number }[] = [];
@@ -153,6 +157,8 @@ export class FakeRegistry {
       memory: [],
       grants: [],
       options: {},
+      version: 'v1',
+      requirements: [],
       pauses: [],
       children: [],
       steps: [],
@@ -241,11 +247,12 @@ function moduleFor(of: () => FakeRegistry): new () => object {
           play_sid,
           epoch: play.epoch,
           attempt: play.claims,
-          version_sid: 'v1',
+          version_sid: play.version,
           workflow_name: 'test',
           source: play.source,
           entry: play.entry,
           options: play.options,
+          requirements: play.requirements,
           input: JSON.stringify(play.input),
           remaining_ms: play.remainingMs,
           parent_span_id: null,
@@ -401,7 +408,7 @@ function moduleFor(of: () => FakeRegistry): new () => object {
     }
   }
 
-  @Module({ controllers: [Door] })
+  @Module({ controllers: [Door, lockHandlers(() => of().locks)] })
   class FakeRegistryModule {}
   return FakeRegistryModule;
 }

@@ -13,7 +13,7 @@ import os
 import socket
 from typing import Any
 
-from ._jail import enter
+from ._jail import enter, packages
 from ._jail.network import Network
 from ._jail.server import Connect, Server
 from ._rehearsal import rehearse
@@ -43,10 +43,15 @@ def main() -> None:
         connect = Connect(settings["socket"])
         proxy = settings.get("proxy")
         network = Network(proxy["entries"], Connect(proxy["socket"])) if proxy else None
-        _import_all(settings["preload"])
+        folder = packages.hold(settings["packages"])
+        _import_runtime()
+        left = packages.preload(settings["preload"], strict=True) if folder is None else {}
         for _ in range(REHEARSALS):
             rehearse()
         jail = enter(settings, network)
+        if folder is not None:
+            packages.show(folder)
+            left = packages.preload(settings["preload"], strict=False)
     except BaseException as error:
         text = f"{type(error).__name__}: {error}"
         channel.setblocking(True)
@@ -55,17 +60,14 @@ def main() -> None:
     gc.collect()
     gc.disable()
     gc.freeze()
-    Server(channel, settings, jail, connect).run()
+    Server(channel, settings, jail, connect, left).run()
     os._exit(0)
 
 
-def _import_all(modules: list[str]) -> None:
-    """What every play needs, and what HERO_PRELOAD names: imported once, shared by all forks."""
-    for name in ("hero_tracing", "hero_tracing._play", "hero_tracing._inspect.process", *modules):
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise ImportError(f"cannot import {name}: {error}; install it or take it out of HERO_PRELOAD") from error
+def _import_runtime() -> None:
+    """What every play needs: imported once, shared by all forks."""
+    for name in ("hero_tracing", "hero_tracing._play", "hero_tracing._inspect.process"):
+        importlib.import_module(name)
 
 
 if __name__ == "__main__":

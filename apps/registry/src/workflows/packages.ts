@@ -30,7 +30,10 @@ export class Packages {
     return { lock };
   }
 
-  async recordInstall({ error, ...of }: Params<typeof versionInstallRecord>): Promise<Result<typeof versionInstallRecord>> {
+  async recordInstall({
+    error,
+    ...of
+  }: Params<typeof versionInstallRecord>): Promise<Result<typeof versionInstallRecord>> {
     await this.store.recordInstall(of, error);
     return { ok: true };
   }

@@ -152,7 +152,8 @@ def refuse(page: mmap.mmap, error: BaseException) -> None:
 def _environment(workdir: str, jail: Jail) -> None:
     """A play inherits nothing: the fork server itself was started with an empty environment."""
     own_tmp = sandbox.own_mounts(jail)
-    binaries = [os.path.dirname(sys.executable), "/usr/local/bin", "/usr/bin", "/bin"]
+    packages = jail.paths.packages
+    binaries = [*([f"{packages}/bin"] if packages else []), os.path.dirname(sys.executable), "/usr/local/bin", "/usr/bin", "/bin"]
     os.environ.clear()
     os.environ.update(
         PATH=":".join(dict.fromkeys(binaries)),
@@ -161,6 +162,7 @@ def _environment(workdir: str, jail: Jail) -> None:
         LANG="C.UTF-8",
         PYTHONUTF8="1",
         PYTHONDONTWRITEBYTECODE="1",
+        **({"PYTHONPATH": packages} if packages else {}),  # for what the play starts; it has them already
         PYTHONHASHSEED="0",  # the play's own: what it starts iterates sets in the same order
     )
     if jail.network:

@@ -30,6 +30,7 @@ class JailPaths:
 
     system: list[str]
     python: list[str]
+    packages: str | None
     mounts: list[tuple[str, bool]]
     plays: str
     shown_plays: str
@@ -39,7 +40,8 @@ class JailPaths:
     def of(settings: dict[str, Any]) -> JailPaths:
         return JailPaths(
             system=[path for path in _SYSTEM if os.path.lexists(path)],
-            python=python_paths(),
+            python=[*python_paths(), *([settings["packages"]["folder"]] if settings["packages"] else [])],
+            packages=settings["packages"]["folder"] if settings["packages"] else None,
             mounts=[(mount["path"], bool(mount["writable"])) for mount in settings["mounts"]],
             plays=settings["plays"],
             shown_plays=settings["shown_plays"],

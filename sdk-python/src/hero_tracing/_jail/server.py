@@ -60,7 +60,9 @@ class Connect:
 class Server:
     """The loop. Never blocks on the executor, so that the deadline holds whatever the executor does."""
 
-    def __init__(self, channel: socket.socket, settings: dict[str, Any], jail: Jail, connect: Connect) -> None:
+    def __init__(
+        self, channel: socket.socket, settings: dict[str, Any], jail: Jail, connect: Connect, left: dict[str, str]
+    ) -> None:
         self.channel, self.settings, self.jail, self.connect = channel, settings, jail, connect
         self.level, enforced, missing = what_will_hold(jail, settings["sandbox"])
         self.inbox, self.outbox = b"", b""
@@ -92,6 +94,7 @@ class Server:
             gid=jail.gid,
             python=sys.version.split()[0],
             arms=reusable(jail, settings["sandbox"]),
+            not_preloaded=left,
         )
 
     def run(self) -> None:
