@@ -67,7 +67,7 @@ async function pytest() {
 }
 
 const python = (module, ...args) => plain(pythonEnv(root), ['-m', module, ...args]);
-const PYTHON = ['sdk-python', 'flows', 'examples', 'bench/peers', 'tools'];
+const PYTHON = ['sdk-python', 'flows', 'examples', 'bench/peers', 'tools', 'apps/executor'];
 /** Generated, so only their types are checked. */
 const CLIENTS = ['libs/openrpc/generated/hero_logic_client.py', 'libs/openrpc/test/generated/shop_client.py'];
 const settings = 'sdk-python/pyproject.toml';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
 import time
 from collections.abc import Iterator
@@ -163,8 +164,37 @@ def test_a_tree_that_cannot_become_the_play_says_why(executor: Executor) -> None
 
 
 def test_a_module_that_cannot_be_preloaded_is_named() -> None:
-    with pytest.raises(AssertionError, match="no_such_module"):
-        Executor(preload=["no_such_module"])
+    with pytest.raises(AssertionError, match="cannot import json"):
+        Executor(preload=["json", "json.missing"])
+
+
+def test_a_module_that_is_not_installed_may_be_one_of_packages() -> None:
+    with Executor(preload=["json", "no_such_module"]) as executor:
+        assert executor.ready["not_preloaded"] == {"no_such_module": "it is not installed"}
+
+
+def test_packages_are_importable_and_held_and_only_named_modules_of_them_are_imported_early(tmp_path: Path) -> None:
+    folder, lock = tmp_path / "environment", tmp_path / "environment.lock"
+    folder.mkdir()
+    (folder / "early.py").write_text("import os\npid = os.getpid()")
+    (folder / "broken.py").write_text("raise RuntimeError('no')")
+    (folder / "x.pth").write_text(f"import os; open({str(tmp_path / 'canary')!r}, 'w')")
+    packages = {"folder": str(folder), "lock": str(lock)}
+    with Executor(packages=packages, preload=["early", "broken", "missing"]) as executor:
+        assert executor.ready["not_preloaded"] == {"broken": "RuntimeError: no", "missing": "it is not installed"}
+        play = executor.start("import early, os, sys\nsay([early.pid == os.getpid(), 'pytest' in sys.modules])")
+        assert play.says() == [False, False]
+        with lock.open() as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert not (tmp_path / "canary").exists()
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def test_packages_that_were_removed_are_reported(tmp_path: Path) -> None:
+    packages = {"folder": str(tmp_path / "environment"), "lock": str(tmp_path / "environment.lock")}
+    with pytest.raises(AssertionError, match="were removed"):
+        Executor(packages=packages)
 
 
 def test_without_a_sandbox_plays_still_end_as_a_whole_and_the_level_says_off() -> None:

@@ -1,8 +1,8 @@
 """One request as a JSON line on stdin; JSON lines on stdout: `log` as it goes on, then `done` or `failed`.
 
-    resolve  requirements → packages, each a release and the hashes of its files
-    build    packages → the folder that has them
-    sweep    the ids that are needed → the ids that were removed
+resolve  requirements → packages, each a release and the hashes of its files
+build    packages → the folder that has them
+sweep    the ids that are needed → the ids that were removed
 """
 
 from __future__ import annotations

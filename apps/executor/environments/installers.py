@@ -142,7 +142,7 @@ def _find_uv(tools: str, log: Log) -> str | None:
             return None
 
         def install(draft: str) -> None:
-            options = ["--no-deps", "--only-binary", ":all:", "--retries", "0", "--quiet", "--disable-pip-version-check"]
+            options = ["--no-deps", "--only-binary", ":all:", "--retries", "0", "--quiet"]
             run("pip", [*_PIP, "install", "--target", draft, *options, UV], _for_pip(os.environ), draft, log)
 
         try:

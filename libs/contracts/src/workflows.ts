@@ -31,7 +31,7 @@ export const Workflow = z.object({
 export type Workflow = z.infer<typeof Workflow>;
 
 /** What the requirements of a version were resolved to, for one kind of interpreter and platform. */
-export const VersionPackages = z.object({
+const VersionPackages = z.object({
   target: z.string().describe('For example `cpython-3.11-linux-x86_64`.'),
   resolved: z
     .array(z.string())
@@ -40,7 +40,6 @@ export const VersionPackages = z.object({
   resolved_at: Time.nullable(),
   error: z.string().nullable().describe('Why they could not be installed the last time that this was tried.'),
 });
-export type VersionPackages = z.infer<typeof VersionPackages>;
 
 export const WorkflowVersion = z.object({
   sid: Sid,

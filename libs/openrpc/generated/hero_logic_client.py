@@ -84,6 +84,7 @@ __all__ = [
     "WorkflowListResult",
     "WorkflowVersion",
     "WorkflowVersionListResult",
+    "WorkflowVersionPackagesItem",
 ]
 
 
@@ -822,6 +823,16 @@ class Workflow(TypedDict):
     updated_at: str
 
 
+class WorkflowVersionPackagesItem(TypedDict):
+    # For example `cpython-3.11-linux-x86_64`.
+    target: str
+    # Every package that is installed, as `name==version`; null: not resolved.
+    resolved: list[str] | None
+    resolved_at: str | None
+    # Why they could not be installed the last time that this was tried.
+    error: str | None
+
+
 class WorkflowVersion(TypedDict):
     sid: str
     workflow_sid: str
@@ -832,6 +843,8 @@ class WorkflowVersion(TypedDict):
     inputs: list[FlowField]
     outputs: list[FlowField]
     requirements: list[str]
+    # By target; empty until a play first needs them.
+    packages: list[WorkflowVersionPackagesItem]
     source_sha256: str
     notes: str
     created_at: str

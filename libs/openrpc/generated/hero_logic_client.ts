@@ -762,6 +762,16 @@ export interface Workflow {
   updated_at: string;
 }
 
+export interface WorkflowVersionPackagesItem {
+  /** For example `cpython-3.11-linux-x86_64`. */
+  target: string;
+  /** Every package that is installed, as `name==version`; null: not resolved. */
+  resolved: string[] | null;
+  resolved_at: string | null;
+  /** Why they could not be installed the last time that this was tried. */
+  error: string | null;
+}
+
 export interface WorkflowVersion {
   sid: string;
   workflow_sid: string;
@@ -772,6 +782,8 @@ export interface WorkflowVersion {
   inputs: FlowField[];
   outputs: FlowField[];
   requirements: string[];
+  /** By target; empty until a play first needs them. */
+  packages: WorkflowVersionPackagesItem[];
   source_sha256: string;
   notes: string;
   created_at: string;

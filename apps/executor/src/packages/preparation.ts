@@ -60,9 +60,16 @@ export class Preparation {
     this.stopping = this.setPreparing(true);
     this.stopping.catch(() => undefined);
     this.history.add({
-      ...{ type: 'span_started', at: now(), span_id: this.span, parent_id: spanId(this.run, ROOT_PLACE) },
-      ...{ name: 'packages', kind: 'other', place: PLACE, tags: { requirements: this.run.requirements } },
-      ...{ source_file: null, source_line: null },
+      type: 'span_started',
+      at: now(),
+      span_id: this.span,
+      parent_id: spanId(this.run, ROOT_PLACE),
+      name: 'packages',
+      kind: 'other',
+      place: PLACE,
+      tags: { requirements: this.run.requirements },
+      source_file: null,
+      source_line: null,
     });
   }
 

@@ -153,7 +153,9 @@ def _environment(workdir: str, jail: Jail) -> None:
     """A play inherits nothing: the fork server itself was started with an empty environment."""
     own_tmp = sandbox.own_mounts(jail)
     packages = jail.paths.packages
-    binaries = [*([f"{packages}/bin"] if packages else []), os.path.dirname(sys.executable), "/usr/local/bin", "/usr/bin", "/bin"]
+    binaries = [os.path.dirname(sys.executable), "/usr/local/bin", "/usr/bin", "/bin"]
+    if packages:
+        binaries.insert(0, f"{packages}/bin")
     os.environ.clear()
     os.environ.update(
         PATH=":".join(dict.fromkeys(binaries)),

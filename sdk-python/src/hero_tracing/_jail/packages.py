@@ -14,7 +14,6 @@ import importlib.util
 import os
 import site
 import sys
-from typing import Any
 
 
 def hold(packages: dict[str, str] | None) -> str | None:
@@ -49,6 +48,8 @@ def preload(modules: list[str], strict: bool) -> dict[str, str]:
             importlib.import_module(name)
         except Exception as error:
             if strict:
-                raise ImportError(f"cannot import {name}: {error}; install it or take it out of HERO_PRELOAD") from error
+                raise ImportError(
+                    f"cannot import {name}: {error}; install it or take it out of HERO_PRELOAD"
+                ) from error
             left[name] = f"{type(error).__name__}: {error}"
     return left
