@@ -60,6 +60,7 @@ test('packages are resolved and installed for the first play, which shows it as 
 
   const fetched = index.fetched.length;
   const second = await succeeds('v1', ['alpha'], VERSIONS);
+  await until(async () => spansOf(second).length > 0);
   expect([second.output, spansOf(second), index.fetched.length]).toEqual([['1.0', '1.0'], ['main'], fetched]);
   expect(setup.registry.locks.recorded).toBe(1);
 });
