@@ -14,6 +14,7 @@ import { machine, warmStart } from './machine.js';
 import { measuresOf } from './measures.js';
 import { summary } from './peers/page.js';
 import { withPeers } from './peers/results.js';
+import { packages } from './packages.js';
 import { client, warmUp } from './plays.js';
 
 const { values, positionals } = parseArgs({
@@ -43,6 +44,7 @@ if (values.against !== undefined) {
 }
 
 async function alone(): Promise<Figure[]> {
+  if (positionals.includes('packages')) return packages();
   const figures: Figure[] = [];
   {
     await using street = await Street.start({ executors: 1, slots: 16, ownPostgres: true });
