@@ -29,8 +29,7 @@ import { History, now } from './history.js';
 import type { Lane, Lanes } from './lanes.js';
 import { OutputLane } from './output-lane.js';
 import type { Broker } from './settings.js';
-import type { Environment } from './packages/environment.js';
-import type { Environments } from './packages/environments.js';
+import type { Environments, Opened } from './packages/environments.js';
 import { InstallFailed } from './packages/install-failed.js';
 import { Preparation } from './packages/preparation.js';
 import type { Publisher } from './publisher.js';
@@ -120,9 +119,9 @@ export class Attempt {
       await failpoint('executor.fork.before');
       const attach = (lane: Lane, socket: Socket, first: Buffer): void => this.attach(lane, socket, first);
       try {
-        const environment = await this.environment();
-        use = environment.use();
-        this.child = await environment.children.start(run, attach, this.stopped.signal);
+        const opened = await this.environment();
+        ({ use } = opened);
+        this.child = await opened.environment.children.start(run, attach, this.stopped.signal);
       } catch (error) {
         if (this.killed) return { t: 'lost' };
         throw error;
@@ -143,15 +142,15 @@ export class Attempt {
   }
 
   /** That of its packages, which may have to be installed first. */
-  private async environment(): Promise<Environment> {
+  private async environment(): Promise<Opened> {
     const { run, around, slot, history } = this;
     const ready = around.environments.ready(run);
     if (ready) return ready;
     try {
       const preparation = new Preparation(run, slot, history, around.calls, this.stopped.signal);
-      const { environment, remainingMs } = await preparation.wait(around.environments);
-      this.remainingMs = remainingMs;
-      return environment;
+      const prepared = await preparation.wait(around.environments);
+      this.remainingMs = prepared.remainingMs;
+      return prepared;
     } catch (error) {
       this.kill(error instanceof InstallFailed ? 'packages' : 'not_started', messageOf(error));
       throw error;

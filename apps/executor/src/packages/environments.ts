@@ -22,12 +22,19 @@ const IDLE_MS = 10 * 60_000;
 const MOST_IDLE = 8;
 const MOST_KNOWN = 10_000;
 const SWEEP_MS = 10 * 60_000;
+const TRIES = 5;
 
 export interface EnvironmentsOptions {
   target: string;
   root: string;
   keepMs: number;
   open(folder: { id: string; folder: string; lock: string }): Promise<Environment>;
+}
+
+/** Kept open by `use`. */
+export interface Opened {
+  environment: Environment;
+  use: Disposable;
 }
 
 interface Wanted {
@@ -61,7 +68,12 @@ export class Environments {
   }
 
   /** The environment of a version if it is open; undefined where `prepare` has to be waited for. */
-  ready({ version_sid, requirements }: Wanted): Environment | undefined {
+  ready(wanted: Wanted): Opened | undefined {
+    const environment = this.openedFor(wanted);
+    return environment && { environment, use: environment.use() };
+  }
+
+  private openedFor({ version_sid, requirements }: Wanted): Environment | undefined {
     if (requirements.length === 0) return this.base;
     const lock = this.known.get(version_sid);
     const environment = lock && this.opened.get(lock.id);
@@ -77,14 +89,15 @@ export class Environments {
   }
 
   /** `follow` hears what is done meanwhile: nothing where the packages are installed already. Rejects with InstallFailed. */
-  async prepare(wanted: Wanted, follow: Follow, signal: AbortSignal): Promise<Environment> {
+  async prepare(wanted: Wanted, follow: Follow, signal: AbortSignal): Promise<Opened> {
     const lock = await this.joined(this.resolving, wanted.version_sid, follow, signal, (say) =>
       this.lockOf(wanted, say).catch((error: unknown) => this.report(wanted, error)),
     );
     const environment = await this.joined(this.building, lock.id, follow, signal, (say) => this.open(lock, say)).catch(
       (error: unknown) => this.report(wanted, error),
     );
-    return environment;
+    // Taken before anything else can run: an idle one may be closed.
+    return { environment, use: environment.use() };
   }
 
   lease(untilMs: number): void {
@@ -153,6 +166,23 @@ export class Environments {
   /** Rule 2. */
   private async open(lock: PackageLock, say: Follow): Promise<Environment> {
     const { id } = lock;
+    for (let tried = 1; ; tried++) {
+      try {
+        const environment = await this.openInstalled(lock, say);
+        if (this.leaseUntil !== undefined) environment.forks.lease(this.leaseUntil);
+        this.opened.set(id, environment);
+        environment.children.refill();
+        this.closeIdle(MOST_IDLE, 0);
+        return environment;
+      } catch (error) {
+        // An executor removed the folder before the fork server held it: nothing had needed it until now.
+        if (error instanceof InstallFailed || tried === TRIES || existsSync(this.folderOf(id))) throw error;
+      }
+    }
+  }
+
+  private async openInstalled(lock: PackageLock, say: Follow): Promise<Environment> {
+    const { id } = lock;
     const folder = this.folderOf(id);
     if (!existsSync(folder)) {
       say(`installing ${lock.packages.length} packages: ${namesOf(lock)}`);
@@ -160,12 +190,7 @@ export class Environments {
       say('installed');
       if (built) this.log.info({ lock: id, packages: lock.packages.length }, 'packages were installed');
     }
-    const environment = await this.options.open({ id, folder, lock: `${folder}.lock` });
-    if (this.leaseUntil !== undefined) environment.forks.lease(this.leaseUntil);
-    this.opened.set(id, environment);
-    environment.children.refill();
-    this.closeIdle(MOST_IDLE, 0);
-    return environment;
+    return await this.options.open({ id, folder, lock: `${folder}.lock` });
   }
 
   private folderOf(id: string): string {

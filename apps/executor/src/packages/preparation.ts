@@ -9,15 +9,13 @@ import { playPrepare, type Run } from '@hero/contracts';
 import { type History, now } from '../history.js';
 import type { RegistryCalls } from '../registry-calls.js';
 import type { Slot } from '../slots.js';
-import type { Environment } from './environment.js';
-import type { Environments } from './environments.js';
+import type { Environments, Opened } from './environments.js';
 
 const ROOT_PLACE = '0'.repeat(32);
 const PLACE = createHash('sha256').update('packages').digest('hex').slice(0, 32);
 const SLOT_WITHIN_MS = 10 * 60_000;
 
-export interface Prepared {
-  environment: Environment;
+export interface Prepared extends Opened {
   remainingMs: number | null;
 }
 
@@ -36,12 +34,14 @@ export class Preparation {
 
   async wait(environments: Environments): Promise<Prepared> {
     const { run, signal } = this;
+    let opened: Opened | undefined;
     try {
-      const environment = await environments.prepare(run, (line) => this.hear(line), signal);
+      opened = await environments.prepare(run, (line) => this.hear(line), signal);
       const remainingMs = await this.goOn();
       this.end('success');
-      return { environment, remainingMs };
+      return { ...opened, remainingMs };
     } catch (error) {
+      opened?.use[Symbol.dispose]();
       const message = error instanceof Error ? error.message : String(error);
       if (signal.aborted) this.end('cancelled');
       else this.end('failed', { type: 'PackagesNotInstalled', message });
