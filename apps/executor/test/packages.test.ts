@@ -205,16 +205,20 @@ test('an installation that kill -9 cuts is never used, and is made again', async
 });
 
 test('what nothing needs any more is removed, and installed again from its lock for a play that comes later', async () => {
+  for (const name of ['zeta', 'eta']) {
+    index.offer({ name, version: '1.0' });
+    await succeeds(name, [name], `import ${name}`);
+  }
   executor.child.kill('SIGKILL');
   await executor.exited;
   const { locks } = setup.registry;
-  locks.needed = [locks.locks.get('delta')?.id ?? ''];
+  locks.needed = [locks.locks.get('zeta')?.id ?? ''];
   executor = await start({ HERO_PACKAGES_KEEP_MS: '0' });
   await until(async () => readdirSync(environments()).every((name) => name.startsWith(locks.needed[0] ?? '-')), {
     within: WITHIN,
   });
-  expect(existsSync(folderOf('delta'))).toBe(true);
-  const play = await succeeds('epsilon', ['epsilon'], 'import epsilon\nreturn epsilon.version');
+  expect(existsSync(folderOf('zeta'))).toBe(true);
+  const play = await succeeds('eta', ['eta'], 'import eta\nreturn eta.version');
   expect(play.output).toBe('1.0');
-  await until(async () => !existsSync(folderOf('epsilon')), { within: WITHIN });
+  await until(async () => !existsSync(folderOf('eta')), { within: WITHIN });
 });
