@@ -112,3 +112,22 @@ def test_without_a_grant_nothing_is_served(scene: tuple[Proxy, Executor, int]) -
     play.run(ASK.format(port=port) + "say(ask())")
     assert play.says() == ""
     play.exit()
+
+
+def test_an_entry_that_this_machine_refuses_is_named_and_the_others_are_served() -> None:
+    # A group address cannot be an address of this machine, as an IPv6 address cannot where IPv6 is switched off.
+    with (
+        _service() as port,
+        Proxy([f"224.0.0.1:{port}", f"localhost:{port}", f"10.9.8.7:{port}", "10.9.8.7:81"]) as proxy,
+        Executor(egress="proxy", proxy=proxy.settings()) as executor,
+    ):
+        if "network by proxy only" not in executor.ready["enforced"]:
+            pytest.skip(f"this machine refuses {executor.ready['missing']}")
+        assert [text for text in executor.ready["missing"] if "egress" in text] == [
+            f"egress to 224.0.0.1:{port} (Invalid argument)"
+        ]
+        play = executor.order("play", "play")
+        proxy.grant(play.token)
+        play.run(ASK.format(port=port) + "say(ask())")
+        assert play.says() == "!"
+        play.exit()

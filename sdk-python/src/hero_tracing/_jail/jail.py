@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from . import kernel
-from .network import Network, works
+from .network import Network, refused_doors
 from .root import JailPaths, build_root
 
 # A uid and gid that nothing else on a machine uses; plays of a root executor run as this.
@@ -76,11 +76,12 @@ def enter(settings: dict[str, Any], network: Network | None = None) -> Jail:
 def _through_proxy(jail: Jail, network: Network) -> None:
     """Each slot will have a network of its own in place of the jail's, which is empty; where it cannot, plays reach nothing."""
     closed = jail.network_closed and jail.pid_ns
-    why = works(network) if closed else "it needs a network and a pid namespace"
-    if why is None:
-        jail.network = network
-    else:
-        jail.missing.append(f"egress proxy ({why})")
+    refused = refused_doors(network) if closed else {0: "it needs a network and a pid namespace"}
+    if 0 in refused:
+        jail.missing.append(f"egress proxy ({refused[0]})")
+        return
+    jail.missing += [f"egress to {entry}" for entry in network.leave_out(refused)]
+    jail.network = network
 
 
 def _as_root(jail: Jail) -> None:

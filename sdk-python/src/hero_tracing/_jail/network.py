@@ -7,6 +7,7 @@
 3. The addresses are the same for every play, so that what a flow reads of them is the same in every attempt.
 
 A named `host:port` entry has a door at an address of its own; a name leads there by /etc/hosts, so that `host:port` works unchanged.
+A door that this machine refuses (one at an IPv6 address where IPv6 is switched off) is left out and named; the others stay.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Network:
     """What is the same for all slots of a jail."""
 
     def __init__(self, entries: list[str], connect: Connect) -> None:
+        self.entries = entries
         self.connect = connect
         self.doors = [Door(PROXY_HOST, PROXY_PORT, -1)]
         self.hosts: dict[str, str] = {}
@@ -61,6 +63,13 @@ class Network:
                 # `localhost:5432` and `127.0.0.1:5432` are one door.
                 if not any(door.address == address and door.port == int(port) for door in self.doors):
                     self.doors.append(Door(address, int(port), index))
+
+    def leave_out(self, refused: dict[int, str]) -> list[str]:
+        """Without the doors with these indexes; returns the entries that no door is left for, and why."""
+        lost = {self.doors[index].entry: why for index, why in refused.items()}
+        self.doors = [door for index, door in enumerate(self.doors) if index not in refused]
+        kept = {door.entry for door in self.doors}
+        return [f"{self.entries[entry]} ({why})" for entry, why in sorted(lost.items()) if entry not in kept]
 
     @property
     def ports(self) -> list[int]:
@@ -86,7 +95,13 @@ class Network:
         kernel.unshare(kernel.CLONE_NEWNET)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
             _up(control, b"lo")
-            for number, address in enumerate(sorted({door.address for door in self.doors} - {"::1"})):
+        self.assign(self.doors)
+
+    @staticmethod
+    def assign(doors: list[Door], first: int = 0) -> None:
+        """Gives `lo` the addresses of doors; `first`: the number of the first one among all."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            for number, address in enumerate(sorted({door.address for door in doors}), first):
                 _add(control, ipaddress.ip_address(address), number)
 
     def _addresses(self, host: str) -> list[str]:
@@ -129,24 +144,39 @@ class Doors:
         self.listeners.clear()
 
 
-def works(network: Network) -> str | None:
-    """Tries it in a child: None, or why this machine refuses."""
+def refused_doors(network: Network) -> dict[int, str]:
+    """Tries them in a child: the doors that this machine refuses, by index, and why. 0 is the proxy's: without it there is no network."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
+        refused: dict[int, str] = {}
         try:
-            network.make()
-            listeners = [_listen(door) for door in network.doors]
-            del listeners
+            _try_doors(network, refused)
         except BaseException as error:
-            os.write(write, f"{error}".encode()[:500] or b"?")
+            refused[0] = f"{error}"[:500]
         finally:
+            with os.fdopen(write, "w") as told:
+                json.dump(list(refused.items()), told)
             os._exit(0)
     os.close(write)
-    text = os.read(read, 600).decode(errors="replace")
-    os.close(read)
+    with os.fdopen(read) as answer:
+        text = answer.read()
     os.waitpid(child, 0)
-    return text or None
+    return dict(json.loads(text)) if text else {0: "the trial ended"}
+
+
+def _try_doors(network: Network, refused: dict[int, str]) -> None:
+    doors, network.doors = network.doors, []
+    network.make()
+    assigned: set[str] = set()
+    for index, door in enumerate(doors):
+        try:
+            if door.address not in assigned:
+                network.assign([door], index)
+            assigned.add(door.address)
+            _listen(door).close()
+        except OSError as error:
+            refused[index] = error.strerror or f"{error}"
 
 
 def _listen(door: Door) -> socket.socket:
