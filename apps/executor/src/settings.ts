@@ -119,7 +119,11 @@ export function checkMounts(given: readonly Mount[], varFolder: string, secretsF
     .map(
       ({ path }) => `HERO_MOUNTS: ${path} shows plays the services’ own files in ${varFolder}; name another folder.`,
     );
-  const shown = given.find(({ path }) => secretsFile !== undefined && within(resolve(secretsFile), path));
+  const secrets = secretsFile === undefined ? undefined : resolve(secretsFile);
+  const shown = given.find(({ path }) => secrets !== undefined && within(secrets, path));
   if (shown) faults.push(`HERO_MOUNTS: ${shown.path} shows plays HERO_SECRETS_FILE; keep that file elsewhere.`);
+  if (secrets !== undefined && within(secrets, varFolder)) {
+    faults.push(`HERO_SECRETS_FILE: plays see parts of ${varFolder} (packages, clients); keep that file elsewhere.`);
+  }
   if (faults.length > 0) throw new StartFault('executor cannot start: its environment is not right.', faults);
 }

@@ -73,6 +73,8 @@ describe('the environment of an executor', () => {
     expect(() => checkMounts(mounts, '/home/me/hero/var')).toThrow('services’ own files');
     expect(() => checkMounts(mounts, '/srv/hero/var')).not.toThrow();
     expect(() => checkMounts(mounts, '/srv/hero/var', '/home/me/secrets')).toThrow('shows plays HERO_SECRETS_FILE');
+    const clients = '/srv/hero/var/clients/secrets';
+    expect(() => checkMounts([], '/srv/hero/var', clients)).toThrow('plays see parts of /srv/hero/var');
   });
 
   test('needs a Python that runs and is new enough', async () => {
