@@ -200,7 +200,7 @@ export class Attempt {
   private async tellExit(cause: ExitCause, signal: AbortSignal): Promise<void> {
     const { play_sid, epoch } = this.run;
     await failpoint('executor.exit.before');
-    const told = { owner: this.around.calls.owner, play_sid, epoch, cause, events: this.history.mark() };
+    const told = { owner: this.around.calls.owner, play_sid, epoch, cause, events: await this.history.sent() };
     await this.around.calls.untilAnswered(playExit, told, signal, Number.POSITIVE_INFINITY);
   }
 

@@ -3,6 +3,8 @@
  *
  * 1. I10: what finds no room is counted before anything is numbered, and the next batch says how much.
  * 2. One batch of a play is under way at a time, so they arrive in order; events that arrive in between wait for the next one.
+ * 3. The end of an attempt is told when its last batch is on its way, so that the status which the registry then adds comes behind it. A
+ *    stream that takes nothing delays it by a moment only.
  */
 import { type AnyEvent, type EventBatch, type EventsMark, MIB, type Run } from '@hero/contracts';
 import type { Publisher } from './publisher.js';
@@ -12,6 +14,8 @@ const BATCH_BYTES = 512 * 1024;
 const BATCH_AFTER_MS = 20;
 const PLAY_LIMIT = 8 * MIB;
 const OWN_EVENT_BYTES = 300;
+/** Rule 3. */
+const SENT_WITHIN_MS = 100;
 
 /** Why events are missing. The first one of a kind says what was wrong with it. */
 export type DropReason = 'overload' | 'malformed';
@@ -29,6 +33,9 @@ export class History {
   private last = 0;
   private timer?: NodeJS.Timeout;
   private sending?: Promise<void>;
+  /** Whether the first of the numbered batches is on its way. */
+  private firstSent = false;
+  private onSent?: () => void;
 
   constructor(
     private readonly run: Pick<Run, 'play_sid' | 'epoch' | 'attempt'>,
@@ -68,6 +75,25 @@ export class History {
     return this.last === 0 ? null : { source: this.source, batch: this.last };
   }
 
+  /** The mark, once all up to it is on its way (3). */
+  async sent(): Promise<EventsMark | null> {
+    const mark = this.mark();
+    if (this.allSent) return mark;
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, SENT_WITHIN_MS);
+      this.onSent = () => {
+        if (!this.allSent) return;
+        clearTimeout(late);
+        resolve();
+      };
+    });
+    return mark;
+  }
+
+  private get allSent(): boolean {
+    return this.numbered.length === 0 || (this.numbered.length === 1 && this.firstSent);
+  }
+
   /** When all that was added is stored. */
   async stored(): Promise<void> {
     this.send();
@@ -93,8 +119,12 @@ export class History {
       if (this.numbered.length === 0) this.number();
       const next = this.numbered[0];
       if (!next) return;
-      await this.publisher.publish(next.batch);
+      await this.publisher.publish(next.batch, () => {
+        this.firstSent = true;
+        this.onSent?.();
+      });
       this.numbered.shift();
+      this.firstSent = false;
       this.held -= next.bytes;
       this.publisher.release(next.bytes);
     }

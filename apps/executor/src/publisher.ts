@@ -1,6 +1,6 @@
 /**
  * Numbered batches of events on their way into JetStream. What plays hold in all is bounded here (`room`), so that a
- * stream that takes nothing costs events (counted, I10) and never memory; publishing delays no commit.
+ * stream that takes nothing costs events (counted, I10) and never memory; publishing delays no commit of a step (for ends: history.ts).
  */
 import { BatchPublisher, type Bus, backoff, ensureStream, TELEMETRY_SETTINGS } from '@hero/bus';
 import { type EventBatch, MIB } from '@hero/contracts';
@@ -37,9 +37,9 @@ export class Publisher {
     this.held -= bytes;
   }
 
-  /** Resolves when the batch is stored; what is refused is published again, with the same number. */
-  publish(batch: EventBatch): Promise<void> {
-    const published = this.untilStored(batch).finally(() => this.pending.delete(published));
+  /** Resolves when the batch is stored; what is refused is published again, with the same number. `sent`: each time it is on its way. */
+  publish(batch: EventBatch, sent: () => void): Promise<void> {
+    const published = this.untilStored(batch, sent).finally(() => this.pending.delete(published));
     this.pending.add(published);
     return published;
   }
@@ -51,14 +51,14 @@ export class Publisher {
     clearTimeout(late);
   }
 
-  private async untilStored(batch: EventBatch): Promise<void> {
+  private async untilStored(batch: EventBatch, sent: () => void): Promise<void> {
     await this.ready;
     const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
     while (!this.closing.signal.aborted) {
       try {
         await failpoint('executor.publish.before');
         if (this.bus.connected) {
-          await this.batches.publish(batch);
+          await this.batches.publish(batch, sent);
           await failpoint('executor.publish.after');
           return;
         }

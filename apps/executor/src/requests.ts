@@ -330,7 +330,7 @@ export class Requests {
 
   private async mark(emitted: number): Promise<EventsMark | null> {
     await this.of.telemetry.until(emitted, EMITTED_WITHIN_MS);
-    return this.of.history.mark();
+    return await this.of.history.sent();
   }
 
   private refuse(id: number, message: string): void {

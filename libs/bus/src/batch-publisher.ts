@@ -5,7 +5,8 @@
  * 1. The batches of one play go out in the order in which they came. Where one fails, what waits behind it fails too: its sender publishes
  *    both again.
  * 2. Each batch is answered on its own. Where the stream refuses the message of many, or its answer is lost, each batch goes again alone:
- *    the same bytes, and one that is stored twice changes nothing (I8).
+ *    the same bytes, and one that is stored twice changes nothing (I8). So a message of many has no id for the stream, which would take
+ *    it for another one that begins with the same batch.
  * 3. A large batch goes alone, and counts for its own play's share of the stream: a flood takes no room from other plays (I12). It goes at
  *    once, unless something of its own play is before it.
  */
@@ -26,6 +27,7 @@ interface Batch {
 }
 
 interface Waiting extends Batch {
+  readonly sent: () => void;
   readonly stored: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -40,16 +42,19 @@ export class BatchPublisher {
     private readonly timeoutMs = 5_000,
   ) {}
 
-  /** Resolves when the batch is stored. UNAVAILABLE: it may not be; publish the same batch again. */
-  publish(given: EventBatch): Promise<void> {
+  /**
+   * Resolves when the batch is stored. UNAVAILABLE: it may not be; publish the same batch again. `sent` is called when it is on its way:
+   * what this connection sends after that arrives after it.
+   */
+  publish(given: EventBatch, sent = (): void => undefined): Promise<void> {
     const { play_sid: playSid, source, batch: number } = given;
     const data = Buffer.from(stringify(given));
     // JSON that is passed on as text may hold line breaks between its tokens.
     const goesAlone = data.length > SMALL_BYTES || data.includes(NEWLINE);
     const batch = { playSid, id: `${playSid}:${source}:${number}`, data, goesAlone };
-    if (goesAlone && !this.holds(playSid)) return this.alone(batch);
+    if (goesAlone && !this.holds(playSid)) return this.alone({ ...batch, sent });
     return new Promise((stored, failed) => {
-      this.waiting.push({ ...batch, stored, failed });
+      this.waiting.push({ ...batch, sent, stored, failed });
       if (this.waiting.length === 1 && this.underWay.length === 0) setImmediate(() => void this.sendAll());
     });
   }
@@ -95,16 +100,18 @@ export class BatchPublisher {
 
   /** Whether the stream took them (2). */
   private together(group: readonly Waiting[]): Promise<boolean> {
-    const msgID = `${group[0]?.id}+${group.length}`;
     const data = Buffer.concat(group.flatMap((one) => [one.data, NEWLINE]));
-    const options = { msgID, timeout: this.timeoutMs };
-    return publishBytes(this.bus.js, telemetry(TELEMETRY_OF_MANY), data, options).then(
+    const published = publishBytes(this.bus.js, telemetry(TELEMETRY_OF_MANY), data, { timeout: this.timeoutMs });
+    for (const { sent } of group) sent();
+    return published.then(
       () => true,
       () => false,
     );
   }
 
-  private async alone({ playSid, id, data }: Batch): Promise<void> {
-    await publishBytes(this.bus.js, telemetry(playSid), data, { msgID: id, timeout: this.timeoutMs });
+  private async alone({ playSid, id, data, sent }: Pick<Waiting, 'playSid' | 'id' | 'data' | 'sent'>): Promise<void> {
+    const published = publishBytes(this.bus.js, telemetry(playSid), data, { msgID: id, timeout: this.timeoutMs });
+    sent();
+    await published;
   }
 }

@@ -1,4 +1,4 @@
-import { BatchPublisher, type Bus, connectBus, ensureStream, TELEMETRY_SETTINGS } from '@hero/bus';
+import { BatchPublisher, type Bus, connectBus, ensureStream, publishJson, TELEMETRY_SETTINGS } from '@hero/bus';
 import { type EventBatch, telemetry, TELEMETRY_OF_MANY } from '@hero/contracts';
 import { testNats } from '@hero/testing';
 
@@ -67,6 +67,35 @@ it('what the stream refuses together is stored alone', async () => {
   ]);
   // Now nobody has room; who asks again is told again.
   await expect(both(3)).rejects.toMatchObject({ code: 'UNAVAILABLE', retry: true });
+});
+
+it('a message of many that begins with a batch of an earlier one is another message', async () => {
+  await using nats = await testNats();
+  await using bus = await connectBus({ url: nats.url, name: 'sender' });
+  await ensureStream(bus.jsm, stream);
+  const batches = new BatchPublisher(bus);
+  // The answer for a1 was lost beyond this sender, say, so it publishes it again.
+  for (const other of ['b', 'c']) await Promise.all([batches.publish(batch('a', 1)), batches.publish(batch(other, 1))]);
+  expect(await stored(bus)).toEqual([
+    [TELEMETRY_OF_MANY, ['a1', 'b1']],
+    [TELEMETRY_OF_MANY, ['a1', 'c1']],
+  ]);
+});
+
+it('what is sent after a batch was said to be sent arrives after it', async () => {
+  await using nats = await testNats();
+  await using bus = await connectBus({ url: nats.url, name: 'sender' });
+  await ensureStream(bus.jsm, stream);
+  const batches = new BatchPublisher(bus);
+  const under = batches.publish(batch('a', 1));
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  let stores: Promise<void> = Promise.resolve();
+  // It waits for the message that is under way.
+  await new Promise<void>((sent) => {
+    stores = batches.publish(batch('b', 1), sent);
+  });
+  await Promise.all([under, stores, publishJson(bus.js, telemetry('c'), batch('c', 1))]);
+  expect((await stored(bus)).map(([, held]) => held)).toEqual([['a1'], ['b1'], ['c1']]);
 });
 
 it('where one fails, what waits behind it fails too; published again, it is stored', async () => {
