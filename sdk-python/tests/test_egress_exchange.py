@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hero_tracing._egress.addresses import Address
-from hero_tracing._egress.exchange import BadRequest, Exchange, Limits, OverLimit, Play
+from hero_tracing._egress.exchange import BadRequest, Dial, Exchange, Limits, OverLimit, Play
 from hero_tracing._egress.policy import Policy
 
 SITE = "8.8.8.8"
@@ -26,6 +26,7 @@ class Street:
         self.hosts: asyncio.Queue[socket.socket] = asyncio.Queue()
         self.policy = Policy(True, [], self._resolve, lambda address: False)
         self.play = Play(Limits().but(**limits), self.logged.append)
+        self.dial: Dial = self._dial
         self.opened: list[socket.socket] = []
         self.exchanges: list[asyncio.Task[None]] = []
 
@@ -47,7 +48,7 @@ class Street:
 
     async def client(self, text: bytes = b"") -> Peer:
         ours, theirs = self._pair()
-        exchange = Exchange(theirs, self.play, self.policy, self._dial)
+        exchange = Exchange(theirs, self.play, self.policy, self.dial)
 
         async def serve() -> None:
             try:
@@ -297,7 +298,56 @@ def test_a_name_that_hangs_and_a_host_that_is_not_there_are_said() -> None:
             client = await street.client(b"CONNECT api.example:443 HTTP/1.1\r\n\r\n")
             assert (await client.head()).startswith(b"HTTP/1.1 502 Egress: api.example:443 cannot be reached: " + why)
 
-    run(scene, lambda: Street(dial_seconds=0.05))
+    run(scene, lambda: Street(resolve_seconds=0.05))
+
+
+def test_ipv4_and_ipv6_are_tried_in_turn_and_all_of_them_within_one_limit() -> None:
+    four, six = [f"8.8.8.{n}" for n in range(8)], [f"2606:4700::{n}" for n in range(1, 9)]
+
+    async def scene(street: Street) -> None:
+        async def refuse(address: Address, port: int) -> socket.socket:
+            street.dialled.append((str(address), port))
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        async def never(address: Address, port: int) -> socket.socket:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        for dial, why in ((refuse, b"Connection refused"), (never, b"it took too long")):
+            street.dial = dial
+            client = await street.client(b"CONNECT api.example:443 HTTP/1.1\r\n\r\n")
+            assert (await client.head()).startswith(b"HTTP/1.1 502 Egress: api.example:443 cannot be reached: " + why)
+        assert [host for host, _ in street.dialled] == [one for pair in zip(four, six) for one in pair]
+
+    run(scene, lambda: Street([*four, *six], connect_seconds=0.2))
+
+
+def test_a_play_has_few_names_looked_up_at_once_and_takes_nothing_from_others() -> None:
+    async def scene(street: Street) -> None:
+        hanging: list[str] = []
+        give_up = asyncio.Event()
+
+        async def hang(host: str) -> list[str]:
+            hanging.append(host)
+            try:
+                await give_up.wait()
+            except asyncio.CancelledError:
+                await give_up.wait()  # as the thread of a lookup that nobody awaits
+                raise
+            return [SITE]
+
+        street.policy.resolve = hang
+        clients = [await street.client(b"CONNECT %d.example:443 HTTP/1.1\r\n\r\n" % number) for number in range(5)]
+        for client in clients:
+            assert (await client.head()).startswith(b"HTTP/1.1 502")
+        assert hanging == ["0.example", "1.example"], "two hang still; nobody waits for the others, and none begins"
+        street.play = Play(street.play.limits, street.logged.append)
+        await street.client(b"CONNECT other.example:443 HTTP/1.1\r\n\r\n")
+        give_up.set()
+        await street.host()
+        assert hanging[2:] == ["other.example"]
+
+    run(scene, lambda: Street(resolve_seconds=0.05))
 
 
 def test_a_host_that_does_not_speak_http_is_not_passed_on() -> None:

@@ -169,6 +169,18 @@ def test_a_flow_narrows_by_host_and_port(pattern: str, host: str, port: int, by_
     assert matches(pattern, host, port, by_public) is covered
 
 
+def test_a_flow_that_declares_only_public_reaches_a_named_host_as_any_other_one() -> None:
+    names = Names(broker_example=[["8.8.8.8"]], inner_example=[["10.0.0.5"]])
+    allowed = policy(names, "broker.example:443", "inner.example:443", "broker.example:8443")
+    assert reached(allowed, "broker.example", 443, ["public"]) == ["8.8.8.8"]
+    assert reached(allowed, "inner.example", 443, ["public", "inner.example"]) == ["10.0.0.5"]
+    with pytest.raises(Refusal, match=r"private address; add 'inner.example:443' to @flow"):
+        reached(allowed, "inner.example", 443, ["public"])
+    for among, port in ((allowed, 8443), (policy(names, "broker.example:443", public=False), 443)):
+        with pytest.raises(Refusal, match="does not declare it"):
+            reached(among, "broker.example", port, ["public"])
+
+
 def test_a_flow_cannot_widen() -> None:
     names = Names(db_internal=[["10.0.0.5"]])
     with pytest.raises(Refusal, match="HERO_EGRESS"):

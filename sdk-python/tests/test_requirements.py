@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hero_tracing._inspect.requirements import requirements_of
+from hero_tracing._inspect.requirements import _REQUIREMENT, requirements_of
 
 
 def block(*lines: str) -> str:
@@ -48,12 +48,24 @@ def test_a_requirement_is_a_name_with_extras_versions_and_a_marker(name: str) ->
         "httpx,rich",
         "httpx>=1\n-r other",
         "httpx #",
+        "httpx (>=1",
     ],
 )
 def test_anything_else_is_refused(name: str) -> None:
     found, problems = requirements_of(block(f"dependencies = [{name!r}]".replace("\\n", "\\\\n")))
     assert found == []
     assert len(problems) == 1 and problems[0][0] == 3
+
+
+@pytest.mark.parametrize("name", ["foo==\n-rlock.txt", "foo\n", "foo\u2028==1", "foo[a\n]", "foo ;\nx>'1'"])
+def test_no_line_break_is_part_of_a_requirement(name: str) -> None:
+    assert _REQUIREMENT.fullmatch(name) is None
+
+
+@pytest.mark.parametrize("start", ["a[x]", "a", "a(>=1", "a>=1", "a>=1,", "a[", "a;x"])
+def test_a_long_run_of_blanks_is_read_once(start: str) -> None:
+    # What is quadratic takes hours here, and the runner's limit ends it.
+    assert _REQUIREMENT.fullmatch(start + " " * 2_000_000 + "$") is None
 
 
 def test_a_fault_is_reported_at_its_own_line() -> None:

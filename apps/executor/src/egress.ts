@@ -37,7 +37,9 @@ export function parseEgress(words: readonly string[]): Egress | string {
 export function withBroker(egress: Egress, url: string | undefined): Egress {
   if (egress.mode !== 'proxy' || url === undefined) return egress;
   const { hostname, port, protocol } = new URL(url);
-  const entry = `${hostname}:${port || (protocol === 'http:' ? 80 : 443)}`;
+  const entry = `${hostname.replace(/\.$/, '')}:${port || (protocol === 'http:' ? 80 : 443)}`;
+  const fault = entryFault(entry);
+  if (fault !== undefined) throw new Error(`AIBROKER_URL: "${entry}" ${fault}; plays could not reach it`);
   return egress.entries.includes(entry) ? egress : { ...egress, entries: [...egress.entries, entry] };
 }
 

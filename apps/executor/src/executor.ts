@@ -41,6 +41,7 @@ export class Executor {
   static async open(context: ServiceContext<ExecutorEnv>): Promise<Executor> {
     const { bus, env, instance, log, paths } = context;
     checkMounts(env.HERO_MOUNTS, paths.var, env.HERO_SECRETS_FILE);
+    const egress = withBroker(env.HERO_EGRESS, env.AIBROKER_URL);
     const key = env.AIBROKER_API_KEY;
     const secrets = new Secrets(
       openSecretFile(env.HERO_SECRETS_FILE),
@@ -49,7 +50,6 @@ export class Executor {
     const python = { ...(await resolvePython(env.HERO_PYTHON)), clients: await openClientFolder(paths.var) };
     const workdirs = await openWorkdirs(paths.plays, instance, python.executable, log);
     const lanes = await openLanes(join(paths.var, 'executors', instance), log);
-    const egress = withBroker(env.HERO_EGRESS, env.AIBROKER_URL);
     // At level off nothing stands between plays and the network of this machine.
     const proxied = egress.mode === 'proxy' && env.HERO_SANDBOX !== 'off';
     const proxy = proxied ? await EgressProxy.open(python, join(lanes.path, '..', 'egress.sock'), egress, log) : null;

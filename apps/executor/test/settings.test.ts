@@ -65,7 +65,14 @@ describe('the environment of an executor', () => {
     const entries = (url: string) => withBroker(named, url);
     expect(entries('http://localhost:9000/v1')).toMatchObject({ public: true, entries: ['localhost:9000'] });
     expect(entries('https://[fd00::1]/v1')).toMatchObject({ entries: ['[fd00::1]:443'] });
+    expect(entries('http://models.internal.:9000')).toMatchObject({ entries: ['models.internal:9000'] });
     expect(withBroker({ mode: 'none' }, 'http://localhost:9000')).toEqual({ mode: 'none' });
+  });
+
+  test('refuses a language model at a host to which the proxy cannot connect', () => {
+    const { HERO_EGRESS: named } = read({ HERO_EGRESS: 'public' });
+    for (const url of ['http://a..b', 'http://-a/v1', 'http://127.0.0.2:9000', 'http://a:0'])
+      expect(() => withBroker(named, url)).toThrow(/^AIBROKER_URL: /);
   });
 
   test('shows plays nothing of the services', () => {

@@ -12,12 +12,14 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from . import heads
 from .addresses import Address
 from .heads import BadRequest
 from .policy import Entry, Policy, Refusal, shown
+from .turns import Turns
 
 Dial = Callable[[Address, int], Awaitable[socket.socket]]
 
@@ -31,10 +33,14 @@ class Limits:
 
     head_bytes: int = 64 * 1024
     head_seconds: float = 10.0
-    dial_seconds: float = 10.0
+    resolve_seconds: float = 10.0
+    # In all, the name included; and for each address that has another one after it.
+    connect_seconds: float = 20.0
+    address_seconds: float = 4.0
     idle_seconds: float = 600.0
     half_closed_seconds: float = 60.0
     connections: int = 64
+    names: int = 2
     bytes: int = 16 << 30
     refusals_told: int = 20
 
@@ -53,6 +59,7 @@ class Play:
         self.limits, self._tell = limits, tell
         self.narrowed: Iterable[str] | None = None
         self.bytes = 0
+        self.names = Turns(limits.names)
         self._refusals = 0
 
     def count(self, size: int) -> None:
@@ -80,6 +87,12 @@ async def dial(address: Address, port: int) -> socket.socket:
     except BaseException:
         connection.close()
         raise
+
+
+def interleaved(addresses: list[Address]) -> list[Address]:
+    """IPv4 and IPv6 in turn, so that one that does not work here holds up little."""
+    kinds = [[one for one in addresses if (one.version == addresses[0].version) is same] for same in (True, False)]
+    return [one for pair in zip_longest(*kinds) for one in pair if one is not None]
 
 
 class Reader:
@@ -162,6 +175,14 @@ class Exchange:
             return self.play.refused(f"egress: {target} cannot be reached: {_text(error)}")
         await self._tunnel()
 
+    async def unknown(self, entry: Entry | None) -> None:
+        """Serves the client of whom the executor has not said which play it is."""
+        text = "the executor is too busy to say which play this is; try again"
+        if entry is None:
+            await self._refuse(503, text)
+        else:
+            self.play.refused(f"egress: {shown(entry.host, entry.port)}: {text}")
+
     def close(self) -> None:
         self.client.close()
         if self.host:
@@ -171,18 +192,26 @@ class Exchange:
         return await self.reader.until(b"\r\n\r\n", self.limits.head_bytes)
 
     async def _connect(self, host: str, port: int) -> socket.socket:
-        wait = self.limits.dial_seconds
-        addresses = await asyncio.wait_for(self.policy.addresses(host, port, self.play.narrowed), wait)
+        until = self.loop.time() + self.limits.connect_seconds
+        finding = self.policy.addresses(host, port, self.play.narrowed, self._resolve)
+        addresses = interleaved(await asyncio.wait_for(finding, self.limits.resolve_seconds))
         failed: BaseException | None = None
-        for address in addresses:
+        for left, address in zip(range(len(addresses), 0, -1), addresses):
+            wait = (until - self.loop.time()) / left
             try:
-                connection = await asyncio.wait_for(self.dial(address, port), wait)
+                dialling = self.dial(address, port)
+                connection = await asyncio.wait_for(
+                    dialling, wait if left == 1 else min(wait, self.limits.address_seconds)
+                )
             except (OSError, asyncio.TimeoutError) as error:
                 failed = error
                 continue
             self.moved_at = self.loop.time()
             return connection
         raise failed or OSError("no address")
+
+    async def _resolve(self, host: str) -> list[str]:
+        return await self.play.names.take(lambda: self.policy.resolve(host))
 
     async def _forward(self, request: heads.Request) -> None:
         assert self.host is not None

@@ -4,6 +4,7 @@
 2. `public` grants ports 80 and 443 of public addresses. Every address that a name has is checked; one that is not public
    refuses the name.
 3. A named entry grants its host and port. A name may have an address that is not public only if it had it when it was first resolved.
+   A flow that declares `public`, and not the entry, reaches it as any other host: rule 2.
 4. The caller connects to the addresses that were returned, and resolves nothing again.
 """
 
@@ -51,24 +52,33 @@ class Policy:
     def entry(self, host: str, port: int) -> Entry | None:
         return next((entry for entry in self.entries if entry.host == host and entry.port == port), None)
 
-    async def addresses(self, host: str, port: int, narrowed: Iterable[str] | None) -> list[Address]:
-        """The addresses to which a connection may be made. Raises Refusal, and OSError where the name cannot be resolved."""
-        entry = self.entry(host, port)
+    async def addresses(
+        self, host: str, port: int, narrowed: Iterable[str] | None, resolve: Resolve | None = None
+    ) -> list[Address]:
+        """The addresses to which a connection may be made. Raises Refusal, and OSError where the name cannot be resolved.
+
+        `resolve`: how this caller has a name looked up, if not by the policy's own.
+        """
+        resolve = resolve or self.resolve
+        entry = named = self.entry(host, port)
+        if entry is not None and narrowed is not None and self._only_public(narrowed, entry):
+            entry = None
         if entry is None:
             self._granted_by_public(host, port)
         if narrowed is not None and not any(matches(one, host, port, entry is None) for one in narrowed):
-            raise Refusal(f"this flow does not declare it; add {shown(host, port)!r} to @flow(egress=[…])")
+            raise Refusal(f"this flow does not declare it; {_flows_remedy(host, port)}")
         literal = address_in(host)
         if entry is not None:
-            return [literal] if literal is not None else await self._named(entry)
-        found = [literal] if literal is not None else await self._resolved(host)
+            return [literal] if literal is not None else await self._named(entry, resolve)
+        found = [literal] if literal is not None else await _resolved(host, resolve)
         for address in found:
             what = why_not_public(address)
             if what is None and self.own(address):
                 what = "this machine's own"
             if what is not None:
                 where = "it is" if literal is not None else "its name leads to"
-                raise Refusal(f"{where} {what} address; {_remedy(host, port)}")
+                remedy = _remedy(host, port) if named is None else _flows_remedy(host, port)
+                raise Refusal(f"{where} {what} address; {remedy}")
         return found
 
     async def pin(self) -> None:
@@ -76,9 +86,15 @@ class Policy:
         for entry in self.entries:
             if address_in(entry.host) is None and entry.first is None:
                 try:
-                    await self._named(entry)
+                    await self._named(entry, self.resolve)
                 except (OSError, Refusal):
                     pass
+
+    def _only_public(self, narrowed: Iterable[str], entry: Entry) -> bool:
+        """Whether a flow declares `public`, which may cover this entry too, and nothing else that covers it."""
+        if not self.public or entry.port not in PUBLIC_PORTS or "public" not in narrowed:
+            return False
+        return not any(matches(one, entry.host, entry.port, False) for one in narrowed)
 
     def _granted_by_public(self, host: str, port: int) -> None:
         if not self.public:
@@ -86,9 +102,9 @@ class Policy:
         if port not in PUBLIC_PORTS:
             raise Refusal(f"`public` means the ports 80 and 443; {_remedy(host, port)}")
 
-    async def _named(self, entry: Entry) -> list[Address]:
+    async def _named(self, entry: Entry, resolve: Resolve) -> list[Address]:
         """Rule 3."""
-        found = await self._resolved(entry.host)
+        found = await _resolved(entry.host, resolve)
         if entry.first is None:
             entry.first = frozenset(found)
         for address in found:
@@ -104,15 +120,16 @@ class Policy:
                 )
         return found
 
-    async def _resolved(self, host: str) -> list[Address]:
-        texts = await self.resolve(host)
-        try:
-            found = [ipaddress.ip_address(text) for text in dict.fromkeys(texts)][:MOST_ADDRESSES]
-        except ValueError:
-            raise Refusal("its name leads to a link-local address") from None
-        if not found:
-            raise OSError("the name has no address")
-        return found
+
+async def _resolved(host: str, resolve: Resolve) -> list[Address]:
+    texts = await resolve(host)
+    try:
+        found = [ipaddress.ip_address(text) for text in dict.fromkeys(texts)][:MOST_ADDRESSES]
+    except ValueError:
+        raise Refusal("its name leads to a link-local address") from None
+    if not found:
+        raise OSError("the name has no address")
+    return found
 
 
 def matches(pattern: str, host: str, port: int, by_public: bool) -> bool:
@@ -148,3 +165,7 @@ def shown(host: str, port: int) -> str:
 
 def _remedy(host: str, port: int) -> str:
     return f"whoever runs the executor can name {shown(host, port)} in HERO_EGRESS"
+
+
+def _flows_remedy(host: str, port: int) -> str:
+    return f"add {shown(host, port)!r} to @flow(egress=[…])"

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,7 +20,7 @@ from .server import CHANNEL_FD, ProxyServer
 
 # Not the plays' uid (64210): they can neither see nor signal it.
 PROXY_UID = 64211
-_RESOLVERS = 8
+_RESOLVERS = 32
 # Of the C library's resolver, which loads its parts when it needs them.
 _READABLE = ("/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib/sss", "/dev", "/proc")
 
@@ -35,20 +36,36 @@ def main() -> None:
         channel.sendall(json.dumps({"t": "failed", "message": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         os._exit(1)
     channel.sendall(json.dumps({"t": "ready", "missing": missing}).encode() + b"\n")
-    asyncio.run(_serve(channel, listener, settings, rest))
-    os._exit(0)  # without waiting for a name that hangs
+    asyncio.run(_serve_and_exit(channel, listener, settings, rest))
+
+
+async def _serve_and_exit(
+    channel: socket.socket, listener: socket.socket, settings: dict[str, Any], rest: bytes
+) -> None:
+    code = 1
+    try:
+        await _serve(channel, listener, settings, rest)
+        code = 0
+    except Exception:
+        traceback.print_exc()  # the executor logs it, and starts another proxy
+    finally:
+        os._exit(code)  # from in here: the end of the loop would wait for a name that hangs
 
 
 async def _serve(channel: socket.socket, listener: socket.socket, settings: dict[str, Any], rest: bytes) -> None:
     policy = Policy(settings["public"], [Entry.of(text) for text in settings["entries"]], resolver())
     server = ProxyServer(channel, settings, policy)
-    others = [asyncio.create_task(policy.pin()), asyncio.create_task(server.slots(listener))]
-    await server.obey(rest)
-    del others
+    pinning = asyncio.create_task(policy.pin())
+    obeying = asyncio.create_task(server.obey(rest))
+    essential = [obeying, asyncio.create_task(server.slots(listener))]
+    done, _ = await asyncio.wait(essential, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    del pinning
 
 
 def resolver() -> Callable[[str], Coroutine[Any, Any, list[str]]]:
-    """The system's, in threads: a name that hangs holds up at most one of them."""
+    """The system's, in threads: a name that hangs holds one of them, and whoever asked is cancelled only when it is free again."""
     pool = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
 
     def look_up(host: str) -> list[str]:
@@ -56,7 +73,16 @@ def resolver() -> Callable[[str], Coroutine[Any, Any, list[str]]]:
         return [str(address[0]) for *_, address in found]
 
     async def resolve(host: str) -> list[str]:
-        return await asyncio.get_running_loop().run_in_executor(pool, look_up, host)
+        job = pool.submit(look_up, host)
+        answer = asyncio.wrap_future(job)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            if not job.cancel():
+                await asyncio.wait([answer])
+                if not answer.cancelled():
+                    answer.exception()
+            raise
 
     return resolve
 

@@ -18,6 +18,7 @@ import errno
 import json
 import os
 import socket
+from contextlib import suppress
 from typing import Any
 
 from .exchange import Dial, Exchange, Limits, OverLimit, Play, dial
@@ -28,6 +29,7 @@ CHANNEL_FD = 3
 # Of all plays.
 MOST_CONNECTIONS = 2048
 GRANTED_WITHIN_SECONDS = 2.0
+ACCEPT_AGAIN_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 _MOST_LISTENERS = 250
 _MESSAGE_LIMIT = 1 << 20
@@ -86,20 +88,26 @@ class Child:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError as error:
-            # EINVAL: init has shut it (rule 2). Anything else (no descriptor left) must not spin.
-            return self.close() if error.errno == errno.EINVAL else self.pause()
+            if error.errno == errno.EINVAL:  # init has shut it (rule 2)
+                return self.close()
+            # No descriptor is left: it must not spin until there is one.
+            self.pause()
+            return self.server.watch()
         client.setblocking(False)
         entry = self.listeners[listener]
         exchange = Exchange(client, self.play, self.server.policy, self.server.dial)
         self.exchanges[exchange] = self.server.loop.create_task(self._serve(exchange, entry))
-        self.server.watch_silence()
+        self.server.watch()
         if len(self.exchanges) >= self.server.limits.connections or self.server.full:
             self.pause()
 
     async def _serve(self, exchange: Exchange, entry: Entry | None) -> None:
         try:
             # Rule 3: a play may be faster than the executor's message about it.
-            await asyncio.wait_for(self.granted.wait(), GRANTED_WITHIN_SECONDS)
+            try:
+                await asyncio.wait_for(self.granted.wait(), GRANTED_WITHIN_SECONDS)
+            except asyncio.TimeoutError:
+                return await exchange.unknown(entry)
             await (exchange.http() if entry is None else exchange.tcp(entry))
         except OverLimit as error:
             self.play.refused(f"egress: {error}")
@@ -180,7 +188,12 @@ class ProxyServer:
         """Serves the inits of slots as they connect."""
         tasks: set[asyncio.Task[None]] = set()
         while True:
-            connection, _ = await self.loop.sock_accept(listener)
+            try:
+                connection, _ = await self.loop.sock_accept(listener)
+            except OSError:
+                # No descriptor is left, or the init is gone again: the next one is not to wait for nobody.
+                await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+                continue
             task = self.loop.create_task(self._slot(connection))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -194,21 +207,34 @@ class ProxyServer:
                     child.close()
                 if not line:
                     return
-                told = json.loads(line)
-                child = self._adopt(told["child"], fds, told["entries"])
+                child = self._adopt(line, fds)
         except (OSError, ValueError, KeyError, IndexError):
             if child is not None:
                 child.close()
         finally:
             connection.close()
 
-    def _adopt(self, token: str, fds: list[int], numbers: list[int]) -> Child:
-        """`numbers`: for each listener -1 if it is the HTTP proxy, or the index of its entry."""
+    def _adopt(self, line: bytes, fds: list[int]) -> Child:
+        """`entries`: for each listener -1 if it is the HTTP proxy, or the index of its entry."""
+        listeners = [socket.socket(fileno=fd) for fd in fds]
+        try:
+            told = json.loads(line)
+            token, numbers = told["child"], told["entries"]
+            entries = [self.policy.entries[number] if number >= 0 else None for number in numbers]
+            if len(listeners) != len(entries):
+                # The kernel leaves out those for which this process has no descriptor.
+                raise ValueError("listeners are missing")
+        except (ValueError, KeyError, IndexError):
+            for listener in listeners:
+                # For init too: what connects to it is refused, and does not wait for nobody.
+                with suppress(OSError):
+                    listener.shutdown(socket.SHUT_RDWR)
+                listener.close()
+            raise
         child = Child(self, token)
-        for fd, number in zip(fds, numbers):
-            listener = socket.socket(fileno=fd)
+        for listener, entry in zip(listeners, entries):
             listener.setblocking(False)
-            child.listeners[listener] = self.policy.entries[number] if number >= 0 else None
+            child.listeners[listener] = entry
         self.children[token] = child
         self._grant(token)
         child.listen()
@@ -228,16 +254,17 @@ class ProxyServer:
             line += part
         return line, fds
 
-    def watch_silence(self) -> None:
-        """Runs while there are connections, so that an idle proxy does nothing."""
+    def watch(self) -> None:
+        """Runs while there are connections, or children that do not listen, so that an idle proxy does nothing."""
         if self._sweeper is None:
             self._sweeper = self.loop.create_task(self._sweep())
 
     async def _sweep(self) -> None:
-        while any(child.exchanges for child in self.children.values()):
+        while any(child.exchanges or not child.listening for child in self.children.values()):
             await asyncio.sleep(SWEEP_SECONDS)
             for child in list(self.children.values()):
                 child.end_silent()
+                child.listen()
         self._sweeper = None
 
 

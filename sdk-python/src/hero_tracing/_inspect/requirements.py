@@ -23,12 +23,14 @@ _CLOSING = re.compile(r"^# ///[ \t]*$")
 _CONTENT = re.compile(r"^#(| .*)$")
 _DEPENDENCIES = re.compile(r"(?ms)^dependencies\s*=\s*(\[.*?\])\s*(?:#.*)?$")
 _COMMENT = re.compile(r"^#[ \t]*requirements:[ \t]*(.*)$")
-_VERSIONS = r"(===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+"
+# Blanks stand only before what they lead to, so that a run of them is read once; no line break is one of them.
+_VERSION = r"(===|==|~=|!=|<=|>=|<|>)[ \t]*[A-Za-z0-9.*+!_-]+"
+_VERSIONS = rf"{_VERSION}([ \t]*,[ \t]*{_VERSION})*([ \t]*,)?"
 _REQUIREMENT = re.compile(
     r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
-    r"\s*(\[[A-Za-z0-9._,\s-]*\])?"
-    rf"\s*(\(?\s*{_VERSIONS}(\s*,\s*{_VERSIONS})*\s*,?\s*\)?)?"
-    r"\s*(;(?!.*--)[A-Za-z0-9_.'\" ()<>=!~,+*-]+)?"
+    r"([ \t]*\[[A-Za-z0-9._, \t-]*\])?"
+    rf"([ \t]*(\([ \t]*{_VERSIONS}[ \t]*\)|{_VERSIONS}))?"
+    r"([ \t]*;(?!.*--)[A-Za-z0-9_.'\" ()<>=!~,+*-]+|[ \t]*)"
 )
 
 
@@ -49,7 +51,7 @@ def requirements_of(source: str) -> tuple[list[str], Problems]:
         comment = _COMMENT.match(line)
         # a comma inside [extras] or of a version range, as in `a>=1,<2`, does not separate
         for name in (
-            re.split(r",(?![^\[]*\])\s*(?=[A-Za-z0-9])|\s{1,}(?=[A-Za-z])", comment[1].strip()) if comment else ()
+            re.split(r",(?![^\[]*\])\s*(?=[A-Za-z0-9])|(?<!\s)\s+(?=[A-Za-z])", comment[1].strip()) if comment else ()
         ):
             _add(name.strip().strip(","), number, found, problems)
     blocks = list(_blocks(lines, problems))
