@@ -17,6 +17,8 @@ export class FakeLocks {
   /** By version. */
   readonly locks = new Map<string, PackageLock>();
   readonly errors = new Map<string, string>();
+  /** Versions that executors told of, and whether their packages were installed. */
+  readonly installs: [string, boolean][] = [];
   readonly prepared: boolean[] = [];
   /** How often a version's lock was recorded, or tried to be. */
   recorded = 0;
@@ -28,7 +30,7 @@ export function lockHandlers(of: () => FakeLocks): new () => object {
   class Door {
     @Handle(versionLock)
     lock({ version_sid }: Params<typeof versionLock>): Result<typeof versionLock> {
-      return { lock: of().locks.get(version_sid) ?? null };
+      return { lock: of().locks.get(version_sid) ?? null, failed: of().errors.has(version_sid) };
     }
 
     @Handle(versionLockRecord)
@@ -43,7 +45,9 @@ export function lockHandlers(of: () => FakeLocks): new () => object {
 
     @Handle(versionInstallRecord)
     install({ version_sid, error }: Params<typeof versionInstallRecord>): Result<typeof versionInstallRecord> {
-      if (error !== null) of().errors.set(version_sid, error);
+      of().installs.push([version_sid, error === null]);
+      if (error === null) of().errors.delete(version_sid);
+      else of().errors.set(version_sid, error);
       return { ok: true };
     }
 

@@ -65,6 +65,16 @@ test('packages are resolved and installed for the first play, which shows it as 
   expect(setup.registry.locks.recorded).toBe(1);
 });
 
+test('versions that share a lock share its fork server, also when they ask for it at the same moment', async () => {
+  const { locks } = setup.registry.locks;
+  const lock = locks.get('v1') ?? { id: '', packages: [] };
+  for (const version of ['v2', 'v3']) locks.set(version, lock);
+  const before = executor.forkServers();
+  const plays = [await run('v2', ['alpha'], VERSIONS), await run('v3', ['alpha'], VERSIONS)];
+  for (const play of plays) await setup.registry.is(play, 'success', WITHIN);
+  expect([before.length, executor.forkServers()]).toEqual([2, before]);
+});
+
 test('a process that the play starts has the packages too; a play without them does not', async () => {
   const script = 'import alpha; print(alpha.version)';
   const body = `import subprocess\nreturn subprocess.check_output([sys.executable, "-c", "${script}"], text=True)`;
@@ -124,6 +134,26 @@ test('a package that does not exist fails the play and is named on the version, 
   expect(cause?.message).toContain('ERROR: No matching distribution found for no-such-package>=2');
   expect(setup.registry.locks.errors.get('missing')).toBe(cause?.message);
   await until(async () => play.events.some(({ type, status }) => type === 'span_ended' && status === 'failed'));
+});
+
+test('the error of an installation leaves the version when its packages are installed, and not before', async () => {
+  const { locks } = setup.registry;
+  await setup.registry.is(await run('late', ['theta'], 'import theta'), 'failed', WITHIN);
+  expect(locks.errors.get('late')).toMatch(/theta/);
+  index.offer({ name: 'theta', version: '1.0' });
+  await succeeds('late', ['theta'], 'import theta');
+  await until(async () => !locks.errors.has('late'));
+  // One that an earlier executor left, on a version that is new to this one.
+  locks.locks.set('left', locks.locks.get('late') ?? { id: '', packages: [] });
+  locks.errors.set('left', 'Could not install theta.');
+  await succeeds('left', ['theta'], 'import theta');
+  await until(async () => !locks.errors.has('left'));
+  const told = locks.installs.filter(([version]) => version !== 'missing');
+  expect(told).toEqual([
+    ['late', false],
+    ['late', true],
+    ['left', true],
+  ]);
 });
 
 test('a package without a wheel is refused: building it would run its code outside the sandbox', async () => {

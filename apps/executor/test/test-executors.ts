@@ -24,6 +24,8 @@ export interface ExecutorProcess {
   readonly log: string[];
   /** All processes that came from it and still run, without its egress proxy. */
   family(): number[];
+  /** Those that live now: one for each open environment. */
+  forkServers(): number[];
   /** Its egress proxy; undefined where there is none. */
   proxy(): number | undefined;
   exited: Promise<number | null>;
@@ -84,12 +86,15 @@ function startExecutor(env: Record<string, string>, as?: { uid: number; python: 
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const pid = child.pid ?? 0;
   const family = (): number[] => descendants(pid).filter((one) => !isProxy(one));
-  return { child, pid, log, family, proxy: () => descendants(pid).find(isProxy), exited };
+  const forkServers = (): number[] => childrenOf(pid).filter((one) => runs(one, 'hero_tracing.forkserver'));
+  return { child, pid, log, family, forkServers, proxy: () => descendants(pid).find(isProxy), exited };
 }
 
-function isProxy(pid: number): boolean {
+const isProxy = (pid: number): boolean => runs(pid, 'hero_tracing._egress');
+
+function runs(pid: number, module: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('hero_tracing._egress');
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(module);
   } catch {
     return false;
   }
@@ -97,14 +102,21 @@ function isProxy(pid: number): boolean {
 
 /** Pids of everything below a process, by the parents in /proc. */
 function descendants(pid: number): number[] {
+  const children = allChildren();
+  const below = (of: number): number[] => (children.get(of) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
+}
+
+const childrenOf = (pid: number): number[] => allChildren().get(pid) ?? [];
+
+function allChildren(): Map<number, number[]> {
   const lines = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
   const children = new Map<number, number[]>();
   for (const line of lines) {
     const [own = 0, parent = 0] = line.trim().split(/\s+/).map(Number);
     children.set(parent, [...(children.get(parent) ?? []), own]);
   }
-  const below = (of: number): number[] => (children.get(of) ?? []).flatMap((child) => [child, ...below(child)]);
-  return below(pid);
+  return children;
 }
 
 /** A zombie is gone: who has to reap it may take its time. */

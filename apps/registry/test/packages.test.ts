@@ -41,10 +41,10 @@ const needed = async () => (await registry.bus.ask(locksNeeded, {})).ids;
 
 test('of two executors that resolved the same version, both install what was recorded first', async () => {
   const { version_sid } = await versionThatRequires('first wins', ['a']);
-  expect(await lock(version_sid)).toEqual({ lock: null });
+  expect(await lock(version_sid)).toEqual({ lock: null, failed: false });
   const answers = await Promise.all(['1.0', '2.0'].map((version) => record(version_sid, [release('a', version)])));
   expect(answers[0]).toEqual(answers[1]);
-  expect(await lock(version_sid)).toEqual(answers[0]);
+  expect(await lock(version_sid)).toEqual({ ...answers[0], failed: false });
   const { packages } = await registry.bus.ask(workflowVersionFetch, { version_sid });
   const [only] = answers[0]?.lock.packages ?? [];
   expect(packages).toMatchObject([{ target, resolved: [`a==${only?.version}`], error: null }]);
@@ -55,24 +55,24 @@ test('a version with the same set of requirements takes a lock that was resolved
   const first = await record(old.version_sid, [release('c', '1.0'), release('b', '1.1')]);
   expect(first.lock.packages.map(({ name }) => name)).toEqual(['b', 'c']);
   const same = await versionThatRequires('has the same', ['b>=1', 'c']);
-  expect(await lock(same.version_sid)).toEqual(first);
+  expect(await lock(same.version_sid)).toEqual({ ...first, failed: false });
   const other = await versionThatRequires('has others', ['b>=1', 'c', 'd']);
-  expect(await lock(other.version_sid)).toEqual({ lock: null });
+  expect(await lock(other.version_sid)).toEqual({ lock: null, failed: false });
   const elsewhere = await registry.bus.ask(versionLock, {
     version_sid: same.version_sid,
     target: 'cpython-3.12-linux',
   });
-  expect(elsewhere).toEqual({ lock: null });
+  expect(elsewhere).toEqual({ lock: null, failed: false });
 
   await registry.db.query(`UPDATE version_packages SET resolved_at = resolved_at - interval '8 days'`);
   const late = await versionThatRequires('comes later', ['b>=1', 'c']);
-  expect(await lock(late.version_sid)).toEqual({ lock: null });
+  expect(await lock(late.version_sid)).toEqual({ lock: null, failed: false });
   const fresh = await record(late.version_sid, [release('b', '1.2'), release('c', '1.0')]);
   const broken = { version_sid: late.version_sid, target, error: 'Could not install b.' };
   await registry.bus.ask(versionInstallRecord, broken);
   const afterError = await versionThatRequires('comes after an error', ['b>=1', 'c']);
-  expect(await lock(afterError.version_sid)).toEqual({ lock: null });
-  expect(await lock(late.version_sid)).toEqual(fresh);
+  expect(await lock(afterError.version_sid)).toEqual({ lock: null, failed: false });
+  expect(await lock(late.version_sid)).toEqual({ ...fresh, failed: true });
 });
 
 test('why packages could not be installed stands on the version until they are', async () => {
@@ -80,6 +80,7 @@ test('why packages could not be installed stands on the version until they are',
   await registry.bus.ask(versionInstallRecord, { version_sid, target, error: 'Could not install e.' });
   const fetch = async () => (await registry.bus.ask(workflowVersionFetch, { version_sid })).packages;
   expect(await fetch()).toEqual([{ target, resolved: null, resolved_at: null, error: 'Could not install e.' }]);
+  expect(await lock(version_sid)).toEqual({ lock: null, failed: true });
   await record(version_sid, [release('e', '1.0')]);
   await registry.bus.ask(versionInstallRecord, { version_sid, target, error: null });
   expect(await fetch()).toMatchObject([{ resolved: ['e==1.0'], error: null }]);

@@ -37,7 +37,10 @@ export const versionLock = contract({
     'A version without a lock takes that of another version with the same requirements, if it was resolved in the last ' +
     'seven days: so they share an environment.',
   params: z.strictObject(ofVersion),
-  result: z.object({ lock: PackageLock.nullable() }),
+  result: z.object({
+    lock: PackageLock.nullable(),
+    failed: z.boolean().describe('An error of an installation stands on the version.'),
+  }),
   idempotent: true,
 });
 

@@ -2,7 +2,8 @@
  * The environments of this executor's plays.
  *
  * 1. What a version requires is resolved once and recorded at the registry; whoever records second installs what the first one resolved.
- * 2. A lock is installed once on this machine, whatever executors ask for it (`environments/folders.py`), and opened once here.
+ * 2. A lock is installed once on this machine, whatever executors ask for it (`environments/folders.py`), and opened once here, however
+ *    many versions share it: what is replaced in `opened` would get no lease any more.
  * 3. Several plays that need the same wait for the same work. It goes on when none of them waits any more.
  * 4. Environments that no current version and no play needs are removed by the executors of the machine, some time after their last use.
  */
@@ -45,6 +46,8 @@ interface Wanted {
 export class Environments {
   /** Versions and the id of their lock. */
   private readonly known = new Map<string, PackageLock>();
+  /** Versions on which an error of an installation stands, until one succeeds. */
+  private readonly failed = new Set<string>();
   /** By lock, in order of use. */
   private readonly opened = new Map<string, Environment>();
   private readonly resolving = new Map<string, Job<PackageLock>>();
@@ -76,15 +79,19 @@ export class Environments {
   private openedFor({ version_sid, requirements }: Wanted): Environment | undefined {
     if (requirements.length === 0) return this.base;
     const lock = this.known.get(version_sid);
-    const environment = lock && this.opened.get(lock.id);
-    if (!lock || !environment) return undefined;
-    this.opened.delete(lock.id);
+    return lock && this.openedOf(lock.id);
+  }
+
+  private openedOf(id: string): Environment | undefined {
+    const environment = this.opened.get(id);
+    if (!environment) return undefined;
+    this.opened.delete(id);
     // A fork server that died is started anew, unless the packages went with it.
-    if (!environment.forks.healthy && !existsSync(this.folderOf(lock.id))) {
+    if (!environment.forks.healthy && !existsSync(this.folderOf(id))) {
       void this.closeOne(environment);
       return undefined;
     }
-    this.opened.set(lock.id, environment);
+    this.opened.set(id, environment);
     return environment;
   }
 
@@ -97,7 +104,9 @@ export class Environments {
       (error: unknown) => this.report(wanted, error),
     );
     // Taken before anything else can run: an idle one may be closed.
-    return { environment, use: environment.use() };
+    const use = environment.use();
+    this.reportInstalled(wanted);
+    return { environment, use };
   }
 
   lease(untilMs: number): void {
@@ -151,6 +160,7 @@ export class Environments {
     const { target } = this.options;
     const { signal } = this.stopped;
     const found = await this.calls.untilAnswered(versionLock, { version_sid, target }, signal);
+    if (found.failed) this.failed.add(version_sid);
     let { lock } = found;
     if (!lock) {
       say(`resolving ${requirements.join(', ')} for ${target}`);
@@ -166,6 +176,9 @@ export class Environments {
   /** Rule 2. */
   private async open(lock: PackageLock, say: Follow): Promise<Environment> {
     const { id } = lock;
+    // Another version that shares the lock may have opened it, or the job that did so has just ended.
+    const opened = this.openedOf(id);
+    if (opened) return opened;
     for (let tried = 1; ; tried++) {
       try {
         const environment = await this.openInstalled(lock, say);
@@ -200,12 +213,24 @@ export class Environments {
   /** Keeps on the version why its packages could not be installed. Who waits for this hears the reason in any case. */
   private async report({ version_sid }: Wanted, error: unknown): Promise<never> {
     if (error instanceof InstallFailed && !this.stopped.signal.aborted) {
+      this.failed.add(version_sid);
       const told = { version_sid, target: this.options.target, error: error.message };
       await this.calls.once(versionInstallRecord, told).catch((err: unknown) => {
         this.log.warn({ err, version_sid }, 'the registry did not take the error of an installation');
       });
     }
     throw error;
+  }
+
+  /** No play waits for this. Where it fails, the next executor that opens the version's packages does it. */
+  private reportInstalled({ version_sid }: Wanted): void {
+    if (!this.failed.delete(version_sid)) return;
+    const told = { version_sid, target: this.options.target, error: null };
+    this.calls.untilAnswered(versionInstallRecord, told, this.stopped.signal).catch((err: unknown) => {
+      if (this.stopped.signal.aborted) return;
+      this.failed.add(version_sid);
+      this.log.warn({ err, version_sid }, 'the registry did not take that the packages are installed now');
+    });
   }
 
   private closeIdle(most: number, idleMs: number): void {

@@ -17,29 +17,40 @@ interface OfVersion {
   target: string;
 }
 
+interface Known {
+  lock?: PackageLock;
+  /** An error of an installation stands on the version. */
+  failed: boolean;
+}
+
 @Injectable()
 export class PackageStore {
   constructor(private readonly database: Database) {}
 
   /** The version's own lock, or one that it shares from now on (rule 2). */
-  async lock(of: OfVersion): Promise<PackageLock | undefined> {
-    const [own] = await OWN(this.database, of);
-    if (own) return own;
+  async lock(of: OfVersion): Promise<Known> {
+    const own = await this.known(of);
+    if (own.lock) return own;
     await SHARE(this.database, of);
-    const [shared] = await OWN(this.database, of);
-    return shared;
+    return await this.known(of);
   }
 
   /** The lock that counts; undefined where there is no such version. */
   async record(of: OfVersion, id: string, packages: LockedPackage[]): Promise<PackageLock | undefined> {
     const resolved = packages.map(({ name, version }) => `${name}==${version}`);
     await RECORD(this.database, { ...of, lock_id: id, packages: JSON.stringify(packages), resolved });
-    const [recorded] = await OWN(this.database, of);
-    return recorded;
+    return (await this.known(of)).lock;
   }
 
   async recordInstall(of: OfVersion, error: string | null): Promise<void> {
     await (error === null ? INSTALLED(this.database, of) : NOT_INSTALLED(this.database, { ...of, error }));
+  }
+
+  private async known(of: OfVersion): Promise<Known> {
+    const [row] = await OWN(this.database, of);
+    if (!row) return { failed: false };
+    const { id, packages, failed } = row;
+    return id === null ? { failed } : { lock: { id, packages }, failed };
   }
 
   async needed(): Promise<string[]> {
@@ -55,10 +66,10 @@ export class PackageStore {
   }
 }
 
-const OWN = named<OfVersion, PackageLock>(
+const OWN = named<OfVersion, { id: string | null; packages: LockedPackage[]; failed: boolean }>(
   'version_lock_own',
-  `SELECT lock_id AS id, packages FROM version_packages
-   WHERE version_sid = :version_sid AND target = :target AND lock_id IS NOT NULL`,
+  `SELECT lock_id AS id, packages, error IS NOT NULL AS failed FROM version_packages
+   WHERE version_sid = :version_sid AND target = :target`,
 );
 
 const UNLESS_LOCKED = `ON CONFLICT (version_sid, target) DO UPDATE

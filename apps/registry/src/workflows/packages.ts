@@ -18,12 +18,13 @@ export class Packages {
   constructor(private readonly store: PackageStore) {}
 
   async lock(p: Params<typeof versionLock>): Promise<Result<typeof versionLock>> {
-    return { lock: (await this.store.lock(p)) ?? null };
+    const { lock, failed } = await this.store.lock(p);
+    return { lock: lock ?? null, failed };
   }
 
   async record({ packages, ...of }: Params<typeof versionLockRecord>): Promise<Result<typeof versionLockRecord>> {
     // Somebody may have resolved the same requirements meanwhile, for this version or for another one.
-    const known = await this.store.lock(of);
+    const { lock: known } = await this.store.lock(of);
     const sorted = packages.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const lock = known ?? (await this.store.record(of, lockId(of.target, sorted), sorted));
     if (!lock) throw new HeroError('NOT_FOUND', `There is no version ${of.version_sid}; its workflow was deleted.`);
