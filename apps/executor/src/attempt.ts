@@ -29,6 +29,7 @@ import { History, now } from './history.js';
 import type { Lane, Lanes } from './lanes.js';
 import { OutputLane } from './output-lane.js';
 import type { Broker } from './settings.js';
+import type { Environment } from './packages/environment.js';
 import type { Environments, Opened } from './packages/environments.js';
 import { InstallFailed } from './packages/install-failed.js';
 import { Preparation } from './packages/preparation.js';
@@ -76,6 +77,8 @@ export class Attempt {
   private readonly timers: Disposable[] = [];
   private limit?: Disposable;
   private child?: Child;
+  /** What runs it; until its packages are there, that of plays without packages: the level is at least that one's. */
+  private runsIn: Environment;
   private remainingMs: number | null;
   private killed?: { reason: KillReason; message: string };
 
@@ -87,6 +90,7 @@ export class Attempt {
     this.history = new History(run, around.publisher);
     this.guard = new SecretGuard(around.secrets, declaredSecrets(run.options));
     this.remainingMs = run.remaining_ms;
+    this.runsIn = around.environments.base;
     const garbage = (what: string): void => this.kill('protocol', what);
     this.telemetry = new TelemetryLane(this.history, this.guard);
     const tooMuch = (): void => this.kill('limit', 'The play wrote more than 1 GiB of output.');
@@ -113,14 +117,15 @@ export class Attempt {
   /** Runs it; resolves when its process tree has ended and its folder is removed. `report` then tells the registry how it ended. */
   async live(): Promise<Ending> {
     const { run } = this;
-    let use: Disposable | undefined;
+    let opened = this.around.environments.ready(run);
     try {
+      if (opened) this.runsIn = opened.environment;
       this.tellStarted();
       await failpoint('executor.fork.before');
       const attach = (lane: Lane, socket: Socket, first: Buffer): void => this.attach(lane, socket, first);
       try {
-        const opened = await this.environment();
-        ({ use } = opened);
+        opened ??= await this.prepared();
+        this.runsIn = opened.environment;
         this.child = await opened.environment.children.start(run, attach, this.stopped.signal);
       } catch (error) {
         if (this.killed) return { t: 'lost' };
@@ -137,15 +142,13 @@ export class Attempt {
       for (const timer of this.timers) timer[Symbol.dispose]();
       this.limit?.[Symbol.dispose]();
       await this.child?.clear();
-      use?.[Symbol.dispose]();
+      opened?.use[Symbol.dispose]();
     }
   }
 
-  /** That of its packages, which may have to be installed first. */
-  private async environment(): Promise<Opened> {
+  /** The environment of its packages, which may have to be installed first. */
+  private async prepared(): Promise<Opened> {
     const { run, around, slot, history } = this;
-    const ready = around.environments.ready(run);
-    if (ready) return ready;
     try {
       const preparation = new Preparation(run, slot, history, around.calls, this.stopped.signal);
       const prepared = await preparation.wait(around.environments);
@@ -219,7 +222,7 @@ export class Attempt {
   }
 
   private tellStarted(): void {
-    const { level, enforced, missing } = this.around.environments.base.forks.sandbox;
+    const { level, enforced, missing } = this.runsIn.forks.sandbox;
     const executor = this.around.calls.owner;
     this.history.add({ type: 'attempt_started', at: now(), executor, sandbox: { level, enforced, missing } });
   }
@@ -249,7 +252,7 @@ export class Attempt {
     const { signal } = this.stopped;
     const { play_sid, attempt, version_sid, workflow_name, source, entry, options, input, parent_span_id } = run;
     const what = { play_sid, attempt, version_sid, workflow_name, source, entry, options, input, parent_span_id };
-    const sandbox = around.environments.base.forks.sandbox;
+    const { sandbox } = this.runsIn.forks;
     await control.send({ t: 'start', ...what, sandbox, always_replay: around.alwaysReplay }, signal);
     let page: MemoryPage = run.memory;
     for (;;) {

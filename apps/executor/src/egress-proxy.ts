@@ -36,6 +36,7 @@ export class EgressProxy {
   private process?: ChildProcess;
   private closed = false;
   private up: Promise<void> = Promise.resolve();
+  private deaths = 0;
   onDied: () => void = () => undefined;
 
   private constructor(
@@ -57,6 +58,11 @@ export class EgressProxy {
 
   get pid(): number {
     return this.process?.pid ?? 0;
+  }
+
+  /** What connected to one of another generation has lost it. */
+  get generation(): number {
+    return this.deaths;
   }
 
   /** Resolves when slots can connect. */
@@ -150,6 +156,7 @@ export class EgressProxy {
     if (this.closed || this.process !== child) return;
     this.log.error({ pid: child.pid }, 'the egress proxy died; plays are handed back, and another one is started');
     this.tellers.clear();
+    this.deaths++;
     this.up = this.succeed();
     this.onDied();
   }

@@ -4,6 +4,7 @@
  * It needs a NATS address and nothing else. The first fork server must come up before any work is taken.
  */
 import { join } from 'node:path';
+import type { SandboxReport } from '@hero/contracts';
 import { openClientFolder } from '@hero/openrpc/client-folder';
 import type { ServiceContext } from '@hero/service-kit';
 import type { Surroundings } from './attempt.js';
@@ -63,15 +64,16 @@ export class Executor {
       mounts: env.HERO_MOUNTS,
       preload: env.HERO_PRELOAD,
     };
-    const proxyReady = (): Promise<void> => proxy?.ready() ?? Promise.resolve();
     /** `share`: what part of the processes that are kept ready it may have. */
     const environment = async (
       packages: ForkSettings['packages'],
       share: number,
       own = workdirs,
+      least?: SandboxReport['level'],
     ): Promise<Environment> => {
       const forkSettings = { ...settings, plays: own.folder, packages };
-      const forks = await ForkServers.open(python, forkSettings, env.HERO_RECYCLE, log, proxyReady);
+      const options = { python, settings: forkSettings, recycleAfter: env.HERO_RECYCLE, foundation: proxy, least };
+      const forks = await ForkServers.open(options, log);
       const most = Math.ceil((env.HERO_ARMED ?? env.HERO_SLOTS) * share);
       const wanted = (): boolean => lease.live && !plays.draining;
       const children = new Children(forks, lanes, own, { most, wanted }, log);
@@ -96,7 +98,7 @@ export class Executor {
         target: python.target,
         root,
         keepMs: env.HERO_PACKAGES_KEEP_MS,
-        open: ({ id, ...packages }) => environment(packages, 1 / 4, workdirs.below(id)),
+        open: ({ id, ...packages }) => environment(packages, 1 / 4, workdirs.below(id), sandbox.level),
       },
       log,
     );

@@ -3,6 +3,9 @@
  *
  * 1. After a fixed number of plays a new one takes over; the old one ends with its last play: no running play is lost.
  * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced.
+ * 3. None is weaker than the first one of the executor: its sandbox level is what the executor tells the registry. One that comes up
+ *    weaker (the machine had no namespace left, for instance) is ended before it has a play, and another one is started.
+ * 4. One is of the foundation that is there now: one that started while that was replaced holds the socket of the dead one.
  */
 import { once } from 'node:events';
 import { backoff, type Log } from '@hero/bus';
@@ -12,6 +15,27 @@ import type { PlayPython } from './python.js';
 
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 5_000;
+const TRIES_TO_OPEN = 4;
+const LEVELS = ['off', 'default', 'strict'] as const satisfies readonly SandboxReport['level'][];
+
+/** What a fork server holds on to from its start: the egress proxy. */
+export interface Foundation {
+  ready(): Promise<void>;
+  /** Another number, another foundation. */
+  readonly generation: number;
+}
+
+export interface ForkServersOptions {
+  python: PlayPython;
+  settings: ForkSettings;
+  recycleAfter: number;
+  foundation: Foundation | null;
+  /** The level that the executor has told; undefined: this is its first one. */
+  least?: SandboxReport['level'];
+}
+
+/** This machine does not give now what plays were promised. */
+export class WeakerSandbox extends Error {}
 
 export class ForkServers {
   private readonly all = new Set<ForkServer>();
@@ -31,18 +55,10 @@ export class ForkServers {
   }
 
   /** Fails when the first one does: an executor that cannot start a play must not take any. */
-  static async open(
-    python: PlayPython,
-    settings: ForkSettings,
-    recycleAfter: number,
-    log: Log,
-    before: () => Promise<void> = async () => undefined,
-  ): Promise<ForkServers> {
-    const start = async (): Promise<ForkServer> => {
-      await before();
-      return ForkServer.start(python, settings, log);
-    };
-    return new ForkServers(await start(), start, recycleAfter, log);
+  static async open(options: ForkServersOptions, log: Log): Promise<ForkServers> {
+    const first = await firstOne(options, log);
+    const least = options.least ?? first.ready.level;
+    return new ForkServers(first, () => startOne({ ...options, least }, log), options.recycleAfter, log);
   }
 
   get sandbox(): SandboxReport {
@@ -148,5 +164,42 @@ export class ForkServers {
         await retry.wait();
       }
     }
+  }
+}
+
+/** What a weaker one lacks may be there in a moment. */
+async function firstOne(options: ForkServersOptions, log: Log): Promise<ForkServer> {
+  const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+  for (let tried = 1; ; tried++) {
+    try {
+      return await startOne(options, log);
+    } catch (err) {
+      if (!(err instanceof WeakerSandbox) || tried === TRIES_TO_OPEN) throw err;
+      log.error({ err, wait_ms: retry.nextMs }, 'a fork server was refused; trying again');
+      await retry.wait();
+    }
+  }
+}
+
+/** Rules 3 and 4. */
+async function startOne({ python, settings, foundation, least }: ForkServersOptions, log: Log): Promise<ForkServer> {
+  for (;;) {
+    await foundation?.ready();
+    const generation = foundation?.generation;
+    const replaced = (): boolean => foundation?.generation !== generation;
+    const server = await ForkServer.start(python, settings, log).catch((error: unknown) => {
+      if (!replaced()) throw error;
+    });
+    if (!server) continue;
+    if (replaced()) {
+      server.abandon();
+      continue;
+    }
+    const { level, missing } = server.ready;
+    if (least === undefined || LEVELS.indexOf(level) >= LEVELS.indexOf(least)) return server;
+    server.abandon();
+    throw new WeakerSandbox(
+      `The fork server came up at sandbox level ${level}, below the executor's ${least}; missing: ${missing.join('; ')}`,
+    );
   }
 }

@@ -86,7 +86,7 @@ function startExecutor(env: Record<string, string>, as?: { uid: number; python: 
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const pid = child.pid ?? 0;
   const family = (): number[] => descendants(pid).filter((one) => !isProxy(one));
-  const forkServers = (): number[] => childrenOf(pid).filter((one) => runs(one, 'hero_tracing.forkserver'));
+  const forkServers = (): number[] => forkServersOf(pid);
   return { child, pid, log, family, forkServers, proxy: () => descendants(pid).find(isProxy), exited };
 }
 
@@ -107,7 +107,8 @@ function descendants(pid: number): number[] {
   return below(pid);
 }
 
-const childrenOf = (pid: number): number[] => allChildren().get(pid) ?? [];
+export const forkServersOf = (pid: number): number[] =>
+  (allChildren().get(pid) ?? []).filter((one) => runs(one, 'hero_tracing.forkserver'));
 
 function allChildren(): Map<number, number[]> {
   const lines = execFileSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
