@@ -24,6 +24,7 @@ import { PlayHandlers } from './doors/play-handlers.js';
 import { PayloadStore } from './plays/payload-store.js';
 import { Payloads } from './plays/payloads.js';
 import { PlayStore } from './plays/play-store.js';
+import { Cancels } from './plays/cancels.js';
 import { Plays } from './plays/plays.js';
 import { LinkStore } from './waits/link-store.js';
 import { PrefillStore } from './waits/prefill-store.js';
@@ -78,6 +79,7 @@ const stores = [
 const plays = [
   Answers,
   Asks,
+  Cancels,
   Checks,
   Children,
   Forks,

@@ -9,7 +9,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Log } from '@hero/bus';
 import { isRef, messageOf } from '@hero/contracts';
-import { droppedFor, faultOf, type KnownEvent } from './known-event.js';
+import { droppedFor, faultOf, type KnownEvent } from './event-shape.js';
 import { eventCuts } from './slices.js';
 import type { RawBatch } from './raw-batch.js';
 import { isRecord, wellFormed } from '@hero/json';

@@ -20,7 +20,7 @@ import type { PoolClient } from 'pg';
 import { type Arrival, arrival } from './arrival.js';
 import type { Numbered } from './announce.js';
 import { loadSpans, lockPlays, Rows, type StoredBatch, storedBatches, type Written } from './ingest-store.js';
-import { droppedFor } from './known-event.js';
+import { droppedFor } from './event-shape.js';
 import { findPoison } from './poison.js';
 import { eventCuts } from './slices.js';
 import { eventsIn } from './event-json.js';

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ._tree import TreeNode
+    from ._suspension import TreeNode
 
 
 class Link(NamedTuple):

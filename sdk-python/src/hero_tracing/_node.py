@@ -19,7 +19,7 @@ from ._identity import Counter
 from ._session import Session, active
 from ._spans import Span
 from ._stack import check_room
-from ._tree import TreeNode
+from ._suspension import TreeNode
 
 _counting = Lock()
 

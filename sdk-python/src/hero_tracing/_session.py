@@ -17,8 +17,8 @@ from ._errors import NotAwaited
 from ._links import Links
 from ._memory import Memory
 from ._source import Functions, Sources
+from ._suspension import Tree
 from ._thread_turns import ThreadTurns
-from ._tree import Tree
 
 ALWAYS_REPLAYS = 200
 Reply = dict[str, Any]

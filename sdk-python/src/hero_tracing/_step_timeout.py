@@ -28,7 +28,7 @@ from ._error_json import happened_in
 from ._errors import StepTimeout
 from ._node import Node
 from ._outcome import Outcome
-from ._tree import Gate
+from ._suspension import Gate
 
 GRACE_SECONDS = 1.0
 _GRACE = -1  # the version of a strike that comes when the grace is over

@@ -22,8 +22,8 @@ from ._error_json import describe, happened_in, rebuild
 from ._futures import Waiting, hand_over, resolve
 from ._node import Node
 from ._session import Session
+from ._suspension import Gate, TreeNode
 from ._thread_turns import Ticket
-from ._tree import Gate, TreeNode
 
 FIRST_RETRY, LAST_RETRY = 0.005, 1.0
 

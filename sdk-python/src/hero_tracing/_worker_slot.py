@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ._futures import Waiting, resolve
-from ._tree import Gate
+from ._suspension import Gate
 
 
 class Slots(Protocol):

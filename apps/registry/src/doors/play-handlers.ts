@@ -25,6 +25,7 @@ import { Controller } from '@nestjs/common';
 import { Forks } from '../plays/forks.js';
 import { Hooks } from '../waits/hooks.js';
 import { Payloads } from '../plays/payloads.js';
+import { Cancels } from '../plays/cancels.js';
 import { Plays } from '../plays/plays.js';
 import { Retries } from '../plays/retries.js';
 import { Answers } from '../waits/answers.js';
@@ -35,6 +36,7 @@ import { PlayWait } from '../plays/play-wait.js';
 export class PlayHandlers {
   constructor(
     private readonly plays: Plays,
+    private readonly cancels: Cancels,
     private readonly retries: Retries,
     private readonly payloads: Payloads,
     private readonly starts: Starts,
@@ -69,7 +71,7 @@ export class PlayHandlers {
   }
 
   @Handle(playCancel) cancel(p: Params<typeof playCancel>) {
-    return this.plays.cancel(p);
+    return this.cancels.cancel(p);
   }
 
   @Handle(playResume) resume(p: Params<typeof playResume>) {

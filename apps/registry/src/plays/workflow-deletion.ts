@@ -8,7 +8,7 @@
 import { HeroError, type Params, type Result, type workflowDelete } from '@hero/contracts';
 import { Injectable } from '@nestjs/common';
 import { PlayStore } from './play-store.js';
-import { Plays } from './plays.js';
+import { Cancels } from './cancels.js';
 import { Relay } from '../outbox/relay.js';
 import { WorkflowStore } from '../workflows/workflow-store.js';
 import { found, Workflows } from '../workflows/workflows.js';
@@ -18,7 +18,7 @@ export class WorkflowDeletion {
   constructor(
     private readonly workflows: Workflows,
     private readonly store: WorkflowStore,
-    private readonly plays: Plays,
+    private readonly cancels: Cancels,
     private readonly playStore: PlayStore,
     private readonly relay: Relay,
   ) {}
@@ -28,13 +28,13 @@ export class WorkflowDeletion {
       found(await this.store.lockForDelete(sql, sid), sid);
       const active = await this.playStore.sidsOf(sid, 'active', sql);
       if (active.length > 0 && !force) throw stillRunning(sid, active);
-      const cancelled = await this.plays.cancelAllOf(sid, `Workflow ${sid} was deleted.`, sql);
+      const cancelled = await this.cancels.cancelAllOf(sid, `Workflow ${sid} was deleted.`, sql);
       const removed = await this.playStore.removeAllOf(sid, sql);
       const revision = await this.store.nextRevision(sql);
       await this.store.remove(sql, sid, revision);
       return { revision, cancelled, removed };
     });
-    this.plays.tell(cancelled);
+    this.cancels.tell(cancelled);
     this.relay.tell(...removed);
     this.workflows.announce({ workflow_sid: sid, revision, deleted: true });
     return { ok: true };

@@ -14,7 +14,7 @@ import { Injectable } from '@nestjs/common';
 import { type ChildEnd, ChildStore } from './child-store.js';
 import type { Change } from '../outbox/changes.js';
 import { PlayStore } from '../plays/play-store.js';
-import { Plays } from '../plays/plays.js';
+import { Cancels } from '../plays/cancels.js';
 import { Relay } from '../outbox/relay.js';
 import { ResumeStore } from './resume-store.js';
 import { Wakes, type Woken } from './wakes.js';
@@ -32,7 +32,7 @@ export class Children {
     private readonly store: ChildStore,
     private readonly resumes: ResumeStore,
     private readonly playStore: PlayStore,
-    private readonly plays: Plays,
+    private readonly cancels: Cancels,
     private readonly wakes: Wakes,
     private readonly relay: Relay,
   ) {}
@@ -95,7 +95,7 @@ export class Children {
 
   /** Rule 3. */
   private async cancelBelow(sid: string): Promise<void> {
-    await this.plays.cancelChildren(sid, 'The play that spawned this one has ended.');
+    await this.cancels.cancelChildren(sid, 'The play that spawned this one has ended.');
   }
 }
 
