@@ -70,6 +70,8 @@ def test_a_secret_that_is_missing_or_not_declared_is_an_error_with_its_name_and_
     def other() -> str:
         return flow.secret("PASSWORD")
 
+    long = play(use, {"how": "use"}, secrets={"API_KEY": "k" * 8193}).error
+    assert isinstance(long, SecretUnavailable) and "API_KEY is longer than 8 KiB" in str(long)
     undeclared = play(other, secrets={"PASSWORD": "p" * 8}).error
     assert isinstance(undeclared, SecretUnavailable) and '@flow(secrets=["API_KEY", "PASSWORD"])' in str(undeclared)
     with pytest.raises(OptionError, match="letters, digits"):

@@ -195,6 +195,7 @@ describe('the file of secrets', () => {
   test.each([
     ['A=12345678\nB', 'line 2: there is no =; write NAME=value'],
     ['A=1234567', 'line 1: the value of A has fewer than 8 characters'],
+    [`A=${'12345678'.repeat(1025)}`, 'line 1: the value of A is longer than 8 KiB'],
     ['A=12345678\nA=12345678', 'line 2: A stands there twice'],
     ['a-b=12345678', 'line 1: a name has letters, digits and _'],
     ['A="12345678', 'line 1: a value in double quotes must be a JSON string on one line'],

@@ -3,9 +3,11 @@
  *
  * 1. What is cut elsewhere ends in `…`: the beginning of a secret before it counts as the secret.
  * 2. A JSON text is searched as it stands and changed by its strings, so that it stays JSON.
+ * 3. A text that cannot be searched counts as a secret, and the error is not passed on: that of a RegExp quotes the secret.
  */
 import { isRecord } from '@hero/json';
-import { formsOf, valuesOf } from './forms.js';
+import { Finder } from './finder.js';
+import { valuesOf } from './forms.js';
 
 /** So many characters of a secret are recognised before a cut. */
 const LEAST_BEGINNING = 6;
@@ -21,38 +23,39 @@ export interface Secret {
 const redacted = (name: string): string => `(redacted: ${name})`;
 
 export class Redactor {
-  private readonly names: string[] = [];
-  private readonly beginnings: { name: string; text: string }[] = [];
-  private readonly pattern: RegExp;
+  private readonly finders: readonly Finder[];
+  private readonly beginnings: readonly { name: string; text: string }[];
 
   constructor(secrets: readonly Secret[]) {
     const values = secrets
       .flatMap(({ name, value }) => valuesOf(value).map((one) => ({ name, value: one })))
       .sort((a, b) => b.value.length - a.value.length);
-    const groups = values.map(({ name, value }) => {
-      this.names.push(name);
-      for (const text of spellings(value)) this.beginnings.push({ name, text });
-      return `(${formsOf(value).join('|')})`;
-    });
-    this.pattern = new RegExp(groups.join('|') || '(?!)', 'g');
+    this.finders = values.flatMap(({ name, value }) => Finder.all(name, value));
+    this.beginnings = values.flatMap(({ name, value }) => spellings(value).map((text) => ({ name, text })));
   }
 
   /** The name of a secret in this text. */
   find(text: string): string | undefined {
-    this.pattern.lastIndex = 0;
-    const found = this.pattern.exec(text);
-    return found ? this.nameOf(found) : undefined;
+    let name: string | undefined; // of the one that is searched for now
+    try {
+      for (const finder of this.finders) {
+        name = finder.name;
+        if (finder.next(text, 0)) return name;
+      }
+      return undefined;
+    } catch {
+      return name; // rule 3
+    }
   }
 
   /** Whether something in this JSON text may have to be replaced. */
   maySee(json: string): boolean {
-    return this.names.length > 0 && (this.find(json) !== undefined || CUT_IN_JSON.test(json));
+    return this.finders.length > 0 && (this.find(json) !== undefined || CUT_IN_JSON.test(json));
   }
 
   text(text: string): string {
-    if (this.names.length === 0) return text;
-    const shown = text.replace(this.pattern, (...found) => redacted(this.nameOf(found)));
-    return shown.includes(CUT) ? this.withoutBeginnings(shown) : shown;
+    const shown = this.withoutSecrets(text);
+    return this.beginnings.length > 0 && shown.includes(CUT) ? this.withoutBeginnings(shown) : shown;
   }
 
   /** The strings and keys in a value of JSON; the same value where nothing was found. */
@@ -77,9 +80,22 @@ export class Redactor {
     );
   }
 
-  private nameOf(found: readonly unknown[]): string {
-    const group = found.findIndex((one, index) => index > 0 && one !== undefined);
-    return this.names[group - 1] ?? '';
+  /** What begins first is replaced first; of several at one place, the longest value. */
+  private withoutSecrets(text: string): string {
+    let shown = '';
+    let from = 0;
+    try {
+      let left = this.finders.flatMap((finder) => finder.next(text, 0) ?? []);
+      while (left.length > 0) {
+        const first = left.reduce((a, b) => (b.start < a.start ? b : a));
+        shown += text.slice(from, first.start) + redacted(first.finder.name);
+        from = first.end;
+        left = left.flatMap((one) => (one.start >= from ? one : (one.finder.next(text, from) ?? [])));
+      }
+      return shown + text.slice(from);
+    } catch {
+      return redacted(this.finders[0]?.name ?? ''); // rule 3
+    }
   }
 
   /** Rule 1. */
@@ -95,7 +111,8 @@ export class Redactor {
   }
 
   private withoutBeginning(before: string): string {
-    const end = before.replace(/[\s\uFFFD]+$/, '').length;
+    let end = before.length;
+    while (end > 0 && /[\s\uFFFD]/.test(before.charAt(end - 1))) end--;
     for (const { name, text } of this.beginnings) {
       const first = text.slice(0, LEAST_BEGINNING);
       for (

@@ -9,18 +9,21 @@ import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:f
 import { messageOf } from '@hero/contracts';
 import { isRecord } from '@hero/json';
 import { StartFault } from '@hero/service-kit';
+import { canBeFound } from './finder.js';
 
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/;
 /** A shorter value is in too many texts to be redacted by its value. */
 const LEAST_SECRET = 8;
-const MOST_SECRET = 64 * 1024;
+/** In bytes of UTF-8. What a play says is searched for each form of each secret. */
+const MOST_SECRET = 8 * 1024;
 const MOST_FILE = 1024 * 1024;
 
 /** What is wrong with the file; the message says how to mend it, and holds no secret. */
 export class SecretFault extends Error {}
 
 export class SecretFile {
-  private version = '';
+  /** Changes with the file; as of the last read. */
+  version = '';
   private values: ReadonlyMap<string, string> = new Map();
 
   constructor(readonly path: string) {}
@@ -87,8 +90,9 @@ export function secretFault(value: string): string | undefined {
   if (value.length < LEAST_SECRET) {
     return `has fewer than ${LEAST_SECRET} characters, so it could not be redacted; use a longer one`;
   }
-  if (value.length > MOST_SECRET) return 'is longer than 64 KiB';
-  return value.includes('\0') ? 'has a NUL character' : undefined;
+  if (Buffer.byteLength(value) > MOST_SECRET) return `is longer than ${MOST_SECRET / 1024} KiB`;
+  if (value.includes('\0')) return 'has a NUL character';
+  return canBeFound(value) ? undefined : 'cannot be searched for, so it could not be redacted; use another one';
 }
 
 function parse(text: string): Map<string, string> {

@@ -14,9 +14,13 @@ import { SecretFault, type SecretFile } from './secret-file.js';
 export const BROKER_KEY = 'AIBROKER_API_KEY';
 /** Earlier values of one name that are still redacted. */
 const MOST_EARLIER = 50;
+const MOST_REDACTORS = 100;
 
 export class Secrets {
   private readonly given = new Map<string, string[]>();
+  /** By the names that are declared, for one version of the file and what was given. */
+  private readonly redactors = new Map<string, Redactor | undefined>();
+  private version = '';
 
   constructor(
     private readonly file: SecretFile | undefined,
@@ -41,12 +45,22 @@ export class Secrets {
   /** Rule 2; undefined where there is nothing to redact. */
   redactor(declared: readonly string[]): Redactor | undefined {
     if (declared.length === 0) return undefined;
-    let now: ReadonlyMap<string, string> = new Map();
+    let now: ReadonlyMap<string, string>;
     try {
       now = this.values();
     } catch (error) {
       if (!(error instanceof HeroError)) throw error; // `ask` says it to the play that asks
+      return this.made(declared, new Map());
     }
+    const key = JSON.stringify(declared);
+    const version = this.file?.version ?? '';
+    if (version !== this.version || this.redactors.size >= MOST_REDACTORS) this.redactors.clear();
+    this.version = version;
+    if (!this.redactors.has(key)) this.redactors.set(key, this.made(declared, now));
+    return this.redactors.get(key);
+  }
+
+  private made(declared: readonly string[], now: ReadonlyMap<string, string>): Redactor | undefined {
     const secrets = declared.flatMap((name): Secret[] => {
       const current = now.get(name);
       const values = new Set([...(current === undefined ? [] : [current]), ...(this.given.get(name) ?? [])]);
@@ -73,6 +87,7 @@ export class Secrets {
   private remember(name: string, value: string): void {
     const values = this.given.get(name) ?? [];
     if (values.includes(value)) return;
+    this.redactors.clear();
     this.given.set(name, [...values, value].slice(-MOST_EARLIER));
   }
 }

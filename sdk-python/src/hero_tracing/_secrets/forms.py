@@ -1,11 +1,12 @@
 """The forms in which a secret may stand in a text, as the source of one regular expression.
 
-The executor builds the same one (apps/executor/src/secrets/forms.ts); conformance/golden/secrets.json has the cases that both must meet.
+The executor searches for the same ones (apps/executor/src/secrets/forms.ts); conformance/golden/secrets.json has the cases that both must meet.
 
 Rules:
  1. As it is, with any characters of it escaped as in URLs, JSON (at any depth) or HTML.
  2. As base64 and base64url, also inside a longer text that was encoded with it; as hexadecimal digits.
  3. A value of several lines also counts line by line, because output is reported in lines.
+ 4. It is searched in time that grows with the text: a run of backslashes is tried from its first one only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ _HTML = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _PLAIN = re.compile(r"[A-Za-z0-9_-]")
 _ARMOR = re.compile(r"-----.*-----")
 _PLUS = "(?:[+-]|%(?:25)*2[bB])"
-_SLASH = r"(?:\\*[/]|_|%(?:25)*2[fF])"
+_PARTS = re.compile(r"\\+|\r+|[^\\]")
+# Rule 4. The backslashes before a character that is escaped; a run that belongs to what stands before is not theirs.
+_RUN = r"(?:(?<!\\)\\+)?"
+# The same where there must be one: of a run that belongs to what stands before, the last one.
+_ESCAPE = r"(?:(?<!\\)\\+|\\)"
+_SLASH = f"(?:{_RUN}[/]|_|%(?:25)*2[fF])"
 
 
 def values_of(secret: str) -> list[str]:
@@ -36,8 +42,18 @@ def values_of(secret: str) -> list[str]:
 def forms_of(value: str) -> list[str]:
     """The sources of regular expressions that find the value."""
     data = value.encode("utf-8", "surrogatepass")
-    plain = "".join(map(_escaped, value))
+    plain = "".join(
+        _backslashes(len(part[0]), part.start() == 0) if part[0][0] == "\\" else _escaped(part[0])
+        for part in _PARTS.finditer(value)
+    )
     return [plain, *(_base64_at(data, offset) for offset in range(3)), _any_case(data.hex())]
+
+
+def _backslashes(count: int, first: bool) -> str:
+    """Backslashes of the secret itself. In one go: one by one, a run could be divided among them in very many ways."""
+    units, url = f"{_ESCAPE}u005[cC]", _percent(b"\\")
+    start = r"(?<!\\)" if first else ""
+    return rf"(?:{start}\\{{{count},}}|(?:{units}){{{count}}}|(?:{url}){{{count}}})"
 
 
 def _escaped(character: str) -> str:
@@ -46,22 +62,20 @@ def _escaped(character: str) -> str:
         return character
     if character == ".":
         return r"\."
-    url = _percent(character.encode("utf-8", "surrogatepass"))
+    url = _percent(character[0].encode("utf-8", "surrogatepass"))
     if character == "\n":
-        return rf"(?:\r?\n|(?:\\+r)?\\+n|(?:%0[dD])?{url})"
-    if character == "\r":
-        return rf"(?:\r|\\+r|{url})?"
+        return rf"(?:\r?\n|(?:{_ESCAPE}r)?{_ESCAPE}n|(?:%0[dD])?{url})"
+    if character[0] == "\r":  # also several
+        return rf"(?:\r|{_ESCAPE}r|{url})*"
     if character == "\t":
-        return rf"(?:\t|\\+t|{url})"
+        return rf"(?:\t|{_ESCAPE}t|{url})"
     pairs = character.encode("utf-16-be", "surrogatepass").hex()
-    units = "".join(rf"\\+u{_any_case(pairs[at : at + 4])}" for at in range(0, len(pairs), 4))
-    if character == "\\":
-        return rf"(?:\\+|{units}|{url})"
+    units = "".join(rf"{_ESCAPE}u{_any_case(pairs[at : at + 4])}" for at in range(0, len(pairs), 4))
     html = _HTML.get(character)
     code = ord(character)
     entities = "" if html is None else f"|&(?:{html}|#0*{code}|#[xX]0*{_any_case(f'{code:x}')});"
     plus = r"|\+" if character == " " else ""
-    return rf"(?:\\*{re.escape(character)}|{units}|{url}{plus}{entities})"
+    return rf"(?:{_RUN}{re.escape(character)}|{units}|{url}{plus}{entities})"
 
 
 def _percent(data: bytes) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from .._errors import SecretUnavailable
 
 LEAST_SECRET = 8
+MOST_SECRET = 8 * 1024  # bytes of UTF-8
 
 
 class LocalSecrets:
@@ -36,6 +37,10 @@ class LocalSecrets:
                 f"The secret {name} has fewer than {LEAST_SECRET} characters, so it could not be redacted: use a longer one.",
                 name,
                 "UNAVAILABLE",
+            )
+        if len(value.encode("utf-8", "surrogatepass")) > MOST_SECRET:
+            raise SecretUnavailable(
+                f"The secret {name} is longer than {MOST_SECRET // 1024} KiB: use a shorter one.", name, "UNAVAILABLE"
             )
         return value
 
