@@ -23,7 +23,7 @@ import type { Commits } from './commits.js';
 import { ControlLane } from './control-lane.js';
 import type { Child } from './children.js';
 import type { EgressProxy } from './egress-proxy.js';
-import { causeOf, type KillReason } from './endings.js';
+import { causeOf, type KillReason, reasonOf } from './endings.js';
 import type { Ending } from './fork-server.js';
 import { History, now } from './history.js';
 import type { Lane, Lanes } from './lanes.js';
@@ -31,7 +31,6 @@ import { OutputLane } from './output-lane.js';
 import type { Broker } from './settings.js';
 import type { Environment } from './packages/environment.js';
 import type { Environments, Opened } from './packages/environments.js';
-import { InstallFailed } from './packages/install-failed.js';
 import { Preparation } from './packages/preparation.js';
 import type { Publisher } from './publisher.js';
 import type { RegistryCalls } from './registry-calls.js';
@@ -155,7 +154,7 @@ export class Attempt {
       this.remainingMs = prepared.remainingMs;
       return prepared;
     } catch (error) {
-      this.kill(error instanceof InstallFailed ? 'packages' : 'not_started', messageOf(error));
+      this.kill(reasonOf(error), messageOf(error));
       throw error;
     }
   }

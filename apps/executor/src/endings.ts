@@ -1,6 +1,9 @@
 /** How an attempt ended, and the cause that is reported to the registry: a table, not scattered ifs. */
 import type { ExitCause } from '@hero/contracts';
 import type { Ending } from './fork-server.js';
+import { WeakerSandbox } from './fork-servers.js';
+import { InstallFailed } from './packages/install-failed.js';
+import { NoSlot } from './packages/preparation.js';
 import type { Standing } from './requests.js';
 
 /** Why this executor ended a process. */
@@ -14,9 +17,17 @@ export type KillReason =
   | 'packages'
   /** It could not be told what to run. */
   | 'not_started'
+  /** This executor cannot run it now. */
+  | 'unable'
   /** It did not leave after its end or its pause was committed. */
   | 'lingered'
   | 'drain';
+
+/** Of an error before the play had a process. */
+export function reasonOf(error: unknown): KillReason {
+  if (error instanceof InstallFailed) return 'packages';
+  return error instanceof NoSlot || error instanceof WeakerSandbox ? 'unable' : 'not_started';
+}
 
 export type Told = ExitCause | 'release' | 'nothing';
 
@@ -30,6 +41,7 @@ export function causeOf(ending: Ending, standing: Standing, killed?: { reason: K
     case 'fenced':
       return 'nothing';
     case 'drain':
+    case 'unable':
       return 'release';
     case 'protocol':
     case 'limit':

@@ -2,7 +2,8 @@
  * The fork server that takes orders now, and older ones that still have plays.
  *
  * 1. After a fixed number of plays a new one takes over; the old one ends with its last play: no running play is lost.
- * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced.
+ * 2. One that dies takes its plays with it (they are given back uncounted) and is replaced. Where that fails again and again, `onGivenUp`
+ *    ends the wait: at the next try to open such an environment the reason reaches the play.
  * 3. None is weaker than the first one of the executor: its sandbox level is what the executor tells the registry. One that comes up
  *    weaker (the machine had no namespace left, for instance) is ended before it has a play, and another one is started.
  * 4. One is of the foundation that is there now: one that started while that was replaced holds the socket of the dead one.
@@ -16,6 +17,7 @@ import type { PlayPython } from './python.js';
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 5_000;
 const TRIES_TO_OPEN = 4;
+const TRIES_TO_REPLACE = 6;
 const LEVELS = ['off', 'default', 'strict'] as const satisfies readonly SandboxReport['level'][];
 
 /** What a fork server holds on to from its start: the egress proxy. */
@@ -44,6 +46,8 @@ export class ForkServers {
   private leaseUntil?: number;
   /** Called when another one takes the orders: armed children of the one before are of no use. */
   onReplaced: () => void = () => undefined;
+  /** Called when the one that died cannot be replaced: whoever waited has its play given back. Without it, it is tried for ever. */
+  onGivenUp?: () => void;
 
   private constructor(
     private current: ForkServer,
@@ -149,7 +153,7 @@ export class ForkServers {
 
   private async succeed(): Promise<void> {
     const retry = backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
-    while (!this.closed) {
+    for (let tried = 1; !this.closed; tried++) {
       try {
         const next = await this.start();
         const old = this.current;
@@ -160,6 +164,12 @@ export class ForkServers {
         this.log.info({ pid: next.pid, before: old.pid, plays: old.used }, 'a new fork server takes over');
         return;
       } catch (err) {
+        if (this.onGivenUp && tried >= TRIES_TO_REPLACE) {
+          this.log.error({ err }, 'no fork server could be started for these packages');
+          // One that was to be recycled goes on.
+          if (!this.healthy) this.onGivenUp();
+          return;
+        }
         this.log.error({ err, wait_ms: retry.nextMs }, 'no fork server could be started; trying again');
         await retry.wait();
       }

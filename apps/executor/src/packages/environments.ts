@@ -184,6 +184,10 @@ export class Environments {
         const environment = await this.openInstalled(lock, say);
         if (this.leaseUntil !== undefined) environment.forks.lease(this.leaseUntil);
         this.opened.set(id, environment);
+        environment.forks.onGivenUp = () => {
+          if (this.opened.get(id) === environment) this.opened.delete(id);
+          void this.closeOne(environment);
+        };
         environment.children.refill();
         this.closeIdle(MOST_IDLE, 0);
         return environment;

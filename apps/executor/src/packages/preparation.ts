@@ -15,6 +15,9 @@ const ROOT_PLACE = '0'.repeat(32);
 const PLACE = createHash('sha256').update('packages').digest('hex').slice(0, 32);
 const SLOT_WITHIN_MS = 10 * 60_000;
 
+/** Its packages are there, and this executor is too busy to run it. */
+export class NoSlot extends Error {}
+
 export interface Prepared extends Opened {
   remainingMs: number | null;
 }
@@ -76,7 +79,7 @@ export class Preparation {
   /** Takes a slot again and lets the time go on (rule 2); what is left of it. */
   private async goOn(): Promise<number | null> {
     if (this.startedAt === undefined) return this.run.remaining_ms;
-    if (this.lent && !(await this.slot.back(SLOT_WITHIN_MS))) throw new Error('no slot became free');
+    if (this.lent && !(await this.slot.back(SLOT_WITHIN_MS))) throw new NoSlot('no slot became free');
     await this.stopping;
     const { held, remaining_ms } = await this.setPreparing(false);
     if (!held) throw new Error('the play is no longer this executor’s');
