@@ -7,6 +7,6 @@ export default {
   roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/conformance', '<rootDir>/bench', '<rootDir>/tools'],
   testMatch: ['**/test/**/*.test.ts'],
   globalSetup: '<rootDir>/libs/testing/global-setup.mjs',
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   maxWorkers: 2,
 };
